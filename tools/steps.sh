@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# What ./run, ./test and ./dev have in common: how a build folder is made, and the steps of ./test. Sourced by
+# them, with `set -euo pipefail` on and the variable `root` set to the folder of the checkout.
+#
+# A step is a function step_NAME. It runs in a process of its own (./test --step NAME), so that `set -e` holds
+# inside it, writes to its stdout whatever belongs into its log, and says by `count` what it counted. It fails
+# by its exit status, by counting a failure, or by counting nothing.
+#
+# The tests find the server's program in $RESULTD, and in $SANITIZER what it was built with (address, thread or
+# nothing). Marks for API tests: `slow` is left out of ./test quick, `plain` (measures time or memory) is left
+# out where a sanitizer is at work.
+
+# shellcheck disable=SC2154  # root: set by whoever sources this
+logs=$root/build/test-logs
+python=/usr/bin/python3 # Debian's, which has the modules of `packages`; the first one in PATH may be another
+
+# Tests talk to 127.0.0.1 only, whatever proxy the environment names.
+export no_proxy='*' NO_PROXY='*'
+export PYTHONDONTWRITEBYTECODE=1
+
+# build_in FOLDER [MESON OPTION...]: configures the folder if it is new, and compiles. CC chooses the compiler.
+build_in() {
+    local dir=$root/$1
+    shift
+    if [ ! -e "$dir/build.ninja" ]; then
+        mkdir -p "$dir"
+        if ! meson setup "$dir" "$root" "$@" >"$dir/setup.log" 2>&1; then
+            cat "$dir/setup.log" >&2
+            return 1
+        fi
+    fi
+    ninja -C "$dir" --quiet | sed '/^ninja: no work to do/d'
+}
+
+build_test() { build_in build-test -Dwerror=true; }
+build_clang() { CC=clang-14 build_in build-clang -Dwerror=true; }
+build_asan() { CC=clang-14 build_in build-asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1; }
+build_tsan() { CC=clang-14 build_in build-tsan -Db_sanitize=thread -Db_lundef=false -Doptimization=1; }
+
+# count PASSED FAILED [SKIPPED]: adds to what this step has counted.
+count() {
+    if [ -n "${COUNTS:-}" ]; then
+        echo "$1 $2 ${3:-0}" >>"$COUNTS"
+    fi
+}
+
+# every_c_file COMMAND...: runs it with all C files of the project as further arguments.
+every_c_file() {
+    (cd "$root" && find . -mindepth 2 \( -path './build*' -o -path './data' -o -name corpus \) -prune \
+        -o -name '*.[ch]' -print0 | sort -z | xargs -0 -r "$@")
+}
+
+# shell_scripts: the names of all shell scripts, each ended by NUL.
+shell_scripts() {
+    (cd "$root" && find . \( -path './.git' -o -path './build*' -o -path './data' -o -name node_modules \) -prune \
+        -o -type f -print0 | sort -z | while IFS= read -r -d '' file; do
+        case $file in
+        *.sh) printf '%s\0' "$file" ;;
+        *) if head -c 64 "$file" | head -n 1 | grep -aEq '^#!.*[/ ](ba|da)?sh( |$)'; then printf '%s\0' "$file"; fi ;;
+        esac
+    done)
+}
+
+# meson_tests FOLDER SUITE [OPTION...]: the tests of one suite of meson.build, counted.
+meson_tests() {
+    local dir=$root/$1 suite=$2 rc=0 json passed failed skipped
+    shift 2
+    json=$dir/meson-logs/$suite.json
+    rm -f "$json"
+    meson test -C "$dir" --no-rebuild --suite "$suite" --logbase "$suite" --print-errorlogs --num-processes 2 "$@" || rc=$?
+    if [ -e "$json" ]; then
+        passed=$(grep -cE '"result": "(OK|EXPECTEDFAIL)"' "$json") || true
+        skipped=$(grep -cE '"result": "SKIP"' "$json") || true
+        failed=$(grep -cE '"result": "(FAIL|TIMEOUT|ERROR|INTERRUPT|UNEXPECTEDPASS)"' "$json") || true
+        count "$passed" "$failed" "$skipped"
+        [ $((passed + failed)) -gt 0 ] || rc=1
+    else
+        echo "no test of the suite '$suite' ran"
+        rc=1
+    fi
+    return "$rc"
+}
+
+# api_tests FOLDER [PYTEST OPTION...]: the API tests against the program of that folder, counted.
+api_tests() {
+    local dir=$root/$1 rc=0 xml=$logs/api-$1.xml numbers total failures errors skipped
+    shift
+    mkdir -p "$logs"
+    rm -f "$xml"
+    (cd "$root" && RESULTD=$dir/resultd "$python" -m pytest tests/api -q -n 4 --junitxml="$xml" "$@") || rc=$?
+    if [ -e "$xml" ]; then
+        numbers=$("$python" -c '
+import sys, xml.etree.ElementTree as tree
+suite = tree.parse(sys.argv[1]).getroot().find("testsuite")
+print(*(suite.get(name) for name in ("tests", "failures", "errors", "skipped")))' "$xml")
+        read -r total failures errors skipped <<<"$numbers"
+        count "$((total - failures - errors - skipped))" "$((failures + errors))" "$skipped"
+    fi
+    return "$rc"
+}
+
+# under_sanitizer KIND COMMAND...: runs it so that the reports of the sanitizers go to files, and fails if there
+# is one: a server that a test starts and stops may report at its very end, when no test looks any more.
+under_sanitizer() {
+    local reports=$logs/$1-reports rc=0 report
+    local -x ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
+    shift
+    rm -rf "$reports"
+    mkdir -p "$reports"
+    ASAN_OPTIONS=log_path=$reports/report:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+    UBSAN_OPTIONS=log_path=$reports/report:print_stacktrace=1:halt_on_error=1
+    TSAN_OPTIONS=log_path=$reports/report:second_deadlock_stack=1:suppressions=$root/tools/tsan.supp
+    "$@" || rc=$?
+    for report in "$reports"/*; do
+        [ -e "$report" ] || continue
+        echo "--- ${report##*/}"
+        head -n 60 "$report"
+        count 0 1
+        rc=1
+    done
+    return "$rc"
+}
+
+# shellcheck disable=SC2120  # arguments come from ./dev
+asan_api() {
+    SANITIZER=address under_sanitizer asan api_tests build-asan -m 'not plain' "$@"
+}
+
+# ThreadSanitizer of this age cannot place its memory where the kernel randomises addresses by more than 28
+# bits: the tests start without that randomisation, which their children inherit.
+# shellcheck disable=SC2120
+tsan_api() {
+    local fixed=()
+    if setarch "$(uname -m)" -R true 2>/dev/null; then
+        fixed=(setarch "$(uname -m)" -R)
+    fi
+    SANITIZER=thread under_sanitizer tsan "${fixed[@]}" "$root/test" --api-tests build-tsan -m 'not plain' "$@"
+}
+
+# --- the steps, in the order in which ./test takes them -------------------------------------------------------
+
+# shellcheck disable=SC2034  # these three are for whoever sources this
+{
+    all_steps='build format sources includes shell unit storage fault fuzz api crash clang tidy cppcheck asan tsan'
+    quick_steps='build format sources includes shell unit api'
+    check_steps='format sources includes shell clang tidy cppcheck'
+}
+
+step_build() {
+    build_test
+    count 1 0
+}
+
+step_format() {
+    every_c_file clang-format-14 --dry-run -Werror
+    count 1 0
+}
+
+step_sources() {
+    "$root/tools/check-sources" --self-test
+    count 1 0
+    "$root/tools/check-sources"
+    count 1 0
+}
+
+step_includes() {
+    "$root/tools/check-includes" --self-test
+    count 1 0
+    "$root/tools/check-includes"
+    count 1 0
+}
+
+step_shell() {
+    (cd "$root" && shell_scripts | xargs -0 shellcheck -x)
+    count 1 0
+}
+
+step_unit() { build_test && meson_tests build-test unit; }
+step_storage() { build_test && meson_tests build-test storage; }
+step_fault() { build_test && meson_tests build-test fault; }
+step_fuzz() { build_test && meson_tests build-test fuzz; }
+
+step_api() {
+    build_test
+    if [ -n "${QUICK:-}" ]; then
+        api_tests build-test -m 'not slow'
+    else
+        api_tests build-test --durations=10
+    fi
+}
+
+# crash_test ROUNDS SEED: counted from the last line that it prints.
+crash_test() {
+    local rc=0 log=$logs/crash-rounds.log passed failed
+    mkdir -p "$logs"
+    (cd "$root" && RESULTD=$root/build-test/resultd "$python" tests/crash/crash.py --rounds "$1" --seed "$2") 2>&1 |
+        tee "$log" || rc=$?
+    read -r passed failed < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$log" | tail -n 1) || rc=1
+    count "${passed:-0}" "${failed:-0}"
+    return "$rc"
+}
+
+step_crash() { build_test && crash_test "${CRASH_ROUNDS:-100}" "${CRASH_SEED:-1}"; }
+
+step_clang() {
+    build_clang
+    count 1 0
+}
+
+step_tidy() {
+    build_clang # its list of compiler calls is in clang's own language
+    # It colours its output whoever reads it.
+    (cd "$root" && run-clang-tidy-14 -quiet -j 2 -p build-clang "^$root/src/") | sed 's/\x1b\[[0-9;]*m//g'
+    count 1 0
+}
+
+step_cppcheck() {
+    mkdir -p "$root/build-test/cppcheck"
+    (cd "$root" && cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
+        --std=c11 --library=posix --suppressions-list=tools/cppcheck.supp --cppcheck-build-dir=build-test/cppcheck \
+        -j 2 -I src src)
+    count 1 0
+}
+
+step_asan() {
+    local rc=0 suite
+    build_asan
+    for suite in unit storage fault fuzz; do
+        under_sanitizer "asan-$suite" meson_tests build-asan "$suite" --timeout-multiplier 5 || rc=1
+    done
+    # shellcheck disable=SC2119
+    asan_api || rc=1
+    return "$rc"
+}
+
+step_tsan() {
+    build_tsan
+    # shellcheck disable=SC2119
+    tsan_api
+}
