@@ -1,0 +1,193 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Projects, who may do what in them, jobs and their results.
+--
+-- Times are microseconds since 1970 UTC; NULL is "not yet" or "never". pk is internal and grows with creation; id is
+-- the public UUIDv7.
+
+CREATE TABLE project (
+    pk         INTEGER PRIMARY KEY,
+    name       TEXT    NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- Keys and users: whoever can create something.
+CREATE TABLE principal (
+    pk         INTEGER PRIMARY KEY AUTOINCREMENT,
+    project    INTEGER NOT NULL REFERENCES project (pk),
+    kind       TEXT    NOT NULL CHECK (kind IN ('key', 'user')),
+    name       TEXT    NOT NULL,
+    public_id  TEXT    UNIQUE,                -- of a key: the part of it that may be shown
+    secret     BLOB    NOT NULL,              -- of a key: SHA-256; of a user: libsodium's password string
+    scopes     INTEGER NOT NULL,              -- bits of enum scope
+    staff      INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX principal_user_name ON principal (name) WHERE kind = 'user';
+
+CREATE TABLE batch (
+    pk          INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          TEXT    NOT NULL UNIQUE,
+    project     INTEGER NOT NULL REFERENCES project (pk),
+    name        TEXT    NOT NULL,
+    description TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX batch_project ON batch (project, pk);
+
+CREATE TABLE job (
+    pk               INTEGER PRIMARY KEY AUTOINCREMENT,
+    id               TEXT    NOT NULL UNIQUE,
+    project          INTEGER NOT NULL REFERENCES project (pk),
+    batch            INTEGER REFERENCES batch (pk),
+    kind             TEXT    NOT NULL,
+    reference_id     TEXT,
+    tag              TEXT,
+    priority_weight  INTEGER NOT NULL CHECK (priority_weight BETWEEN 1 AND 10),
+    status           TEXT    NOT NULL CHECK (status IN ('queued', 'running', 'completed', 'failed', 'cancelled')),
+    progress         REAL    NOT NULL DEFAULT 0,
+    error            TEXT,                    -- JSON {code, message}
+    input            TEXT,                    -- JSON, as it was sent
+    creator          INTEGER NOT NULL REFERENCES principal (pk),
+    result_count     INTEGER NOT NULL DEFAULT 0,
+    lease            TEXT,                    -- the token of whoever has claimed it
+    lease_seconds    INTEGER,
+    lease_expires_at INTEGER,
+    created_at       INTEGER NOT NULL,
+    started_at       INTEGER,
+    finished_at      INTEGER,
+    deleted_at       INTEGER
+) STRICT;
+CREATE UNIQUE INDEX job_reference ON job (project, reference_id) WHERE reference_id IS NOT NULL;
+CREATE INDEX job_project ON job (project, pk);
+CREATE INDEX job_status ON job (project, status, pk);
+CREATE INDEX job_kind ON job (project, kind, pk);
+CREATE INDEX job_tag ON job (project, tag, pk) WHERE tag IS NOT NULL;
+CREATE INDEX job_batch ON job (batch, status, pk) WHERE batch IS NOT NULL;
+CREATE INDEX job_queue ON job (project, priority_weight DESC, pk) WHERE status = 'queued' AND deleted_at IS NULL;
+CREATE INDEX job_queue_kind ON job (project, kind, priority_weight DESC, pk)
+    WHERE status = 'queued' AND deleted_at IS NULL;
+CREATE INDEX job_lease ON job (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
+CREATE INDEX job_trash ON job (deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE result (
+    pk           INTEGER PRIMARY KEY AUTOINCREMENT,
+    id           TEXT    NOT NULL UNIQUE,
+    project      INTEGER NOT NULL REFERENCES project (pk),
+    job          INTEGER NOT NULL REFERENCES job (pk),
+    batch        INTEGER REFERENCES batch (pk), -- the job's, which never changes: lists filter by it
+    kind         TEXT    NOT NULL,              -- likewise
+    name         TEXT    NOT NULL,
+    type         TEXT    NOT NULL,
+    is_primary   INTEGER NOT NULL,
+    media_type   TEXT    NOT NULL,
+    size         INTEGER NOT NULL,
+    md5          BLOB    NOT NULL,
+    sha256       BLOB    NOT NULL,
+    crc32        INTEGER NOT NULL,
+    state        TEXT    NOT NULL CHECK (state IN ('available', 'consumed', 'expired')),
+    keep         INTEGER NOT NULL DEFAULT 0,
+    stored       INTEGER NOT NULL DEFAULT 1,    -- 0: the bytes are gone
+    is_inline    INTEGER NOT NULL,              -- 1: the bytes are in result_bytes, 0: in a blob named after id
+    creator      INTEGER NOT NULL REFERENCES principal (pk),
+    created_at   INTEGER NOT NULL,
+    consumed_at  INTEGER,
+    expires_at   INTEGER,
+    due_at       INTEGER,                       -- when expiry takes it; NULL while kept and once expired
+    expired_at   INTEGER,
+    deleted_at   INTEGER,
+    with_job     INTEGER NOT NULL DEFAULT 0,    -- 1: soft-deleted because its job was
+    UNIQUE (job, name, type)
+) STRICT;
+CREATE INDEX result_project ON result (project, pk);
+CREATE INDEX result_job ON result (job, pk);
+CREATE INDEX result_state ON result (project, state, pk) WHERE deleted_at IS NULL;
+CREATE INDEX result_name ON result (project, name, pk);
+CREATE INDEX result_type ON result (project, type, pk) WHERE type <> '';
+CREATE INDEX result_kind ON result (project, kind, pk);
+CREATE INDEX result_batch ON result (batch, pk) WHERE batch IS NOT NULL;
+CREATE INDEX result_due ON result (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX result_trash ON result (deleted_at) WHERE deleted_at IS NOT NULL;
+
+-- The bytes of small results: durable with the same commit as the row.
+CREATE TABLE result_bytes (
+    result INTEGER PRIMARY KEY REFERENCES result (pk) ON DELETE CASCADE,
+    bytes  BLOB NOT NULL
+) STRICT;
+
+-- Files whose row is gone and that are still to be removed: written in the transaction that let go of them.
+CREATE TABLE doomed_blob (
+    pk       INTEGER PRIMARY KEY AUTOINCREMENT,
+    key      TEXT    NOT NULL UNIQUE,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    retry_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX doomed_blob_retry ON doomed_blob (retry_at);
+
+-- Every change of state, numbered without gaps in the order of commits.
+CREATE TABLE event (
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    project INTEGER NOT NULL,
+    at      INTEGER NOT NULL,
+    type    TEXT    NOT NULL,                   -- result.available, job.running …
+    object  TEXT    NOT NULL,                   -- the id of what changed
+    job     TEXT                                -- of a result: its job's id
+) STRICT;
+
+-- What GET /usage answers: kept exact by the triggers below.
+CREATE TABLE usage (
+    project INTEGER NOT NULL REFERENCES project (pk),
+    state   TEXT    NOT NULL,
+    trash   INTEGER NOT NULL,
+    results INTEGER NOT NULL,
+    bytes   INTEGER NOT NULL,                   -- that are stored
+    PRIMARY KEY (project, state, trash)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER usage_add AFTER INSERT ON result BEGIN
+    INSERT INTO usage (project, state, trash, results, bytes)
+    VALUES (new.project, new.state, new.deleted_at IS NOT NULL, 1, new.size * new.stored)
+    ON CONFLICT (project, state, trash) DO UPDATE SET results = results + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER usage_move AFTER UPDATE OF state, deleted_at, stored ON result
+WHEN old.state <> new.state OR old.stored <> new.stored OR (old.deleted_at IS NULL) <> (new.deleted_at IS NULL)
+BEGIN
+    UPDATE usage SET results = results - 1, bytes = bytes - old.size * old.stored
+    WHERE project = old.project AND state = old.state AND trash = (old.deleted_at IS NOT NULL);
+    INSERT INTO usage (project, state, trash, results, bytes)
+    VALUES (new.project, new.state, new.deleted_at IS NOT NULL, 1, new.size * new.stored)
+    ON CONFLICT (project, state, trash) DO UPDATE SET results = results + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER usage_remove AFTER DELETE ON result BEGIN
+    UPDATE usage SET results = results - 1, bytes = bytes - old.size * old.stored
+    WHERE project = old.project AND state = old.state AND trash = (old.deleted_at IS NOT NULL);
+END;
+
+-- Keys that sign links. The newest unretired one signs; retired ones verify until no link of theirs can be alive.
+CREATE TABLE signing_key (
+    pk         INTEGER PRIMARY KEY AUTOINCREMENT,
+    secret     BLOB    NOT NULL,
+    created_at INTEGER NOT NULL,
+    retired_at INTEGER
+) STRICT;
+
+-- Links that somebody asked for, with their note. The link itself proves what it opens; the row is the record.
+CREATE TABLE link (
+    pk         INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT    NOT NULL UNIQUE,
+    result     INTEGER NOT NULL REFERENCES result (pk) ON DELETE CASCADE,
+    format     TEXT    NOT NULL,
+    note       TEXT,
+    creator    INTEGER NOT NULL REFERENCES principal (pk),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX link_result ON link (result);
+CREATE INDEX link_expires ON link (expires_at);
+
+-- One row that /-/ready writes, to see that writing works.
+CREATE TABLE heartbeat (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    at  INTEGER NOT NULL
+) STRICT;
+INSERT INTO heartbeat (one, at) VALUES (1, 0);

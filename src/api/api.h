@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all APIs share: the application behind the handlers, and how a request becomes a session of core.
+ *
+ * An API is a table of routes, an `admit` and a `fail`. Its handlers parse, make one or two calls of core,
+ * and render in the words of that API; they decide nothing.
+ */
+#pragma once
+
+#include "core/core.h"
+#include "core/writer.h"
+#include "http/metrics.h"
+#include "http/request.h"
+
+struct executor;
+
+/* The process, as handlers see it; made by cmd_serve. */
+struct app {
+    struct core core;
+    struct writer *writer;
+    struct metrics *metrics;
+    struct executor *executor; /* cmd's own: where handlers run */
+    int64_t started_at;
+};
+
+extern const struct api api_native, api_ops, api_links, api_ricloud;
+
+/* Valid inside a handler, begin or admit. */
+static inline struct session *api_session(struct request *rq)
+{
+    return rq->session;
+}
+
+static inline struct app *api_app(struct request *rq)
+{
+    return rq->app;
+}
+
+/* The key that a request carries in any of the forms that `forms` allows, or NULL. */
+enum key_form { KEY_BEARER = 1, KEY_TOKEN = 2, KEY_BASIC = 4, KEY_HEADER = 8 };
+const char *api_key_of(struct request *rq, unsigned forms);
+
+/* Authenticates by such a key, checks the route's scopes, sets rq->actor and the session's actor. */
+int api_admit_key(struct request *rq, unsigned forms, struct err *e);
+
+/* "http://host:port": the setting base_url, or what the client itself used. */
+const char *api_base_url(struct request *rq);
+
+/* Sends a result's bytes: a representation with validators and ranges. */
+int api_send_content(struct request *rq, const struct result *r, struct err *e);
+
+/* The JSON body by a table; an absent body is an empty object if `optional`. */
+struct json_field;
+int api_read_body(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,
+                  struct err *e);
+
+#define API_COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the native_*.c files: our own API under /api/v1. Each file has the handlers of one kind of
+ * object. */
+#pragma once
+
+#include "api/api.h"
+#include "base/json.h"
+
+#define NATIVE "/api/v1"
+
+handler_fn native_job_create, native_job_list, native_job_get, native_job_claim, native_job_progress,
+    native_job_finish, native_job_fail, native_job_cancel, native_job_delete, native_job_restore;
+handler_fn native_batch_create, native_batch_list, native_batch_get;
+handler_fn native_result_list, native_result_get, native_result_ack, native_result_delete,
+    native_result_restore, native_result_keep, native_result_unkeep, native_result_link, native_content;
+handler_fn native_upload_begin, native_publish_begin, native_upload;
+handler_fn native_usage;
+
+/* RFC 9457. Also for the server's own pages. */
+void native_fail(struct request *rq, const struct err *e);
+
+/* native_render.c: objects as JSON. */
+void native_put_job(struct json_out *j, struct request *rq, const struct job *job);
+void native_put_result(struct json_out *j, struct request *rq, const struct result *r);
+void native_put_batch(struct json_out *j, struct request *rq, const struct batch *b);
+int native_send(struct request *rq, int status, const struct json_out *j);
+int native_send_job(struct request *rq, int status, const struct job *job);
+int native_send_result(struct request *rq, int status, const struct result *r);
+
+/*
+ * native_list.c: pages. A cursor holds the filters of the first page and the last key; with one, filters need
+ * not be given again, and may not differ.
+ */
+struct native_page {
+    struct page page; /* its limit is one more than asked for, to see whether there is a next one */
+    int64_t limit;
+    int64_t shown;
+    int64_t last; /* the key of the last one shown */
+    struct query_pair *filters;
+};
+int native_page_open(struct request *rq, struct native_page *p, struct err *e); /* rq->query: filters only */
+bool native_page_take(struct native_page *p, int64_t pk); /* false: this one is the next page's */
+int native_page_send(struct request *rq, struct native_page *p, struct json_out *j, bool more);
+int native_parse_deleted(const char *word, enum deleted_filter *ret, struct err *e);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Native API: uploads. `begin` reads parameters and header and decides before the first byte is read; the
+ * body streams into an upload; the handler makes the row when all bytes are in.
+ */
+#include "api/native.h"
+#include "core/publish.h"
+#include "core/upload.h"
+#include "http/fields.h"
+
+#include <string.h>
+
+enum { LONGEST_NAME = 4096, TEN_YEARS = 3652 * 86400 };
+
+struct native_publish {
+    struct publish publish;
+    struct upload *upload;
+    bool is_new;
+};
+
+#define UPLOAD_PARAMS                                                                                        \
+    {"type", PARAM_TEXT, offsetof(struct publish, type), 0, LONGEST_NAME},                                   \
+        {"primary", PARAM_BOOL, offsetof(struct publish, primary), 0, 0},                                    \
+        {"keep", PARAM_BOOL, offsetof(struct publish, keep), 0, 0},                                          \
+    {                                                                                                        \
+        "expires_in", PARAM_INT, offsetof(struct publish, expires_in), 1, TEN_YEARS                          \
+    }
+
+static const struct param upload_params[] = {UPLOAD_PARAMS};
+static const struct param publish_params[] = {
+    {"name", PARAM_TEXT, offsetof(struct publish, name), 1, LONGEST_NAME},
+    {"kind", PARAM_TEXT, offsetof(struct publish, kind), 1, 255},
+    UPLOAD_PARAMS,
+};
+
+static int feed(void *sink, const void *bytes, size_t len, struct err *e)
+{
+    return upload_feed(sink, bytes, len, e);
+}
+
+static bool pause_upload(void *sink)
+{
+    return upload_pause(sink);
+}
+
+static bool end(void *sink)
+{
+    return upload_end(sink);
+}
+
+static void free_upload(void *sink)
+{
+    upload_free(sink);
+}
+
+static const struct sink_ops upload_sink = {feed, pause_upload, end, free_upload};
+
+static void wake(void *ctx)
+{
+    request_wake(ctx);
+}
+
+static int read_digests(struct request *rq, struct publish *p, struct err *e)
+{
+    struct wanted_digests wanted = {.md5 = NULL};
+    const char *md5 = request_header(rq, "Content-MD5");
+    const char *content = request_header(rq, "Content-Digest");
+    const char *repr = request_header(rq, "Repr-Digest");
+    int rc = md5 ? fields_parse_content_md5(&rq->arena, md5, &wanted, e) : 0;
+    if (rc == 0 && content)
+        rc = fields_parse_digest(&rq->arena, "Content-Digest", content, &wanted, e);
+    if (rc == 0 && repr)
+        rc = fields_parse_digest(&rq->arena, "Repr-Digest", repr, &wanted, e);
+    p->want_md5 = wanted.md5;
+    p->want_sha256 = wanted.sha256;
+    return rc;
+}
+
+static int begin(struct request *rq, const struct param *params, size_t count, struct publish *p,
+                 struct err *e)
+{
+    const char *media_type = request_header(rq, "Content-Type");
+    struct native_publish *n = arena_alloc(&rq->arena, sizeof *n);
+    p->type = "";
+    p->kind = "publish";
+    p->content_length = rq->content_length;
+    p->media_type = media_type ? arena_strdup(&rq->arena, media_type) : "application/octet-stream";
+    int rc = request_params(rq, params, count, p, e);
+    if (rc == 0 && !p->name)
+        rc = err_at(e, ERR_MISSING, ERR_PARAMETER, "name", "the parameter \"name\" is required");
+    if (rc == 0)
+        rc = read_digests(rq, p, e);
+    if (rc == 0)
+        rc = publish_prepare(api_session(rq), p, e);
+    if (rc < 0)
+        return rc;
+    n->publish = *p;
+    n->upload = upload_new(&api_app(rq)->core, rq->content_length, wake, rq);
+    rq->own = n;
+    rq->sink = n->upload;
+    rq->sink_ops = &upload_sink;
+    return 0;
+}
+
+int native_upload_begin(struct request *rq, struct err *e)
+{
+    struct publish p = {.job = rq->places[0], .name = rq->places[1]};
+    return begin(rq, upload_params, API_COUNT(upload_params), &p, e);
+}
+
+int native_publish_begin(struct request *rq, struct err *e)
+{
+    struct publish p = {.job = NULL};
+    return begin(rq, publish_params, API_COUNT(publish_params), &p, e);
+}
+
+/*
+ * A file whose transaction failed in a way that leaves open whether it took place stays: if there is no row,
+ * it is an orphan that the sweeper takes; if there is one, the row must not be without it.
+ */
+static void settled(struct request *rq, int rc)
+{
+    struct native_publish *n = rq->own;
+    if (rc == 0 ? n->is_new : err_status(rc) >= 500)
+        upload_keep(n->upload);
+    if (rc == 0)
+        atomic_fetch_add(&api_app(rq)->core.counters.uploads, 1);
+}
+
+int native_upload(struct request *rq, struct err *e)
+{
+    struct native_publish *n = rq->own;
+    const struct upload_result *bytes;
+    struct result *r;
+    rq->settled = settled;
+    int rc = upload_finished(n->upload, &bytes, e);
+    if (rc == 0)
+        rc = publish_commit(api_session(rq), &n->publish, bytes, &r, &n->is_new, e);
+    if (rc < 0)
+        return rc;
+    response_header(rq, "Location", arena_printf(&rq->arena, NATIVE "/results/%s", r->id));
+    return native_send_result(rq, n->is_new ? 201 : 200, r);
+}

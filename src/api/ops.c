@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server's own pages: is it alive, can it work, how is it doing. It is also the last in the list of APIs
+ * and so answers for paths that nobody owns.
+ */
+#include "api/native.h"
+#include "core/usage.h"
+
+#include <stdio.h>
+
+static int admit(struct request *rq, struct err *e)
+{
+    bool closed = !core_settings(&api_app(rq)->core)->ops_open;
+    if (closed && rq->route->need != ROUTE_OPEN)
+        return api_admit_key(rq, KEY_BEARER | KEY_TOKEN | KEY_BASIC | KEY_HEADER, e);
+    return 0;
+}
+
+static int send_status(struct request *rq, const char *status)
+{
+    struct json_out j = {.buf = {.arena = &rq->arena}};
+    json_begin_object(&j);
+    json_key(&j, "status");
+    json_string(&j, status);
+    json_end_object(&j);
+    return native_send(rq, 200, &j);
+}
+
+static int live(struct request *rq, struct err *e)
+{
+    (void)e;
+    return send_status(rq, "alive");
+}
+
+/* Through the writer and its commit: only then is it known that writing works. */
+static int ready(struct request *rq, struct err *e)
+{
+    struct core *core = &api_app(rq)->core;
+    int64_t room;
+    int rc = usage_heartbeat(api_session(rq), e);
+    if (rc == 0)
+        rc = blob_room(core->blobs, &room, e);
+    if (rc < 0)
+        return rc;
+    if (room < core_settings(core)->disk_floor)
+        return err_set(e, ERR_BUSY, "less disk space is free than disk_floor asks for");
+    return send_status(rq, "ready");
+}
+
+static void print_states(struct buf *out, const struct usage *u)
+{
+    char labels[40];
+    metrics_print_one(out, "resultd_results", "gauge", "Results by state, without the trash.",
+                      "state=\"available\"", u->results[RESULT_AVAILABLE]);
+    metrics_print_one(out, "resultd_results", "", NULL, "state=\"consumed\"", u->results[RESULT_CONSUMED]);
+    metrics_print_one(out, "resultd_results", "", NULL, "state=\"expired\"", u->results[RESULT_EXPIRED]);
+    metrics_print_one(out, "resultd_results", "", NULL, "state=\"deleted\"", u->trash_results);
+    buf_puts(out, "# HELP resultd_stored_bytes Bytes of results that are stored.\n"
+                  "# TYPE resultd_stored_bytes gauge\n");
+    for (int i = 0; i < RESULT_STATE_END; i++) {
+        (void)snprintf(labels, sizeof labels, "state=\"%s\"", result_state_names[i]);
+        metrics_print_one(out, "resultd_stored_bytes", "", NULL, labels, u->bytes[i]);
+    }
+    metrics_print_one(out, "resultd_stored_bytes", "", NULL, "state=\"deleted\"", u->trash_bytes);
+}
+
+static void print_writer(struct buf *out, struct writer *w)
+{
+    struct writer_stats s;
+    char labels[40];
+    long long so_far = 0;
+    writer_stats(w, &s);
+    metrics_print_one(out, "resultd_write_queue", "gauge", "Requests that wait for the writer.", NULL,
+                      s.depth);
+    metrics_print_one(out, "resultd_commit_failures_total", "counter", "Group commits that failed.", NULL,
+                      s.failures);
+    buf_puts(
+        out,
+        "# HELP resultd_commit_batch Requests in one group commit.\n# TYPE resultd_commit_batch histogram\n");
+    for (int i = 0; i < WRITER_BUCKETS; i++) {
+        so_far += s.size[i];
+        if (i < WRITER_BUCKETS - 1)
+            (void)snprintf(labels, sizeof labels, "le=\"%d\"", 1 << i);
+        else
+            (void)snprintf(labels, sizeof labels, "le=\"+Inf\"");
+        metrics_print_one(out, "resultd_commit_batch_bucket", "", NULL, labels, so_far);
+    }
+    metrics_print_one(out, "resultd_commit_batch_sum", "", NULL, NULL, s.tasks);
+    metrics_print_one(out, "resultd_commit_batch_count", "", NULL, NULL, s.batches);
+}
+
+static void print_core(struct buf *out, struct core *c)
+{
+    metrics_print_one(out, "resultd_uploads_total", "counter", "Uploads that succeeded.", NULL,
+                      c->counters.uploads);
+    metrics_print_one(out, "resultd_upload_memory_bytes", "gauge", "Bytes received and not yet written.",
+                      NULL, c->upload_bytes);
+    metrics_print_one(out, "resultd_sweeps_total", "counter", "Rounds of the sweeper.", NULL,
+                      c->counters.sweeps);
+    metrics_print_one(out, "resultd_sweep_expired_total", "counter", "Results expired.", NULL,
+                      c->counters.expired);
+    metrics_print_one(out, "resultd_sweep_purged_total", "counter", "Results purged from the trash.", NULL,
+                      c->counters.purged);
+    metrics_print_one(out, "resultd_sweep_lapsed_total", "counter", "Leases that ran out.", NULL,
+                      c->counters.lapsed);
+    metrics_print_one(out, "resultd_sweep_files_total", "counter", "Files removed.", NULL,
+                      c->counters.blobs_removed);
+    metrics_print_one(out, "resultd_sweep_orphans_total", "counter", "Files without a row removed.", NULL,
+                      c->counters.orphans);
+    metrics_print_one(out, "resultd_sweep_errors_total", "counter", "Rows and files that could not be swept.",
+                      NULL, c->counters.sweep_errors);
+}
+
+static int metrics(struct request *rq, struct err *e)
+{
+    struct app *app = api_app(rq);
+    struct buf out = {.arena = &rq->arena};
+    struct usage u;
+    int rc = usage_get_all(api_session(rq), &u, e);
+    if (rc < 0)
+        return rc;
+    metrics_print(app->metrics, &out);
+    print_states(&out, &u);
+    print_writer(&out, app->writer);
+    print_core(&out, &app->core);
+    metrics_print_one(&out, "resultd_start_time_seconds", "gauge", "When the process started, since 1970.",
+                      NULL, app->started_at / 1000000);
+    response_bytes(rq, 200, "text/plain; version=0.0.4; charset=utf-8", out.bytes, out.len);
+    return 0;
+}
+
+static const char *const prefixes[] = {"/-", NULL};
+static const struct route routes[] = {
+    {HTTP_GET, "/-/live", R_READ, BODY_NONE, ROUTE_OPEN, live, NULL},
+    {HTTP_GET, "/-/ready", R_WRITE, BODY_NONE, ROUTE_OPEN, ready, NULL},
+    {HTTP_GET, "/-/metrics", R_READ, BODY_NONE, SCOPE_ADMIN, metrics, NULL},
+};
+
+const struct api api_ops = {
+    .name = "ops",
+    .prefixes = prefixes,
+    .routes = routes,
+    .route_count = API_COUNT(routes),
+    .admit = admit,
+    .fail = native_fail,
+};

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See buf.h. Growth doubles, so what is left behind in the arena is at most as much again. */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_SIZE = 1024 };
+
+void buf_reserve(struct buf *b, size_t more)
+{
+    if (b->cap > b->len && b->cap - b->len > more)
+        return;
+    size_t cap = b->cap ? b->cap : FIRST_SIZE / 2;
+    do
+        cap *= 2;
+    while (cap - b->len <= more);
+    char *bigger = arena_alloc(b->arena, cap);
+    if (b->len)
+        memcpy(bigger, b->bytes, b->len);
+    b->bytes = bigger;
+    b->cap = cap;
+}
+
+void buf_add(struct buf *b, const void *bytes, size_t len)
+{
+    buf_reserve(b, len);
+    if (len)
+        memcpy(b->bytes + b->len, bytes, len);
+    b->len += len;
+    b->bytes[b->len] = '\0';
+}
+
+void buf_puts(struct buf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
+
+void buf_putc(struct buf *b, char c)
+{
+    buf_add(b, &c, 1);
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int len = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (len < 0)
+        abort();
+    buf_reserve(b, (size_t)len);
+    va_start(ap, fmt);
+    (void)vsnprintf(b->bytes + b->len, (size_t)len + 1, fmt, ap);
+    va_end(ap);
+    b->len += (size_t)len;
+}
+
+const char *buf_str(struct buf *b)
+{
+    return b->bytes ? b->bytes : "";
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON writer; see json.h. */
+#include "base/json.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void before_value(struct json_out *j)
+{
+    if (j->comma)
+        buf_putc(&j->buf, ',');
+    j->comma = true;
+}
+
+void json_begin_object(struct json_out *j)
+{
+    before_value(j);
+    buf_putc(&j->buf, '{');
+    j->comma = false;
+}
+
+void json_end_object(struct json_out *j)
+{
+    buf_putc(&j->buf, '}');
+    j->comma = true;
+}
+
+void json_begin_array(struct json_out *j)
+{
+    before_value(j);
+    buf_putc(&j->buf, '[');
+    j->comma = false;
+}
+
+void json_end_array(struct json_out *j)
+{
+    buf_putc(&j->buf, ']');
+    j->comma = true;
+}
+
+void json_key(struct json_out *j, const char *key)
+{
+    size_t len = strlen(key);
+    before_value(j);
+    buf_reserve(&j->buf, len + 3);
+    buf_putc(&j->buf, '"');
+    buf_add(&j->buf, key, len);
+    buf_add(&j->buf, "\":", 2);
+    j->comma = false;
+}
+
+static void add_escaped(struct buf *b, unsigned char c)
+{
+    static const char named[] = "\b\t\n\f\r\"\\";
+    static const char letter[] = "btnfr\"\\";
+    const char *known = c ? strchr(named, c) : NULL;
+    if (known)
+        buf_printf(b, "\\%c", letter[known - named]);
+    else
+        buf_printf(b, "\\u%04x", c);
+}
+
+void json_string_len(struct json_out *j, const char *s, size_t len)
+{
+    size_t plain = 0; /* where the run that needs no escape began */
+    before_value(j);
+    buf_putc(&j->buf, '"');
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F)
+            continue;
+        buf_add(&j->buf, s + plain, i - plain);
+        add_escaped(&j->buf, c);
+        plain = i + 1;
+    }
+    buf_add(&j->buf, s + plain, len - plain);
+    buf_putc(&j->buf, '"');
+}
+
+void json_string(struct json_out *j, const char *s)
+{
+    if (s)
+        json_string_len(j, s, strlen(s));
+    else
+        json_null(j);
+}
+
+void json_int(struct json_out *j, int64_t v)
+{
+    char digits[24];
+    char *p = digits + sizeof digits;
+    uint64_t left = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do
+        *--p = (char)('0' + left % 10);
+    while (left /= 10);
+    if (v < 0)
+        *--p = '-';
+    before_value(j);
+    buf_add(&j->buf, p, (size_t)(digits + sizeof digits - p));
+}
+
+void json_real(struct json_out *j, double v)
+{
+    char text[32];
+    if (!isfinite(v)) {
+        json_null(j);
+        return;
+    }
+    for (int precision = 15; precision <= 17; precision++) {
+        (void)snprintf(text, sizeof text, "%.*g", precision, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    before_value(j);
+    buf_puts(&j->buf, text);
+}
+
+void json_bool(struct json_out *j, bool v)
+{
+    before_value(j);
+    buf_puts(&j->buf, v ? "true" : "false");
+}
+
+void json_null(struct json_out *j)
+{
+    before_value(j);
+    buf_add(&j->buf, "null", 4);
+}
+
+void json_raw(struct json_out *j, const char *text, size_t len)
+{
+    before_value(j);
+    buf_add(&j->buf, text, len);
+}
+
+void json_time(struct json_out *j, int64_t t)
+{
+    char text[CLOCK_RFC3339_SIZE + 2];
+    if (!t) {
+        json_null(j);
+        return;
+    }
+    text[0] = '"';
+    clock_rfc3339(t, text + 1);
+    text[CLOCK_RFC3339_SIZE] = '"';
+    json_raw(j, text, CLOCK_RFC3339_SIZE + 1);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * resultd serve: the composition root. Makes everything in order, waits for signals, and takes everything
+ * down in the order that lets what is under way finish: requests are drained, then event loops, sweeper, read
+ * connections, workers and last the writer end.
+ *
+ * Signals are blocked in all threads and taken by this one with sigtimedwait: SIGTERM and SIGINT stop, SIGHUP
+ * re-reads the settings that can be.
+ */
+#include "cmd/cmd.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "blob/disk.h"
+#include "cmd/executor.h"
+#include "core/pending.h"
+#include "core/sweep.h"
+#include "http/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { MAX_APIS = 8 };
+
+struct daemon {
+    struct app app;
+    struct folder folder;
+    int lock;
+    struct executor *executor;
+    struct sweeper *sweeper;
+    struct server *server;
+    const struct api *apis[MAX_APIS];
+    struct arena reloaded; /* settings that SIGHUP made: never freed before the end, readers may hold them */
+};
+
+/* http knows no settings: it asks. Set once, before any thread that reads it. */
+static settings_ref *current_settings;
+
+static int log_requests(void)
+{
+    const char *which = atomic_load(current_settings)->access_log;
+    return strcmp(which, "all") == 0 ? 2 : strcmp(which, "errors") == 0;
+}
+
+static int64_t body_limit(void *ctx)
+{
+    return core_settings(&((struct app *)ctx)->core)->json_body_limit;
+}
+
+static void choose_apis(struct daemon *d, const struct settings *set)
+{
+    int n = 0;
+    d->apis[n++] = &api_native;
+    if (set->ricloud)
+        d->apis[n++] = &api_ricloud;
+    d->apis[n++] = &api_links;
+    d->apis[n++] = &api_ops;
+    d->apis[n] = NULL;
+}
+
+static void apply_log_level(const struct settings *set)
+{
+    enum log_level level;
+    if (log_parse_level(set->log_level, &level))
+        log_set_level(level);
+}
+
+/* As many descriptors as connections, files and the database may need. */
+static void raise_limits(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+        l.rlim_cur = l.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
+static int open_storage(struct daemon *d, const struct settings *set, struct err *e)
+{
+    struct db *db;
+    int rc = folder_prepare(set->data, &d->folder, e);
+    if (rc == 0)
+        rc = folder_lock(&d->folder, &d->lock, e);
+    if (rc == 0)
+        rc = folder_open_writer(&d->folder, set->db_busy_timeout, &db, e);
+    if (rc < 0)
+        return rc;
+    d->app.writer = writer_new(db, (int)set->write_queue_limit, (int)set->write_batch_limit);
+    return disk_open(d->folder.blobs_path, &d->app.core.blobs, e);
+}
+
+static int start_sweeper(struct daemon *d, const struct settings *set, struct err *e)
+{
+    struct db *reader;
+    int rc = folder_open_reader(&d->folder, set->db_busy_timeout, &reader, e);
+    if (rc == 0)
+        d->sweeper = sweeper_new(&d->app.core, d->app.writer, reader, d->folder.files_lock);
+    return rc;
+}
+
+static int start_server(struct daemon *d, const struct settings *set, struct err *e)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    struct server_options o = {
+        .listen = set->listen,
+        .threads = set->threads     ? (int)set->threads
+                   : processors > 0 ? (int)processors
+                                    : 1,
+        .connection_limit = set->connection_limit,
+        .connection_limit_per_address = set->connection_limit_per_address,
+        .connection_memory = set->connection_memory,
+        .header_limit = set->header_limit,
+        .header_timeout = set->header_timeout,
+        .body_timeout = set->body_timeout,
+        .keepalive_timeout = set->keepalive_timeout,
+        .log_requests = log_requests,
+        .body_limit = body_limit,
+    };
+    if (o.threads > o.connection_limit)
+        o.threads = (int)o.connection_limit;
+    struct server_hooks hooks = executor_hooks(d->executor);
+    choose_apis(d, set);
+    return server_new(&o, &hooks, d->apis, &d->server, &d->app.metrics, e);
+}
+
+static int start(struct daemon *d, const struct settings *set, struct err *e)
+{
+    current_settings = &d->app.core.settings;
+    atomic_store(&d->app.core.settings, set);
+    apply_log_level(set);
+    raise_limits();
+    d->app.started_at = clock_now();
+    int rc = open_storage(d, set, e);
+    if (rc < 0)
+        return rc;
+    d->app.core.pending = pending_new();
+    d->app.core.workers = pool_new((int)set->workers, "worker");
+    d->executor = executor_new(&d->app, &d->folder);
+    rc = start_server(d, set, e);
+    return rc < 0 ? rc : start_sweeper(d, set, e);
+}
+
+static void stop(struct daemon *d)
+{
+    const struct settings *set = atomic_load(&d->app.core.settings);
+    if (d->server && !server_drain(d->server, set->shutdown_timeout))
+        log_text(LOG_WARN, "some requests did not finish within shutdown_timeout and are cut off");
+    server_free(d->server);
+    sweeper_free(d->sweeper);
+    executor_free(d->executor);
+    pool_free(d->app.core.workers);
+    writer_free(d->app.writer);
+    pending_free(d->app.core.pending);
+    blob_store_close(d->app.core.blobs);
+    if (d->lock >= 0)
+        (void)close(d->lock);
+    log_flush();
+}
+
+/* A file that cannot be read leaves everything as it is. */
+static void reload(struct daemon *d, int argc, char **argv)
+{
+    struct err e;
+    struct settings *fresh = arena_alloc(&d->reloaded, sizeof *fresh);
+    const struct settings *old = atomic_load(&d->app.core.settings);
+    if (cmd_reload(argc, argv, &d->reloaded, fresh, &e) < 0) {
+        log_line(LOG_ERROR, "the settings are left as they were",
+                 (struct log_field[]){{"error", e.detail}, {0}});
+        return;
+    }
+    settings_keep_fixed(fresh, old);
+    apply_log_level(fresh);
+    atomic_store(&d->app.core.settings, fresh);
+    log_text(LOG_INFO, "the settings were re-read");
+}
+
+static void wait_for_signals(struct daemon *d, const sigset_t *signals, int argc, char **argv)
+{
+    struct timespec second = {.tv_sec = 1};
+    for (;;) {
+        int signal = sigtimedwait(signals, NULL, &second);
+        if (signal == SIGHUP)
+            reload(d, argc, argv);
+        else if (signal > 0)
+            return;
+        log_flush();
+    }
+}
+
+static int run_serve(const struct command *c, int argc, char **argv)
+{
+    struct cmd_args a;
+    struct err e;
+    sigset_t signals;
+    struct daemon d = {.lock = -1};
+    int status = cmd_parse(c, argc, argv, NULL, 0, 0, &a);
+    if (status)
+        return status < 0 ? 0 : status;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (start(&d, &a.settings, &e) < 0) {
+        status = cmd_fail(&e);
+    } else {
+        log_line(LOG_INFO, "listening", (struct log_field[]){{"address", a.settings.listen}, {0}});
+        wait_for_signals(&d, &signals, argc, argv);
+        log_text(LOG_INFO, "stopping");
+    }
+    stop(&d);
+    arena_free(&d.reloaded);
+    cmd_free(&a);
+    return status;
+}
+
+const struct command cmd_serve = {"serve",
+                                  "[--data DIR] [--listen ADDRESS:PORT] [--config FILE] [--SETTING VALUE …]",
+                                  "Runs the server.", run_serve};

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys, scopes and users; see access.h. */
+#include "core/access.h"
+
+#include "base/digest.h"
+#include "base/id.h"
+#include "core/name.h"
+
+#include <sodium.h>
+#include <string.h>
+
+enum { PREFIX_LEN = 3, ID_PART = 12, SECRET_PART = 32 };
+
+static const struct {
+    const char *name;
+    int64_t bit;
+} scope_names[] = {
+    {"read", SCOPE_READ},     {"ack", SCOPE_ACK},     {"write", SCOPE_WRITE},
+    {"delete", SCOPE_DELETE}, {"admin", SCOPE_ADMIN},
+};
+
+static int refuse(struct err *e)
+{
+    return err_set(e, ERR_UNAUTHORIZED,
+                   "a valid key is needed: send it as \"Authorization: Bearer KEY\" or \"x-api-key: KEY\"");
+}
+
+int access_authenticate(struct session *s, const char *key, struct err *e)
+{
+    unsigned char hash[DIGEST_SHA256_LEN];
+    struct principal *p;
+    if (!key || strlen(key) != ACCESS_KEY_SIZE - 1 || memcmp(key, "rk_", PREFIX_LEN) != 0)
+        return refuse(e);
+    const char *id = arena_copy(s->arena, key + PREFIX_LEN, ID_PART);
+    int rc = store_principal_by_public_id(s->db, s->arena, id, &p, e);
+    if (rc < 0)
+        return rc;
+    digest_sha256(key, ACCESS_KEY_SIZE - 1, hash);
+    if (rc == 0 || p->secret_len != sizeof hash || !digest_equal(p->secret, hash, sizeof hash) ||
+        p->revoked_at)
+        return refuse(e);
+    s->actor = (struct actor){p->pk, p->project, p->project_name, p->name, p->scopes};
+    return 0;
+}
+
+int access_require(const struct session *s, int64_t scopes, struct err *e)
+{
+    if ((s->actor.scopes & scopes) == scopes || s->actor.scopes & SCOPE_ADMIN)
+        return 0;
+    for (size_t i = 0; i < sizeof scope_names / sizeof scope_names[0]; i++)
+        if (scopes & scope_names[i].bit & ~s->actor.scopes)
+            return err_set(e, ERR_FORBIDDEN, "this key lacks the scope \"%s\"", scope_names[i].name);
+    return 0;
+}
+
+int access_parse_scopes(const char *list, int64_t *ret, struct err *e)
+{
+    int64_t bits = 0;
+    for (const char *p = list; *p;) {
+        size_t len = strcspn(p, ",");
+        int64_t bit = 0;
+        for (size_t i = 0; i < sizeof scope_names / sizeof scope_names[0]; i++)
+            if (strlen(scope_names[i].name) == len && strncmp(p, scope_names[i].name, len) == 0)
+                bit = scope_names[i].bit;
+        if (!bit)
+            return err_set(e, ERR_BAD_VALUE, "\"%.*s\" is no scope: read, ack, write, delete and admin are",
+                           (int)len, p);
+        bits |= bit;
+        p += len + (p[len] == ',');
+    }
+    if (!bits)
+        return err_set(e, ERR_BAD_VALUE, "at least one scope is needed: read, ack, write, delete or admin");
+    *ret = bits;
+    return 0;
+}
+
+const char *access_format_scopes(struct arena *a, int64_t scopes)
+{
+    const char *list = "";
+    for (size_t i = 0; i < sizeof scope_names / sizeof scope_names[0]; i++)
+        if (scopes & scope_names[i].bit)
+            list = arena_printf(a, "%s%s%s", list, *list ? "," : "", scope_names[i].name);
+    return list;
+}
+
+int access_create_key(struct session *s, const char *name, int64_t scopes, char ret_key[ACCESS_KEY_SIZE],
+                      struct err *e)
+{
+    unsigned char hash[DIGEST_SHA256_LEN];
+    char id[ID_PART + 1];
+    int64_t pk;
+    memcpy(ret_key, "rk_", PREFIX_LEN);
+    id_token(ret_key + PREFIX_LEN, ID_PART);
+    memcpy(id, ret_key + PREFIX_LEN, sizeof id);
+    ret_key[PREFIX_LEN + ID_PART] = '_';
+    id_token(ret_key + PREFIX_LEN + ID_PART + 1, SECRET_PART);
+    digest_sha256(ret_key, ACCESS_KEY_SIZE - 1, hash);
+    struct principal p = {
+        .project = s->actor.project,
+        .name = name && *name ? name : id,
+        .public_id = id,
+        .secret = hash,
+        .secret_len = sizeof hash,
+        .scopes = scopes,
+        .created_at = s->now,
+    };
+    return store_principal_add(s->db, PRINCIPAL_KEY, &p, &pk, e);
+}
+
+int access_create_user(struct session *s, const char *name, const char *password, bool staff, struct err *e)
+{
+    char stored[crypto_pwhash_STRBYTES];
+    int64_t pk;
+    int rc = name_check(name, "the user's name", e);
+    if (rc < 0)
+        return rc;
+    if (!*password)
+        return err_set(e, ERR_BAD_VALUE, "the password is empty");
+    if (sodium_init() < 0 ||
+        crypto_pwhash_str(stored, password, strlen(password), crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
+        return err_set(e, ERR_INTERNAL, "the password could not be hashed: memory is short");
+    struct principal p = {
+        .project = s->actor.project,
+        .name = name,
+        .secret = stored,
+        .secret_len = strlen(stored),
+        .scopes = staff ? SCOPE_READ | SCOPE_ACK | SCOPE_WRITE | SCOPE_DELETE
+                        : SCOPE_READ | SCOPE_ACK | SCOPE_WRITE,
+        .staff = staff,
+        .created_at = s->now,
+    };
+    rc = store_principal_add(s->db, PRINCIPAL_USER, &p, &pk, e);
+    if (rc == ERR_DB_CONSTRAINT)
+        return err_set(e, ERR_TAKEN, "there is a user \"%.200s\" already", name);
+    return rc;
+}

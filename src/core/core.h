@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the rules work on.
+ *
+ * `struct core` is the process: made once, shared by all threads. `struct session` is one request or one step
+ * of a background task: it lives in one thread, its `db` is that thread's connection and is inside a
+ * transaction (of mode DB_READ for what only reads), and everything that functions return lives in its
+ * `arena`.
+ *
+ * Errors carry the public code and sentence that every API renders in its own words.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "blob/blob.h"
+#include "core/settings.h"
+#include "db/db.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pool;
+struct pending;
+
+struct core {
+    settings_ref settings;
+    struct blob_store *blobs;
+    struct pool *workers;      /* hashing and file writing */
+    struct pending *pending;   /* blobs that are named but not yet in a row */
+    atomic_llong upload_bytes; /* received and not yet written, of all uploads */
+    struct {                   /* for /-/metrics */
+        atomic_llong bytes_in, uploads, sweeps, expired, purged, orphans, lapsed, sweep_errors, blobs_removed;
+    } counters;
+};
+
+/* What a key may do: bits of struct actor's scopes. No scope implies another but admin. */
+enum scope {
+    SCOPE_READ = 1 << 0,
+    SCOPE_ACK = 1 << 1,
+    SCOPE_WRITE = 1 << 2,
+    SCOPE_DELETE = 1 << 3,
+    SCOPE_ADMIN = 1 << 4,
+};
+
+/* Who asks. */
+struct actor {
+    int64_t pk;
+    int64_t project;
+    const char *project_name;
+    const char *name;
+    int64_t scopes;
+};
+
+struct session {
+    struct core *core;
+    struct db *db;
+    struct arena *arena;
+    struct actor actor;
+    int64_t now;
+};
+
+static inline const struct settings *core_settings(struct core *c)
+{
+    return atomic_load_explicit(&c->settings, memory_order_acquire);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Delivering: a result's bytes, opened so that they can be sent whole or in part. */
+#pragma once
+
+#include "core/core.h"
+
+struct content {
+    const struct result *result;
+    const char *file_name; /* the result's name, with an extension if it had none */
+    int64_t size;
+    const void *bytes; /* of an inline one: in the session's arena */
+    struct blob
+        *blob; /* else: the caller closes it; what is open can be read to its end even if it is removed */
+};
+
+/* `r` was loaded in this session; it must be live. */
+int deliver_open(struct session *s, const struct result *r, struct content *ret, struct err *e);
+
+/* The file of a result on this machine, for clients on it; NULL: it has none. */
+const char *deliver_local_path(struct session *s, const struct result *r);
+
+/* Without opening it: the name under which a result is saved. */
+const char *deliver_file_name(struct arena *a, const struct result *r);

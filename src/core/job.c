@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Jobs; see job.h. Read functions may run on a read connection; the others need a write transaction.
+ */
+#include "core/job.h"
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "core/batch.h"
+#include "core/event.h"
+#include "core/result.h"
+
+#include <string.h>
+
+enum { LEASE_LEN = 32, CLAIM_TRIES = 8, LAPSES_PER_CLAIM = 16 };
+
+/* All moves there are, but for the two that leases make: queued → running (claim), running → queued (it ran
+ * out). */
+static const struct {
+    enum job_status from;
+    enum job_verb verb;
+    enum job_status to;
+} moves[] = {
+    {JOB_QUEUED, JOB_PROGRESS, JOB_RUNNING}, {JOB_RUNNING, JOB_PROGRESS, JOB_RUNNING},
+    {JOB_QUEUED, JOB_FINISH, JOB_COMPLETED}, {JOB_RUNNING, JOB_FINISH, JOB_COMPLETED},
+    {JOB_QUEUED, JOB_FAIL, JOB_FAILED},      {JOB_RUNNING, JOB_FAIL, JOB_FAILED},
+    {JOB_QUEUED, JOB_CANCEL, JOB_CANCELLED}, {JOB_RUNNING, JOB_CANCEL, JOB_CANCELLED},
+};
+
+static const enum job_status goal[] = {
+    [JOB_PROGRESS] = JOB_RUNNING,
+    [JOB_FINISH] = JOB_COMPLETED,
+    [JOB_FAIL] = JOB_FAILED,
+    [JOB_CANCEL] = JOB_CANCELLED,
+};
+
+bool job_is_open(const struct job *j)
+{
+    return j->status == JOB_QUEUED || j->status == JOB_RUNNING;
+}
+
+static bool has_lapsed(const struct job *j, int64_t now)
+{
+    return j->status == JOB_RUNNING && j->lease_expires_at && j->lease_expires_at <= now;
+}
+
+static void take_lease(struct job *j)
+{
+    j->status = JOB_QUEUED;
+    j->progress = 0;
+    j->lease = NULL;
+    j->lease_seconds = 0;
+    j->lease_expires_at = 0;
+}
+
+/* What readers see: the sweeper may not have come by yet. */
+static void show_now(struct job *j, int64_t now)
+{
+    if (has_lapsed(j, now))
+        take_lease(j);
+    for (struct result *r = j->results; r; r = r->next)
+        r->state = result_state_now(r, now);
+}
+
+int job_lapse(struct session *s, struct job *j, struct err *e)
+{
+    const char *lease = j->lease;
+    if (!has_lapsed(j, s->now))
+        return 0;
+    take_lease(j);
+    int rc = store_job_move(s->db, j, JOB_RUNNING, lease, e);
+    if (rc > 0)
+        rc = event_of_job(s, j, job_status_names[JOB_QUEUED], e) < 0 ? e->code : 1;
+    return rc;
+}
+
+static int find_job(struct session *s, const char *id, struct job **ret, struct err *e)
+{
+    int rc = id_valid(id) ? store_job_get(s->db, s->arena, s->actor.project, id, ret, e) : 0;
+    if (rc == 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no such job");
+    return rc < 0 ? rc : 0;
+}
+
+int job_refer(struct session *s, const char *id, enum err_place place, const char *where, int64_t *ret,
+              struct err *e)
+{
+    struct job *j;
+    int rc = find_job(s, id, &j, e);
+    if (rc == ERR_NOT_FOUND)
+        return err_at(e, ERR_BAD_REFERENCE, place, where, "there is no job with this id");
+    if (rc == 0)
+        *ret = j->pk;
+    return rc;
+}
+
+static int add_results(struct session *s, struct job *j, struct err *e)
+{
+    struct result *all;
+    struct result **link = &j->results;
+    int rc = store_result_of_job(s->db, s->arena, j->pk, &all, e);
+    if (rc < 0)
+        return rc;
+    j->results = NULL;
+    for (struct result *r = all, *next; r; r = next) {
+        next = r->next;
+        if (r->deleted_at && !r->with_job)
+            continue;
+        r->next = NULL;
+        *link = r;
+        link = &r->next;
+    }
+    show_now(j, s->now);
+    return 0;
+}
+
+int job_get(struct session *s, const char *id, struct job **ret, struct err *e)
+{
+    int rc = find_job(s, id, ret, e);
+    return rc < 0 ? rc : add_results(s, *ret, e);
+}
+
+int job_list(struct session *s, struct job_filter *f, const struct page *page, struct job **ret,
+             struct err *e)
+{
+    f->project = s->actor.project;
+    f->now = s->now;
+    int rc = store_job_list(s->db, s->arena, f, page, ret, e);
+    for (struct job *j = rc < 0 ? NULL : *ret; j; j = j->next)
+        show_now(j, s->now);
+    return rc;
+}
+
+int job_create(struct session *s, const struct job_new *n, struct job **ret, struct err *e)
+{
+    struct job *j = arena_alloc(s->arena, sizeof *j);
+    char *id = arena_alloc(s->arena, ID_SIZE);
+    id_new(id);
+    *j = (struct job){
+        .id = id,
+        .project = s->actor.project,
+        .batch_id = n->batch,
+        .kind = n->kind,
+        .reference_id = n->reference_id,
+        .tag = n->tag,
+        .priority_weight = n->priority_weight,
+        .status = n->completed ? JOB_COMPLETED : JOB_QUEUED,
+        .progress = n->completed ? 1 : 0,
+        .input = n->input,
+        .creator = s->actor.pk,
+        .creator_name = s->actor.name,
+        .created_at = s->now,
+        .started_at = n->completed ? s->now : 0,
+        .finished_at = n->completed ? s->now : 0,
+    };
+    int rc = n->batch ? batch_refer(s, n->batch, ERR_POINTER, "/batch", &j->batch, e) : 0;
+    if (rc == 0)
+        rc = store_job_add(s->db, j, e);
+    if (rc == ERR_DB_CONSTRAINT && n->reference_id)
+        return err_at(e, ERR_TAKEN, ERR_POINTER, "/reference_id",
+                      "another job of this project has this reference_id; find it with GET "
+                      "/api/v1/jobs?reference_id=…&deleted=any");
+    if (rc == 0)
+        rc = event_of_job(s, j, job_status_names[j->status], e);
+    if (rc == 0)
+        *ret = j;
+    return rc;
+}
+
+/* Before a worker is told that nothing is queued: jobs whose lease has run out are. */
+static int lapse_some(struct session *s, struct err *e)
+{
+    struct job *j;
+    int64_t after = 0;
+    for (int i = 0; i < LAPSES_PER_CLAIM; i++) {
+        int rc = store_job_lapsed(s->db, s->arena, s->now, after, &j, e);
+        if (rc > 0) {
+            after = j->pk;
+            rc = job_lapse(s, j, e) < 0 ? e->code : 1;
+        }
+        if (rc <= 0)
+            return rc;
+    }
+    return 0;
+}
+
+static bool more_urgent(const struct job *a, const struct job *b)
+{
+    if (a->priority_weight != b->priority_weight)
+        return a->priority_weight > b->priority_weight;
+    return a->pk < b->pk;
+}
+
+static int find_queued(struct session *s, const char *const *kinds, struct job **ret, struct err *e)
+{
+    struct job *best = NULL;
+    struct job *j;
+    if (!kinds)
+        return store_job_next_queued(s->db, s->arena, s->actor.project, NULL, ret, e);
+    for (; *kinds; kinds++) {
+        int rc = store_job_next_queued(s->db, s->arena, s->actor.project, *kinds, &j, e);
+        if (rc < 0)
+            return rc;
+        if (rc > 0 && (!best || more_urgent(j, best)))
+            best = j;
+    }
+    *ret = best;
+    return best ? 1 : 0;
+}
+
+static int take_job(struct session *s, struct job *j, int64_t lease_seconds, struct err *e)
+{
+    char *lease = arena_alloc(s->arena, LEASE_LEN + 1);
+    id_token(lease, LEASE_LEN);
+    j->status = JOB_RUNNING;
+    j->lease = lease;
+    j->lease_seconds = lease_seconds;
+    j->lease_expires_at = s->now + lease_seconds * CLOCK_SECOND;
+    if (!j->started_at)
+        j->started_at = s->now;
+    int rc = store_job_move(s->db, j, JOB_QUEUED, NULL, e);
+    if (rc <= 0)
+        return rc;
+    rc = event_of_job(s, j, job_status_names[JOB_RUNNING], e);
+    if (rc == 0)
+        rc = add_results(s, j, e);
+    return rc < 0 ? rc : 1;
+}
+
+int job_claim(struct session *s, const char *const *kinds, int64_t lease_seconds, struct job **ret,
+              struct err *e)
+{
+    int rc = lapse_some(s, e);
+    for (int i = 0; rc == 0 && i < CLAIM_TRIES; i++) {
+        struct job *j;
+        rc = find_queued(s, kinds, &j, e);
+        if (rc <= 0)
+            return rc;
+        rc = take_job(s, j, lease_seconds, e);
+        if (rc > 0)
+            *ret = j;
+    }
+    return rc;
+}
+
+int job_load(struct session *s, const char *id, struct job **ret, struct err *e)
+{
+    int rc = find_job(s, id, ret, e);
+    if (rc < 0)
+        return rc;
+    if ((*ret)->deleted_at) {
+        err_set(e, ERR_DELETED, "this job was deleted; POST /api/v1/jobs/%s/restore brings it back", id);
+        e->at = (*ret)->deleted_at;
+        return e->code;
+    }
+    rc = job_lapse(s, *ret, e);
+    return rc < 0 ? rc : 0;
+}
+
+static int check_lease(const struct job *j, const struct job_move *m, struct err *e)
+{
+    if (m->verb == JOB_CANCEL)
+        return 0;
+    if (j->lease && !m->lease)
+        return err_at(e, ERR_LEASE, ERR_POINTER, "/lease",
+                      "a worker has claimed this job: it moves only with the lease that the claim returned");
+    if (m->lease && (!j->lease || strcmp(m->lease, j->lease) != 0))
+        return err_at(e, ERR_LEASE, ERR_POINTER, "/lease",
+                      "this lease is not valid (any more): it ran out or is of another claim");
+    return 0;
+}
+
+static int find_move(const struct job *j, enum job_verb verb, enum job_status *ret, struct err *e)
+{
+    static const char *const words[] = {"progress", "finish", "fail", "cancel"};
+    for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++)
+        if (moves[i].from == j->status && moves[i].verb == verb) {
+            *ret = moves[i].to;
+            return 0;
+        }
+    return err_set(e, ERR_WRONG_STATE, "%s needs a job that is queued or running; this one is %s",
+                   words[verb], job_status_names[j->status]);
+}
+
+static void apply_move(struct session *s, struct job *j, const struct job_move *m, enum job_status to)
+{
+    j->status = to;
+    if (!j->started_at && m->verb != JOB_CANCEL)
+        j->started_at = s->now;
+    if (m->verb == JOB_PROGRESS) {
+        j->progress = m->progress;
+        if (j->lease)
+            j->lease_expires_at = s->now + j->lease_seconds * CLOCK_SECOND;
+        return;
+    }
+    if (m->verb == JOB_FINISH)
+        j->progress = 1;
+    j->error = m->verb == JOB_FAIL ? m->error : NULL;
+    j->finished_at = s->now;
+    j->lease = NULL;
+    j->lease_seconds = 0;
+    j->lease_expires_at = 0;
+}
+
+int job_move(struct session *s, const char *id, const struct job_move *m, struct job **ret, struct err *e)
+{
+    struct job *j;
+    enum job_status to = JOB_QUEUED;
+    int rc = job_load(s, id, &j, e);
+    if (rc < 0)
+        return rc;
+    *ret = j;
+    if (j->status == goal[m->verb] && !job_is_open(j))
+        return add_results(s, j, e);
+    if ((rc = find_move(j, m->verb, &to, e)) < 0 || (rc = check_lease(j, m, e)) < 0)
+        return rc;
+    enum job_status from = j->status;
+    const char *lease = j->lease;
+    apply_move(s, j, m, to);
+    rc = store_job_move(s->db, j, from, lease, e);
+    if (rc == 0)
+        return err_set(e, ERR_WRONG_STATE, "the job has just moved elsewhere");
+    if (rc > 0)
+        rc = from == to ? 0 : event_of_job(s, j, job_status_names[to], e);
+    return rc < 0 ? rc : add_results(s, j, e);
+}
+
+/* The results that go and come with their job. */
+static int mark_results(struct session *s, struct job *j, int64_t deleted_at, struct err *e)
+{
+    struct result *r;
+    int rc = store_result_of_job(s->db, s->arena, j->pk, &r, e);
+    for (; rc == 0 && r; r = r->next) {
+        if (deleted_at ? r->deleted_at != 0 : !r->with_job)
+            continue;
+        r->deleted_at = deleted_at;
+        r->with_job = deleted_at != 0;
+        rc = store_result_change(s->db, r, r->state, e);
+        if (rc >= 0)
+            rc = event_of_result(s, r, deleted_at ? "deleted" : "restored", e);
+    }
+    return rc;
+}
+
+int job_delete(struct session *s, const char *id, struct err *e)
+{
+    struct job *j;
+    int rc = find_job(s, id, &j, e);
+    if (rc < 0 || j->deleted_at)
+        return rc;
+    rc = store_result_kept_of_job(s->db, j->pk, e);
+    if (rc > 0)
+        return err_set(e, ERR_KEPT, "a result of this job is kept; DELETE its /keep first");
+    if (rc == 0)
+        rc = store_job_mark_deleted(s->db, j->pk, s->now, e);
+    if (rc > 0)
+        rc = event_of_job(s, j, "deleted", e);
+    return rc < 0 ? rc : mark_results(s, j, s->now, e);
+}
+
+int job_restore(struct session *s, const char *id, struct job **ret, struct err *e)
+{
+    struct job *j;
+    int rc = find_job(s, id, &j, e);
+    if (rc == 0 && j->deleted_at) {
+        rc = store_job_mark_deleted(s->db, j->pk, 0, e);
+        if (rc > 0)
+            rc = event_of_job(s, j, "restored", e);
+        if (rc == 0)
+            rc = mark_results(s, j, 0, e);
+        j->deleted_at = 0;
+    }
+    if (rc < 0)
+        return rc;
+    *ret = j;
+    return add_results(s, j, e);
+}

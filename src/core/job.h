@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Jobs and their moves. The moves stand in one table in job.c; each is a guarded update, so that two clients
+ * cannot both win. A claimed job moves only with its lease, except to cancelled. Past the lease the job is
+ * queued again, to every reader at once, whether or not the sweeper has come by.
+ */
+#pragma once
+
+#include "core/core.h"
+
+struct job_new {
+    const char *kind;
+    const char *batch; /* id or NULL */
+    const char *reference_id;
+    const char *tag;
+    int64_t priority_weight; /* 1–10 */
+    const char *input;       /* JSON text or NULL */
+    bool completed;          /* made around a result that is already there */
+};
+
+int job_create(struct session *s, const struct job_new *n, struct job **ret, struct err *e);
+int job_get(struct session *s, const char *id, struct job **ret, struct err *e); /* with its results */
+int job_list(struct session *s, struct job_filter *f, const struct page *page, struct job **ret,
+             struct err *e);
+
+/* 1 and a job in state running with its lease, or 0: none is queued. `kinds` is NULL-terminated, NULL: any.
+ */
+int job_claim(struct session *s, const char *const *kinds, int64_t lease_seconds, struct job **ret,
+              struct err *e);
+
+enum job_verb { JOB_PROGRESS, JOB_FINISH, JOB_FAIL, JOB_CANCEL };
+
+struct job_move {
+    enum job_verb verb;
+    const char *lease; /* NULL: none given */
+    double progress;   /* of JOB_PROGRESS: 0–1 */
+    const char *error; /* of JOB_FAIL: JSON {code, message} */
+};
+
+/* A repeat of a finished move succeeds and changes nothing. */
+int job_move(struct session *s, const char *id, const struct job_move *m, struct job **ret, struct err *e);
+
+int job_delete(struct session *s, const char *id, struct err *e); /* soft, with its results */
+int job_restore(struct session *s, const char *id, struct job **ret, struct err *e);
+
+/* For those who write to a job: it exists, is not deleted, and an expired lease has been taken from it. */
+int job_load(struct session *s, const char *id, struct job **ret, struct err *e);
+bool job_is_open(const struct job *j); /* queued or running: results may still come */
+
+/* The pk of a job that a request refers to; ERR_BAD_REFERENCE names `where`. */
+int job_refer(struct session *s, const char *id, enum err_place place, const char *where, int64_t *ret,
+              struct err *e);
+
+/* Makes a job whose lease ran out queued again. 1 if it was so. */
+int job_lapse(struct session *s, struct job *j, struct err *e);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See publish.h. */
+#include "core/publish.h"
+
+#include "base/clock.h"
+#include "core/event.h"
+#include "core/job.h"
+#include "core/name.h"
+#include "core/result.h"
+
+#include <string.h>
+
+static int check_names(const struct publish *p, struct err *e)
+{
+    static const char place[] = "name";
+    int rc = name_check(p->name, "the name", e);
+    if (rc == 0)
+        rc = name_check_text(p->type, "the type", e);
+    if (rc == 0)
+        rc = name_check_text(p->media_type, "the Content-Type", e);
+    if (rc < 0) {
+        e->place = ERR_PARAMETER;
+        memcpy(e->where, place, sizeof place);
+    }
+    return rc;
+}
+
+/* As far as it is known before the bytes are. */
+static int check_size(struct session *s, const struct publish *p, struct err *e)
+{
+    const struct settings *set = core_settings(s->core);
+    int64_t room;
+    if (p->content_length > set->max_result_size)
+        return err_set(e, ERR_TOO_LARGE, "a result may have at most %lld bytes here, this one has %lld",
+                       (long long)set->max_result_size, (long long)p->content_length);
+    int rc = blob_room(s->core->blobs, &room, e);
+    int64_t need = p->content_length > 0 ? p->content_length : 0;
+    if (rc == 0 && need > room - set->disk_floor)
+        rc = err_set(e, ERR_STORAGE_FULL, "the server's disk is full: it has no room for this upload");
+    return rc;
+}
+
+static int find_open_job(struct session *s, const struct publish *p, struct job **ret, struct err *e)
+{
+    int rc = job_load(s, p->job, ret, e);
+    if (rc == 0 && !job_is_open(*ret))
+        rc = err_set(e, ERR_WRONG_STATE, "the job is %s: results can be added while it is queued or running",
+                     job_status_names[(*ret)->status]);
+    return rc;
+}
+
+static int refuse_taken(const struct result *r, struct err *e)
+{
+    if (r->deleted_at)
+        return err_at(
+            e, ERR_TAKEN, ERR_PARAMETER, "name",
+            "a deleted result of this job has this name and type (%s): restore it, or delete it with "
+            "?permanent=true",
+            r->id);
+    return err_at(e, ERR_TAKEN, ERR_PARAMETER, "name",
+                  "a result of this job has this name and type already, with other bytes (%s)", r->id);
+}
+
+static bool could_be_same(const struct result *r, const struct publish *p)
+{
+    if (r->deleted_at)
+        return false;
+    if (p->content_length >= 0 && p->content_length != r->size)
+        return false;
+    return !p->want_sha256 || strcmp(p->want_sha256, r->digests.sha256) == 0;
+}
+
+int publish_prepare(struct session *s, const struct publish *p, struct err *e)
+{
+    struct job *j;
+    struct result *existing;
+    int rc = check_names(p, e);
+    if (rc == 0)
+        rc = check_size(s, p, e);
+    if (rc < 0 || !p->job)
+        return rc;
+    if ((rc = find_open_job(s, p, &j, e)) < 0)
+        return rc;
+    rc = store_result_by_name(s->db, s->arena, j->pk, p->name, p->type, &existing, e);
+    if (rc > 0)
+        rc = could_be_same(existing, p) ? 0 : refuse_taken(existing, e);
+    return rc;
+}
+
+static int check_digests(const struct publish *p, const struct upload_result *u, struct err *e)
+{
+    if (p->want_sha256 && strcmp(p->want_sha256, u->digests.sha256) != 0)
+        return err_at(e, ERR_BAD_DIGEST, ERR_HEADER, "Repr-Digest",
+                      "the bytes that arrived have the sha256 %s, not the announced one; nothing was kept",
+                      u->digests.sha256);
+    if (p->want_md5 && strcmp(p->want_md5, u->digests.md5) != 0)
+        return err_at(e, ERR_BAD_DIGEST, ERR_HEADER, "Content-MD5",
+                      "the bytes that arrived have the md5 %s, not the announced one; nothing was kept",
+                      u->digests.md5);
+    return 0;
+}
+
+static int insert(struct session *s, const struct publish *p, const struct upload_result *u,
+                  const struct job *j, struct result **ret, struct err *e)
+{
+    const struct settings *set = core_settings(s->core);
+    int64_t expires_at = s->now + (p->expires_in ? p->expires_in : set->results_ttl) * CLOCK_SECOND;
+    struct result *r = arena_alloc(s->arena, sizeof *r);
+    *r = (struct result){
+        .id = arena_strdup(s->arena, u->id),
+        .project = s->actor.project,
+        .job = j->pk,
+        .job_pk = j->pk,
+        .job_id = j->id,
+        .batch = j->batch,
+        .batch_id = j->batch_id,
+        .kind = j->kind,
+        .name = p->name,
+        .type = p->type,
+        .is_primary = p->primary,
+        .media_type = p->media_type,
+        .size = u->size,
+        .digests = u->digests,
+        .keep = p->keep,
+        .stored = true,
+        .is_inline = u->is_inline,
+        .creator = s->actor.pk,
+        .creator_name = s->actor.name,
+        .created_at = s->now,
+        .expires_at = expires_at,
+        .due_at = p->keep ? 0 : expires_at,
+    };
+    int rc = store_result_add(s->db, r, e);
+    if (rc == 0 && u->is_inline)
+        rc = store_bytes_add(s->db, r->pk, u->bytes, (size_t)u->size, e);
+    if (rc == 0)
+        rc = store_job_count_result(s->db, j->pk, 1, set->max_results_per_job, e);
+    if (rc == 0)
+        return err_set(e, ERR_TOO_LARGE, "a job may have at most %lld results here",
+                       (long long)set->max_results_per_job);
+    if (rc > 0)
+        rc = event_of_result(s, r, result_state_names[RESULT_AVAILABLE], e);
+    if (rc == 0)
+        *ret = r;
+    return rc;
+}
+
+int publish_commit(struct session *s, const struct publish *p, const struct upload_result *u,
+                   struct result **ret, bool *ret_new, struct err *e)
+{
+    struct job *j;
+    struct job_new around = {.kind = p->kind, .priority_weight = 5, .completed = true};
+    int rc = check_digests(p, u, e);
+    *ret_new = true;
+    if (rc < 0)
+        return rc;
+    if (u->size > core_settings(s->core)->max_result_size)
+        return err_set(e, ERR_TOO_LARGE, "a result may have at most %lld bytes here",
+                       (long long)core_settings(s->core)->max_result_size);
+    rc = p->job ? find_open_job(s, p, &j, e) : job_create(s, &around, &j, e);
+    if (rc < 0)
+        return rc;
+    if (p->job)
+        rc = store_result_by_name(s->db, s->arena, j->pk, p->name, p->type, ret, e);
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
+        return insert(s, p, u, j, ret, e);
+    if ((*ret)->deleted_at || (*ret)->size != u->size ||
+        strcmp((*ret)->digests.sha256, u->digests.sha256) != 0)
+        return refuse_taken(*ret, e);
+    *ret_new = false;
+    return result_require_live(s, *ret, e);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Publishing: from bytes to a result. `publish_prepare` decides before the first byte is read, in a read
+ * transaction; `publish_commit` decides again and writes, when all bytes are in and durable.
+ */
+#pragma once
+
+#include "core/core.h"
+#include "core/upload.h"
+
+struct publish {
+    const char *job;  /* id; NULL: a completed job is made around the result */
+    const char *kind; /* of that job */
+    const char *name;
+    const char *type;
+    const char *media_type;
+    bool primary;
+    bool keep;
+    int64_t expires_in;     /* seconds; 0: results_ttl */
+    int64_t content_length; /* as announced; -1: unknown */
+    const char *want_md5;   /* hex, or NULL: what the client says the bytes are */
+    const char *want_sha256;
+};
+
+int publish_prepare(struct session *s, const struct publish *p, struct err *e);
+
+/*
+ * *ret_new tells whether it is a new row, or the one that an equal upload made before. Has no effect outside
+ * the transaction: it may run again.
+ */
+int publish_commit(struct session *s, const struct publish *p, const struct upload_result *u,
+                   struct result **ret, bool *ret_new, struct err *e);

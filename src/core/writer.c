@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See writer.h. The mutex covers the queue, the counts and `stopping`. */
+#include "core/writer.h"
+
+#include "base/arena.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct writer {
+    struct db *db;
+    int queue_limit;
+    int batch_limit;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    struct writer_task *first;
+    struct writer_task **last;
+    bool stopping;
+    struct writer_stats stats;
+};
+
+/* Detaches up to batch_limit tasks; NULL when there is nothing left to do. */
+static struct writer_task *take_batch(struct writer *w, int *ret_count)
+{
+    struct writer_task *batch;
+    struct writer_task *end = NULL;
+    int n = 0;
+    (void)pthread_mutex_lock(&w->mutex);
+    while (!w->first && !w->stopping)
+        (void)pthread_cond_wait(&w->wake, &w->mutex);
+    batch = w->first;
+    for (struct writer_task *t = batch; t && n < w->batch_limit; t = t->next, n++)
+        end = t;
+    if (end) {
+        w->first = end->next;
+        if (!w->first)
+            w->last = &w->first;
+        end->next = NULL;
+        w->stats.depth -= n;
+    }
+    (void)pthread_mutex_unlock(&w->mutex);
+    *ret_count = n;
+    return batch;
+}
+
+static int run_body(struct db *db, void *ctx, struct err *e)
+{
+    struct writer_task *t = ctx;
+    return t->body(t, db, e);
+}
+
+static int run_batch(struct db *db, void *ctx, struct err *e)
+{
+    bool broken;
+    for (struct writer_task *t = ctx; t; t = t->next) {
+        t->rc = db_nested(db, run_body, t, &broken, &t->error);
+        if (broken) {
+            *e = t->error;
+            return t->rc < 0 ? t->rc : ERR_DB;
+        }
+    }
+    return 0;
+}
+
+static void count_batch(struct writer *w, int n, int rc)
+{
+    int bucket = 0;
+    while (bucket < WRITER_BUCKETS - 1 && n > 1 << bucket)
+        bucket++;
+    (void)pthread_mutex_lock(&w->mutex);
+    w->stats.batches++;
+    w->stats.tasks += n;
+    w->stats.failures += rc < 0;
+    w->stats.size[bucket]++;
+    (void)pthread_mutex_unlock(&w->mutex);
+}
+
+static void *work(void *arg)
+{
+    struct writer *w = arg;
+    struct writer_task *batch;
+    int n;
+    while ((batch = take_batch(w, &n))) {
+        struct err e;
+        int rc = db_tx(w->db, DB_WRITE, run_batch, batch, &e);
+        count_batch(w, n, rc);
+        for (struct writer_task *t = batch, *next; t; t = next) {
+            next = t->next;
+            if (rc < 0)
+                t->done(t, rc, &e);
+            else
+                t->done(t, t->rc < 0 ? t->rc : 0, &t->error);
+        }
+    }
+    return NULL;
+}
+
+struct writer *writer_new(struct db *db, int queue_limit, int batch_limit)
+{
+    struct writer *w = mem_alloc(sizeof *w);
+    *w = (struct writer){.db = db, .queue_limit = queue_limit, .batch_limit = batch_limit};
+    w->last = &w->first;
+    if (pthread_mutex_init(&w->mutex, NULL) || pthread_cond_init(&w->wake, NULL) ||
+        pthread_create(&w->thread, NULL, work, w))
+        abort();
+    (void)pthread_setname_np(w->thread, "writer");
+    return w;
+}
+
+static bool enqueue(struct writer *w, struct writer_task *t, int limit)
+{
+    t->next = NULL;
+    (void)pthread_mutex_lock(&w->mutex);
+    bool room = w->stats.depth < limit;
+    if (room) {
+        *w->last = t;
+        w->last = &t->next;
+        if (w->stats.depth++ == 0)
+            (void)pthread_cond_signal(&w->wake);
+    }
+    (void)pthread_mutex_unlock(&w->mutex);
+    return room;
+}
+
+int writer_submit(struct writer *w, struct writer_task *t, struct err *e)
+{
+    if (enqueue(w, t, w->queue_limit))
+        return 0;
+    return err_set(e, ERR_BUSY, "too many requests are waiting to be written; try again in a moment");
+}
+
+struct call {
+    struct writer_task task;
+    db_body_fn *body;
+    void *ctx;
+    pthread_mutex_t mutex;
+    pthread_cond_t finished;
+    bool is_finished;
+    int rc;
+    struct err *e;
+};
+
+static int call_body(struct writer_task *t, struct db *db, struct err *e)
+{
+    struct call *c = (struct call *)t;
+    return c->body(db, c->ctx, e);
+}
+
+static void call_done(struct writer_task *t, int rc, const struct err *e)
+{
+    struct call *c = (struct call *)t;
+    (void)pthread_mutex_lock(&c->mutex);
+    c->rc = rc;
+    if (rc < 0)
+        *c->e = *e;
+    c->is_finished = true;
+    (void)pthread_cond_signal(&c->finished);
+    (void)pthread_mutex_unlock(&c->mutex);
+}
+
+int writer_call(struct writer *w, db_body_fn *body, void *ctx, struct err *e)
+{
+    struct call c = {.task = {.body = call_body, .done = call_done}, .body = body, .ctx = ctx, .e = e};
+    if (pthread_mutex_init(&c.mutex, NULL) || pthread_cond_init(&c.finished, NULL))
+        abort();
+    (void)enqueue(w, &c.task, INT32_MAX);
+    (void)pthread_mutex_lock(&c.mutex);
+    while (!c.is_finished)
+        (void)pthread_cond_wait(&c.finished, &c.mutex);
+    (void)pthread_mutex_unlock(&c.mutex);
+    (void)pthread_cond_destroy(&c.finished);
+    (void)pthread_mutex_destroy(&c.mutex);
+    return c.rc;
+}
+
+void writer_stats(struct writer *w, struct writer_stats *ret)
+{
+    (void)pthread_mutex_lock(&w->mutex);
+    *ret = w->stats;
+    (void)pthread_mutex_unlock(&w->mutex);
+}
+
+void writer_free(struct writer *w)
+{
+    if (!w)
+        return;
+    (void)pthread_mutex_lock(&w->mutex);
+    w->stopping = true;
+    (void)pthread_cond_signal(&w->wake);
+    (void)pthread_mutex_unlock(&w->mutex);
+    (void)pthread_join(w->thread, NULL);
+    (void)pthread_cond_destroy(&w->wake);
+    (void)pthread_mutex_destroy(&w->mutex);
+    db_close(w->db);
+    free(w);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one thread that writes. It takes all tasks that wait, runs each in a savepoint of one transaction,
+ * commits once, and then tells each how it went: after `done` has been called with 0 the task's changes are
+ * durable. A task that fails is undone alone. Since it is the only writer of this process, tasks need no
+ * locks.
+ */
+#pragma once
+
+#include "db/db.h"
+
+#include <stdatomic.h>
+
+struct writer;
+
+struct writer_task {
+    int (*body)(struct writer_task *t, struct db *db,
+                struct err *e); /* in the writer thread, may run again */
+    void (*done)(struct writer_task *t, int rc, const struct err *e); /* in the writer thread; may free t */
+    struct writer_task *next;                                         /* these three are the writer's own */
+    int rc;
+    struct err error;
+};
+
+enum { WRITER_BUCKETS = 10 };
+
+struct writer_stats {
+    int depth;                          /* tasks that wait */
+    long long batches, tasks, failures; /* commits, tasks in them, commits that failed */
+    long long size[WRITER_BUCKETS];     /* commits with up to 1, 2, 4 … 256 tasks, and more */
+};
+
+struct writer *writer_new(struct db *db, int queue_limit, int batch_limit); /* takes `db` over */
+/* ERR_BUSY: the queue is full, nothing happens. Any thread. */
+int writer_submit(struct writer *w, struct writer_task *t, struct err *e);
+/* Runs a body there and waits for its commit; not from the writer's own thread, nor from an event loop. Is
+   not refused by a full queue. */
+int writer_call(struct writer *w, db_body_fn *body, void *ctx, struct err *e);
+void writer_stats(struct writer *w, struct writer_stats *ret);
+void writer_free(struct writer *w); /* does what waits, then ends and closes the connection; NULL is fine */

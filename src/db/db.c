@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine-independent half: values, and transactions as functions. See db.h. */
+#include "db/db.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { TRIES = 4 };
+
+struct db_value db_of_int(int64_t v)
+{
+    return (struct db_value){.type = DB_INT, .integer = v};
+}
+
+struct db_value db_of_time(int64_t v)
+{
+    return v ? db_of_int(v) : (struct db_value){.type = DB_NULL};
+}
+
+struct db_value db_of_real(double v)
+{
+    return (struct db_value){.type = DB_REAL, .real = v};
+}
+
+struct db_value db_of_text(const char *s)
+{
+    if (!s)
+        return (struct db_value){.type = DB_NULL};
+    return (struct db_value){.type = DB_TEXT, .bytes = s, .len = strlen(s)};
+}
+
+struct db_value db_of_blob(const void *bytes, size_t len)
+{
+    return (struct db_value){.type = DB_BLOB, .bytes = bytes, .len = len};
+}
+
+int db_open(const struct db_ops *ops, const char *where, const struct db_options *options, struct db **ret,
+            struct err *e)
+{
+    return ops->open(where, options, ret, e);
+}
+
+void db_close(struct db *db)
+{
+    if (db)
+        db->ops->close(db);
+}
+
+int db_query(struct db *db, const struct stmt *s, const struct db_value *args, int count,
+             struct db_cursor **ret, struct err *e)
+{
+    return db->ops->query(db, s, args, count, ret, e);
+}
+
+int db_step(struct db *db, struct db_cursor *c, struct err *e)
+{
+    return db->ops->step(db, c, e);
+}
+
+void db_done(struct db *db, struct db_cursor *c)
+{
+    if (c)
+        db->ops->done(db, c);
+}
+
+int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_changes,
+           struct err *e)
+{
+    struct db_cursor *c;
+    int rc = db_query(db, s, args, count, &c, e);
+    if (rc < 0)
+        return rc;
+    do
+        rc = db_step(db, c, e);
+    while (rc > 0);
+    if (rc == 0 && ret_changes)
+        *ret_changes = db->ops->changes(db);
+    db_done(db, c);
+    return rc;
+}
+
+bool db_is_null(struct db *db, struct db_cursor *c, int column)
+{
+    return db->ops->type(c, column) == DB_NULL;
+}
+
+int64_t db_int(struct db *db, struct db_cursor *c, int column)
+{
+    return db->ops->get_int(c, column);
+}
+
+double db_real(struct db *db, struct db_cursor *c, int column)
+{
+    return db->ops->get_real(c, column);
+}
+
+const char *db_text(struct db *db, struct db_cursor *c, int column)
+{
+    size_t len;
+    return db_is_null(db, c, column) ? NULL : db->ops->get_bytes(c, column, &len);
+}
+
+const void *db_blob(struct db *db, struct db_cursor *c, int column, size_t *ret_len)
+{
+    *ret_len = 0;
+    return db_is_null(db, c, column) ? NULL : db->ops->get_bytes(c, column, ret_len);
+}
+
+/* `text` is a literal: its address is its identity. */
+static int control(struct db *db, const char *text, struct err *e)
+{
+    struct stmt s = {.name = text, .text = text};
+    return db_run(db, &s, NULL, 0, NULL, e);
+}
+
+static int attempt(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx, bool *ret_again,
+                   struct err *e)
+{
+    struct err ignored;
+    int rc = control(db, mode == DB_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", e);
+    *ret_again = rc == ERR_DB_CONFLICT;
+    if (rc < 0)
+        return rc;
+    db->in_tx = true;
+    rc = body(db, ctx, e);
+    *ret_again = rc == ERR_DB_CONFLICT;
+    if (rc >= 0) {
+        int committed = control(db, "COMMIT", e);
+        *ret_again = committed == ERR_DB_CONFLICT;
+        rc = committed < 0 ? committed : rc;
+    }
+    /* A failed COMMIT may or may not have left the transaction open: without one, ROLLBACK fails harmlessly.
+     */
+    if (rc < 0)
+        (void)control(db, "ROLLBACK", &ignored);
+    db->in_tx = false;
+    return rc;
+}
+
+int db_tx(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx, struct err *e)
+{
+    bool again;
+    int rc;
+    assert(!db->in_tx);
+    for (int i = 0; i < TRIES; i++) {
+        rc = attempt(db, mode, body, ctx, &again, e);
+        if (!again)
+            break;
+    }
+    return rc;
+}
+
+int db_nested(struct db *db, db_body_fn *body, void *ctx, bool *ret_broken, struct err *e)
+{
+    struct err undo;
+    assert(db->in_tx);
+    *ret_broken = false;
+    int rc = control(db, "SAVEPOINT item", e);
+    if (rc < 0)
+        return rc;
+    rc = body(db, ctx, e);
+    if (rc < 0 && control(db, "ROLLBACK TO item", &undo) < 0)
+        *ret_broken = true;
+    if (!*ret_broken && control(db, "RELEASE item", &undo) < 0) {
+        *ret_broken = true;
+        if (rc >= 0) {
+            *e = undo;
+            rc = undo.code;
+        }
+    }
+    return rc;
+}

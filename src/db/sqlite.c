@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The embedded engine. WAL with synchronous=FULL: a commit that returned survives a crash of the machine.
+ *
+ * Every connection keeps its prepared statements, found by the address of a constant text or the content of a
+ * dynamic one; each has WAYS places in the table, and takes that of the least recently used. $n is resolved
+ * to SQLite's own numbering (by first appearance) once, at prepare. A connection is used by one thread at a
+ * time, so SQLite's own mutexes are off (SQLITE_OPEN_NOMUTEX).
+ */
+#include "db/db.h"
+
+#include "base/arena.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CACHE_SIZE = 256, WAYS = 8, MAX_ARGS = 40 };
+
+struct db_cursor {
+    const char *text;
+    char *copy; /* of a dynamic text: what `text` points to */
+    const char *name;
+    sqlite3_stmt *stmt;
+    uint64_t used; /* when, on the connection's own clock */
+    bool dynamic;
+    bool open;
+    int arg_count;
+    int position[MAX_ARGS]; /* SQLite's number of $1, $2, …; 0 where the text does not use it */
+};
+
+struct sqlite {
+    struct db db;
+    sqlite3 *handle;
+    uint64_t ticks;
+    struct db_cursor cache[CACHE_SIZE];
+};
+
+static struct sqlite *of(struct db *db)
+{
+    return (struct sqlite *)db;
+}
+
+static int classify(int code)
+{
+    switch (code & 0xFF) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ERR_DB_BUSY;
+    case SQLITE_CONSTRAINT:
+        return ERR_DB_CONSTRAINT;
+    case SQLITE_FULL:
+        return ERR_STORAGE_FULL;
+    default:
+        return ERR_DB;
+    }
+}
+
+static const char *sentence(int code)
+{
+    if (code == ERR_DB_BUSY)
+        return "the database is locked by another process";
+    if (code == ERR_STORAGE_FULL)
+        return "the server's disk is full";
+    return "the database failed";
+}
+
+static int fail(struct sqlite *s, const char *name, struct err *e)
+{
+    int code = classify(sqlite3_extended_errcode(s->handle));
+    return err_operator(e, code, sentence(code), "%s: %s (%d)", name, sqlite3_errmsg(s->handle),
+                        sqlite3_extended_errcode(s->handle));
+}
+
+static void forget(struct db_cursor *c)
+{
+    (void)sqlite3_finalize(c->stmt);
+    free(c->copy);
+    *c = (struct db_cursor){0};
+}
+
+static void sqlite_close(struct db *db)
+{
+    struct sqlite *s = of(db);
+    for (int i = 0; i < CACHE_SIZE; i++)
+        forget(&s->cache[i]);
+    (void)sqlite3_close(s->handle);
+    free(s);
+}
+
+static int sqlite_script(struct db *db, const char *text, struct err *e)
+{
+    struct sqlite *s = of(db);
+    return sqlite3_exec(s->handle, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(s, "script", e);
+}
+
+static int configure(struct sqlite *s, const struct db_options *o, struct err *e)
+{
+    char text[400];
+    (void)sqlite3_busy_timeout(s->handle, (int)o->busy_ms);
+    (void)sqlite3_extended_result_codes(s->handle, 1);
+    (void)snprintf(text, sizeof text,
+                   "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -%lld;"
+                   "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;"
+                   "PRAGMA wal_autocheckpoint = 4000; PRAGMA trusted_schema = OFF;%s",
+                   (long long)o->cache_kib,
+                   o->read_only ? "PRAGMA query_only = ON;" : "PRAGMA journal_mode = WAL;");
+    return sqlite_script(&s->db, text, e);
+}
+
+static int sqlite_open(const char *where, const struct db_options *o, struct db **ret, struct err *e)
+{
+    struct sqlite *s = mem_alloc(sizeof *s);
+    *s = (struct sqlite){.db = {.ops = &db_sqlite_ops}};
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (o->read_only ? 0 : SQLITE_OPEN_CREATE);
+    int rc = 0;
+    if (sqlite3_open_v2(where, &s->handle, flags, NULL) != SQLITE_OK)
+        rc = err_operator(e, ERR_DB, "the database cannot be opened", "%s: %s", where,
+                          sqlite3_errmsg(s->handle));
+    else
+        rc = configure(s, o, e);
+    if (rc < 0) {
+        sqlite_close(&s->db);
+        return rc;
+    }
+    *ret = &s->db;
+    return 0;
+}
+
+static uint64_t hash_of(const struct stmt *st)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    if (!st->dynamic)
+        return ((uintptr_t)st->text >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 32;
+    for (const char *p = st->text; *p; p++)
+        h = (h ^ (unsigned char)*p) * UINT64_C(0x100000001B3);
+    return h;
+}
+
+static bool same(const struct db_cursor *c, const struct stmt *st)
+{
+    if (!c->text || c->dynamic != st->dynamic)
+        return false;
+    return st->dynamic ? !c->open && strcmp(c->text, st->text) == 0 : c->text == st->text;
+}
+
+/* The statement's place: where it is, or else the least recently used one of the few where it may be. */
+static struct db_cursor *find(struct sqlite *s, const struct stmt *st, bool *ret_known)
+{
+    uint64_t hash = hash_of(st);
+    struct db_cursor *best = NULL;
+    *ret_known = true;
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct db_cursor *c = &s->cache[(hash + i) % CACHE_SIZE];
+        if (same(c, st))
+            return c;
+        if (!c->open && (!best || c->used < best->used))
+            best = c;
+    }
+    assert(best); /* nobody has that many cursors open */
+    *ret_known = false;
+    return best;
+}
+
+static int prepare(struct sqlite *s, const struct stmt *st, struct db_cursor *c, struct err *e)
+{
+    forget(c);
+    if (sqlite3_prepare_v3(s->handle, st->text, -1, SQLITE_PREPARE_PERSISTENT, &c->stmt, NULL) != SQLITE_OK)
+        return fail(s, st->name, e);
+    c->dynamic = st->dynamic;
+    c->copy = st->dynamic ? mem_strdup(st->text) : NULL;
+    c->text = st->dynamic ? c->copy : st->text;
+    c->name = st->dynamic ? "dynamic" : st->name;
+    for (int i = 0; i < MAX_ARGS; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "$%d", i + 1);
+        c->position[i] = sqlite3_bind_parameter_index(c->stmt, name);
+        if (c->position[i])
+            c->arg_count = i + 1;
+    }
+    return 0;
+}
+
+static int bind(struct db_cursor *c, int at, const struct db_value *v)
+{
+    switch (v->type) {
+    case DB_INT:
+        return sqlite3_bind_int64(c->stmt, at, v->integer);
+    case DB_REAL:
+        return sqlite3_bind_double(c->stmt, at, v->real);
+    case DB_TEXT:
+        return sqlite3_bind_text64(c->stmt, at, v->bytes, v->len, SQLITE_STATIC, SQLITE_UTF8);
+    case DB_BLOB:
+        return sqlite3_bind_blob64(c->stmt, at, v->len ? v->bytes : "", v->len, SQLITE_STATIC);
+    case DB_NULL:
+        break;
+    }
+    return sqlite3_bind_null(c->stmt, at);
+}
+
+static int sqlite_query(struct db *db, const struct stmt *st, const struct db_value *args, int count,
+                        struct db_cursor **ret, struct err *e)
+{
+    struct sqlite *s = of(db);
+    bool known;
+    struct db_cursor *c = find(s, st, &known);
+    int rc = known ? 0 : prepare(s, st, c, e);
+    if (rc < 0)
+        return rc;
+    assert(!c->open && c->arg_count <= count);
+    c->used = ++s->ticks;
+    for (int i = 0; i < c->arg_count; i++)
+        if (c->position[i] && bind(c, c->position[i], &args[i]) != SQLITE_OK)
+            return fail(s, st->name, e);
+    c->open = true;
+    *ret = c;
+    return 0;
+}
+
+static int sqlite_step(struct db *db, struct db_cursor *c, struct err *e)
+{
+    switch (sqlite3_step(c->stmt)) {
+    case SQLITE_ROW:
+        return 1;
+    case SQLITE_DONE:
+        return 0;
+    default:
+        return fail(of(db), c->name, e);
+    }
+}
+
+/* Arguments are bound as SQLITE_STATIC, so they must not outlive this. */
+static void sqlite_done(struct db *db, struct db_cursor *c)
+{
+    (void)db;
+    (void)sqlite3_reset(c->stmt);
+    (void)sqlite3_clear_bindings(c->stmt);
+    c->open = false;
+}
+
+static int64_t sqlite_changes(struct db *db)
+{
+    return sqlite3_changes64(of(db)->handle);
+}
+
+static enum db_type sqlite_type(struct db_cursor *c, int column)
+{
+    switch (sqlite3_column_type(c->stmt, column)) {
+    case SQLITE_INTEGER:
+        return DB_INT;
+    case SQLITE_FLOAT:
+        return DB_REAL;
+    case SQLITE_TEXT:
+        return DB_TEXT;
+    case SQLITE_BLOB:
+        return DB_BLOB;
+    default:
+        return DB_NULL;
+    }
+}
+
+static int64_t sqlite_int(struct db_cursor *c, int column)
+{
+    return sqlite3_column_int64(c->stmt, column);
+}
+
+static double sqlite_real(struct db_cursor *c, int column)
+{
+    return sqlite3_column_double(c->stmt, column);
+}
+
+static const void *sqlite_bytes(struct db_cursor *c, int column, size_t *ret_len)
+{
+    const void *p = sqlite3_column_type(c->stmt, column) == SQLITE_BLOB
+                        ? sqlite3_column_blob(c->stmt, column)
+                        : sqlite3_column_text(c->stmt, column);
+    *ret_len = (size_t)sqlite3_column_bytes(c->stmt, column);
+    return p ? p : "";
+}
+
+const struct db_ops db_sqlite_ops = {
+    .name = "sqlite",
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .query = sqlite_query,
+    .step = sqlite_step,
+    .done = sqlite_done,
+    .changes = sqlite_changes,
+    .script = sqlite_script,
+    .type = sqlite_type,
+    .get_int = sqlite_int,
+    .get_real = sqlite_real,
+    .get_bytes = sqlite_bytes,
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What libmicrohttpd does not watch: how long a request's header takes as a whole (its own timeout restarts
+ * with every byte), and connections that end before the client has sent all of its body. The latter are kept
+ * half-open for a moment and drained, since closing them at once would reset them and could take the answer
+ * with it.
+ *
+ * One thread looks a few times a second. The mutex covers the lists; deadlines are atomics.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct connections;
+struct conn;
+
+struct connections *connections_new(void);
+void connections_free(struct connections *c); /* after the HTTP library has stopped; NULL is fine */
+
+struct conn *connections_open(struct connections *c, int fd);
+void connections_close(struct connections *c, struct conn *conn); /* while its descriptor is still open */
+
+void conn_deadline(struct conn *conn, int64_t seconds); /* from now on; then it is shut down; 0: none */
+void conn_linger(struct conn *conn);                    /* drain it when it is closed */

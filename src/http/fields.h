@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Header fields that need parsing or care: Range, conditional requests, digests, file names. Pure functions,
+ * fuzzed as they are.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FIELDS_MAX_RANGES = 32 };
+
+struct byte_range {
+    int64_t first;
+    int64_t last; /* inclusive */
+};
+
+enum range_outcome { RANGE_NONE, RANGE_PARTS, RANGE_UNSATISFIABLE };
+
+/*
+ * RFC 9110 section 14. RANGE_NONE: absent, malformed, of another unit, more than FIELDS_MAX_RANGES, or ranges
+ * that add up to more than the whole (an attempt to make the server send more than it has): the whole is
+ * sent.
+ */
+enum range_outcome fields_parse_range(const char *value, int64_t size,
+                                      struct byte_range ret[FIELDS_MAX_RANGES], int *ret_count);
+
+/* RFC 9110 section 13.1: whether a list of entity tags, or *, holds `etag`. Weak tags match only if
+ * `weak_is_fine`. */
+bool fields_match_etag(const char *list, const char *etag, bool weak_is_fine);
+
+struct conditions {
+    const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since, *if_range;
+};
+enum condition_outcome { CONDITION_PROCEED, CONDITION_NOT_MODIFIED, CONDITION_FAILED };
+
+/* RFC 9110 section 13.2.2. *ret_range: whether a Range field counts. `modified` is in microseconds. */
+enum condition_outcome fields_check_conditions(const struct conditions *c, const char *etag, int64_t modified,
+                                               bool *ret_range);
+
+/*
+ * Digests that a client announces, as lower-case hex or NULL: Content-MD5 (RFC 1864), and Content-Digest or
+ * Repr-Digest (RFC 9530; sha-256 and md5 count, others are ignored). ERR_BAD_VALUE names the field.
+ */
+struct wanted_digests {
+    const char *md5;
+    const char *sha256;
+};
+int fields_parse_content_md5(struct arena *a, const char *value, struct wanted_digests *to, struct err *e);
+int fields_parse_digest(struct arena *a, const char *name, const char *value, struct wanted_digests *to,
+                        struct err *e);
+
+/* `attachment; filename="…"; filename*=UTF-8''…` (RFC 6266 and 8187) for a name of valid UTF-8. */
+const char *fields_disposition(struct arena *a, const char *name);
+
+/* `sha-256=:…:` from hex. */
+const char *fields_repr_digest(struct arena *a, const char *sha256_hex);

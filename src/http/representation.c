@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See representation.h. Several ranges become multipart/byteranges (RFC 9110 section 14.6), whose bytes are
+ * made as they are asked for: part headers are small and known, so every offset is arithmetic.
+ */
+#include "http/representation.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "http/fields.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+struct part {
+    const char *head; /* the delimiter and header of the part */
+    size_t head_len;
+    struct byte_range range;
+    int64_t at; /* where the part begins in the body */
+};
+
+struct multipart {
+    struct representation rep;
+    struct part parts[FIELDS_MAX_RANGES];
+    int count;
+    const char *tail;
+    int64_t tail_at;
+    int64_t size;
+};
+
+static int read_source(const struct representation *rep, int64_t offset, void *to, size_t len, struct err *e)
+{
+    if (rep->bytes) {
+        memcpy(to, (const char *)rep->bytes + offset, len);
+        return 0;
+    }
+    return rep->read(rep->ctx, offset, to, len, e);
+}
+
+/* The parts of [offset, offset+len) that fall into one section of the body. */
+static size_t overlap(int64_t offset, size_t len, int64_t section, int64_t section_len)
+{
+    if (offset < section || offset >= section + section_len)
+        return 0;
+    int64_t left = section + section_len - offset;
+    return left < (int64_t)len ? (size_t)left : len;
+}
+
+static int read_part(const struct multipart *m, const struct part *p, int64_t offset, char *to, size_t len,
+                     size_t *ret, struct err *e)
+{
+    int64_t body_at = p->at + (int64_t)p->head_len;
+    size_t n = overlap(offset, len, p->at, (int64_t)p->head_len);
+    if (n) {
+        memcpy(to, p->head + (offset - p->at), n);
+        *ret = n;
+        return 0;
+    }
+    *ret = overlap(offset, len, body_at, p->range.last - p->range.first + 1);
+    return *ret ? read_source(&m->rep, p->range.first + offset - body_at, to, *ret, e) : 0;
+}
+
+static int read_multipart(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
+{
+    const struct multipart *m = ctx;
+    char *into = to;
+    while (len > 0) {
+        size_t n = overlap(offset, len, m->tail_at, m->size - m->tail_at);
+        if (n)
+            memcpy(into, m->tail + (offset - m->tail_at), n);
+        for (int i = 0; !n && i < m->count; i++) {
+            int rc = read_part(m, &m->parts[i], offset, into, len, &n, e);
+            if (rc < 0)
+                return rc;
+        }
+        if (!n)
+            return err_operator(e, ERR_INTERNAL, "internal error", "read beyond the end of a multipart body");
+        into += n;
+        offset += (int64_t)n;
+        len -= n;
+    }
+    return 0;
+}
+
+static void finish_multipart(void *ctx)
+{
+    const struct multipart *m = ctx;
+    if (m->rep.done)
+        m->rep.done(m->rep.ctx);
+}
+
+static const char *content_range(struct arena *a, const struct byte_range *r, int64_t size)
+{
+    return arena_printf(a, "bytes %lld-%lld/%lld", (long long)r->first, (long long)r->last, (long long)size);
+}
+
+static void send_multipart(struct request *rq, const struct representation *rep,
+                           const struct byte_range *ranges, int count)
+{
+    struct multipart *m = arena_alloc(&rq->arena, sizeof *m);
+    char boundary[25];
+    id_token(boundary, sizeof boundary - 1);
+    m->rep = *rep;
+    m->count = count;
+    for (int i = 0; i < count; i++) {
+        struct part *p = &m->parts[i];
+        p->head = arena_printf(&rq->arena, "%s--%s\r\nContent-Type: %s\r\nContent-Range: %s\r\n\r\n",
+                               i ? "\r\n" : "", boundary, rep->media_type,
+                               content_range(&rq->arena, &ranges[i], rep->size));
+        p->head_len = strlen(p->head);
+        p->range = ranges[i];
+        p->at = m->size;
+        m->size += (int64_t)p->head_len + p->range.last - p->range.first + 1;
+    }
+    m->tail = arena_printf(&rq->arena, "\r\n--%s--\r\n", boundary);
+    m->tail_at = m->size;
+    m->size += (int64_t)strlen(m->tail);
+
+    struct response *r = &rq->response;
+    r->status = 206;
+    r->size = m->size;
+    r->read = read_multipart;
+    r->read_done = finish_multipart;
+    r->read_ctx = m;
+    response_header(rq, "Content-Type",
+                    arena_printf(&rq->arena, "multipart/byteranges; boundary=%s", boundary));
+}
+
+static int send_piece(struct request *rq, const struct representation *rep, int64_t first, int64_t len,
+                      struct err *e)
+{
+    struct response *r = &rq->response;
+    r->size = len;
+    response_header(rq, "Content-Type", rep->media_type);
+    if (rep->bytes) {
+        r->bytes = (const char *)rep->bytes + first;
+    } else if (rep->fd >= 0) {
+        r->fd = fcntl(rep->fd, F_DUPFD_CLOEXEC, 0); /* the response outlives the opened blob */
+        r->offset = first;
+        if (r->fd < 0)
+            return err_operator(e, ERR_BUSY, "the server has too many files open", "dup failed");
+    } else {
+        return err_operator(e, ERR_INTERNAL, "internal error", "a representation without a source");
+    }
+    if (rep->done)
+        rep->done(rep->ctx);
+    return 0;
+}
+
+static void add_validators(struct request *rq, const struct representation *rep)
+{
+    char *modified = arena_alloc(&rq->arena, CLOCK_HTTP_SIZE);
+    clock_http(rep->modified, modified);
+    response_header(rq, "ETag", rep->etag);
+    response_header(rq, "Last-Modified", modified);
+    response_header(rq, "Accept-Ranges", "bytes");
+    response_header(rq, "Cache-Control", "private");
+}
+
+static int refuse(struct request *rq, const struct representation *rep, int code, struct err *e)
+{
+    if (rep->done)
+        rep->done(rep->ctx);
+    if (code == ERR_PRECONDITION)
+        return err_set(e, code, "the representation is not (any more) the one that the condition names");
+    response_header(rq, "Content-Range", arena_printf(&rq->arena, "bytes */%lld", (long long)rep->size));
+    return err_at(e, code, ERR_HEADER, "Range", "none of the ranges lies within the %lld bytes there are",
+                  (long long)rep->size);
+}
+
+int representation_send(struct request *rq, const struct representation *rep, struct err *e)
+{
+    struct conditions c = {
+        .if_match = request_header(rq, "If-Match"),
+        .if_none_match = request_header(rq, "If-None-Match"),
+        .if_modified_since = request_header(rq, "If-Modified-Since"),
+        .if_unmodified_since = request_header(rq, "If-Unmodified-Since"),
+        .if_range = request_header(rq, "If-Range"),
+    };
+    struct byte_range ranges[FIELDS_MAX_RANGES];
+    int count = 0;
+    bool with_range;
+    enum condition_outcome outcome = fields_check_conditions(&c, rep->etag, rep->modified, &with_range);
+    if (outcome == CONDITION_FAILED)
+        return refuse(rq, rep, ERR_PRECONDITION, e);
+    if (outcome == CONDITION_NOT_MODIFIED) {
+        add_validators(rq, rep);
+        response_empty(rq, 304);
+        if (rep->done)
+            rep->done(rep->ctx);
+        return 0;
+    }
+    const char *range = with_range && rq->method == HTTP_GET ? request_header(rq, "Range") : NULL;
+    enum range_outcome parts = fields_parse_range(range, rep->size, ranges, &count);
+    if (parts == RANGE_UNSATISFIABLE)
+        return refuse(rq, rep, ERR_RANGE, e);
+    add_validators(rq, rep);
+    response_header(rq, "Repr-Digest", fields_repr_digest(&rq->arena, rep->sha256));
+    response_header(rq, "Content-Disposition", fields_disposition(&rq->arena, rep->file_name));
+    response_header(rq, "X-Content-Type-Options", "nosniff");
+    if (count > 1) {
+        send_multipart(rq, rep, ranges, count);
+        return 0;
+    }
+    rq->response.status = count ? 206 : 200;
+    if (!count)
+        return send_piece(rq, rep, 0, rep->size, e);
+    response_header(rq, "Content-Range", content_range(&rq->arena, &ranges[0], rep->size));
+    return send_piece(rq, rep, ranges[0].first, ranges[0].last - ranges[0].first + 1, e);
+}

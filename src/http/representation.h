@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sending a stored representation: validators, conditional requests, one range or several, digest and file
+ * name.
+ */
+#pragma once
+
+#include "http/request.h"
+
+struct representation {
+    const char *media_type;
+    const char *etag;   /* strong, with its quotes */
+    const char *sha256; /* hex, for Repr-Digest */
+    int64_t modified;   /* microseconds */
+    const char *file_name;
+    int64_t size;
+    /* Where the bytes are: one of the first two, or else `read`. */
+    const void *bytes; /* live as long as the request */
+    int fd;            /* borrowed; -1: none */
+    int (*read)(void *ctx, int64_t offset, void *to, size_t len, struct err *e);
+    void (*done)(void *ctx); /* called when the source is needed no more, whatever the outcome */
+    void *ctx;
+};
+
+/* Fills rq->response: 200, 206, 304; or ERR_PRECONDITION, ERR_RANGE with its Content-Range set. */
+int representation_send(struct request *rq, const struct representation *rep, struct err *e);

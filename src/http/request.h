@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request as handlers see it, the table of routes that leads to them, and the response that they fill in.
+ *
+ * A handler is a plain synchronous function. Its route says where it runs: R_READ in the event-loop thread
+ * that received it, R_WRITE in the writer's thread while the connection sleeps. It returns 0 with
+ * rq->response filled in, or an error that its API then renders. A R_WRITE handler may run twice (the
+ * transaction was retried), each time with an empty response.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OTHER };
+enum route_mode { R_READ, R_WRITE };
+enum route_body { BODY_NONE, BODY_WHOLE, BODY_STREAM };
+
+struct request;
+typedef int handler_fn(struct request *rq, struct err *e);
+
+struct route {
+    enum http_method method; /* HEAD goes to the GET route, if that is R_READ */
+    const char *path;        /* whole segments; {} matches one of any content */
+    enum route_mode mode;
+    enum route_body body; /* WHOLE: in rq->body, up to the limit; STREAM: to the sink that `begin` opens */
+    unsigned need;        /* what the API's admit checks */
+    handler_fn *handle;
+    handler_fn *begin; /* of BODY_STREAM: runs like a R_READ handler, before the first byte is read */
+};
+
+enum { ROUTE_OPEN = 0 }; /* `need` of a route that anybody may call */
+
+struct api {
+    const char *name;
+    const char *const *prefixes; /* ends with NULL; "/results" owns /results and /results/… */
+    const struct route *routes;
+    size_t route_count;
+    bool secret_paths; /* its addresses open something by themselves: logs show the route instead */
+    /* Before anything else, in a read transaction: who asks, and may they. */
+    handler_fn *admit;
+    /* Renders an error in this API's words; never fails. */
+    void (*fail)(struct request *rq, const struct err *e);
+};
+
+/* Takes a body piece by piece, in the event-loop thread. */
+struct sink_ops {
+    int (*feed)(void *sink, const void *bytes, size_t len, struct err *e); /* 1: behind, see pause */
+    bool (*pause)(void *sink); /* asked while the connection sleeps: true if request_wake will be called */
+    bool (*end)(void *sink);   /* while it sleeps; true: done; false: request_wake will be called */
+    void (*free)(void *sink);
+};
+
+struct header {
+    const char *name;
+    const char *value;
+};
+
+enum { RESPONSE_HEADERS = 16 };
+
+struct response {
+    int status;
+    struct header headers[RESPONSE_HEADERS];
+    int header_count;
+    const void *bytes; /* the body: in the request's arena, or static */
+    int64_t size;
+    int fd; /* or `size` bytes of this file from `offset` on; -1: none; closed by the server */
+    int64_t offset;
+    /* or whatever this reads: 0 or an error, in an event-loop thread */
+    int (*read)(void *ctx, int64_t offset, void *to, size_t len, struct err *e);
+    void (*read_done)(void *ctx); /* always called in the end if set */
+    void *read_ctx;
+};
+
+struct query_pair {
+    const char *key;
+    const char *value;
+    struct query_pair *next;
+};
+
+enum { REQUEST_PLACES = 4 };
+
+struct request {
+    struct arena arena;
+    enum http_method method;
+    const char *raw_path;               /* as it was sent, without the query */
+    const char *raw_query;              /* NULL: none */
+    const char *places[REQUEST_PLACES]; /* what {} matched, decoded, without NULs */
+    struct query_pair *query;
+    const char *id;         /* X-Request-Id */
+    int64_t content_length; /* -1: chunked */
+    bool has_body;
+    const char *body; /* BODY_WHOLE */
+    size_t body_len;
+    void *sink;
+    const struct sink_ops *sink_ops;
+    const struct api *api;
+    const struct route *route;
+    const char *allow; /* of a 405 */
+    void *session;     /* what `session` in server_hooks gave for the time of a call */
+    void *actor;       /* the API's own: who was admitted */
+    void *app;         /* ctx of server_hooks */
+    void *own;         /* the handlers' own, between begin and handle */
+    /* Set by a R_WRITE handler that needs to know how its transaction ended; called once, in the writer's
+     * thread. */
+    void (*settled)(struct request *rq, int rc);
+    struct response response;
+};
+
+const char *request_header(struct request *rq, const char *name); /* NULL: absent */
+const char *request_query(struct request *rq, const char *key);   /* the first of that name, or NULL */
+
+/* The sink's own thread has caught up or is done. Any thread. */
+void request_wake(struct request *rq);
+
+/* A table of query parameters, like base/json.h's of members. */
+enum param_kind { PARAM_TEXT, PARAM_INT, PARAM_BOOL, PARAM_TIME };
+
+struct param {
+    const char *name;
+    enum param_kind kind; /* const char *, int64_t, bool, int64_t microseconds */
+    size_t offset;
+    int64_t smallest; /* of a text: its length in bytes */
+    int64_t largest;
+};
+
+/* Unknown, repeated and malformed parameters are errors that name them. Absent ones leave `to` as it is. */
+int request_params(struct request *rq, const struct param *params, size_t count, void *to, struct err *e);
+int request_no_params(struct request *rq, struct err *e);
+
+void response_header(struct request *rq, const char *name, const char *value); /* both live as long as rq */
+void response_bytes(struct request *rq, int status, const char *media_type, const void *bytes, size_t len);
+void response_empty(struct request *rq, int status);

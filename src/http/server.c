@@ -1,0 +1,657 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See server.h. An exchange is one request and its answer; libmicrohttpd calls us for it in its event-loop
+ * thread:
+ *
+ *   on_uri        the request line is there: the exchange is made
+ *   on_request    1. the header is there      → open_exchange: route, admit; run what needs no body
+ *                 2. each piece of the body   → receive_piece
+ *                 3. the body is complete     → close_body: run the handler here, or suspend and queue it
+ *                 4. resumed                  → answer
+ *   on_completed  sent, or given up           → counted, logged, freed
+ *
+ * While a connection is suspended nothing but the thread that will resume it touches its exchange. A
+ * connection is always suspended before the work that will wake it is handed out, so that the wake cannot
+ * come first.
+ *
+ * libmicrohttpd takes an answer only before a body, which ends the connection, or after it, never in its
+ * middle. What fails in the middle goes on receiving without keeping (swallowing), up to SWALLOW_LIMIT, and
+ * is answered then.
+ */
+#include "http/server.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "http/connections.h"
+#include "http/listen.h"
+#include "http/target.h"
+
+#include <assert.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <stdatomic.h>
+
+enum {
+    SWALLOW_SMALL = 1 << 20,  /* a refused body up to this size is received before the answer, which keeps the
+                                 connection usable; a larger one is cut off */
+    SWALLOW_LIMIT = 64 << 20, /* of a body that failed in its middle */
+    READ_BLOCK = 64 << 10,
+    REQUEST_ID_LEN = 20,
+};
+
+struct server {
+    struct server_options options;
+    struct server_hooks hooks;
+    const struct api *const *apis;
+    struct MHD_Daemon *daemon;
+    struct connections *connections;
+    struct metrics *metrics;
+    int listen_fd;
+    atomic_bool draining;
+    atomic_bool closing; /* drained long enough: connections are cut off instead of put to sleep */
+    atomic_int active;   /* exchanges between their header and their end */
+    atomic_int asleep;   /* suspended connections: libmicrohttpd cannot be stopped while there are any */
+};
+
+enum phase { RECEIVING, PAUSED, ENDING, QUEUED };
+
+struct exchange {
+    struct request rq; /* first, so that one is the other */
+    struct server *server;
+    struct MHD_Connection *connection;
+    struct conn *conn;
+    int64_t started; /* monotonic; 0: the header is not complete */
+    int64_t received;
+    enum phase phase;
+    bool swallowing;   /* the answer is known, the rest of the body is not wanted */
+    bool answer_ready; /* rq.response is complete */
+    bool other_timeout;
+    size_t body_size; /* allocated for rq.body */
+    char *body;
+    char id[REQUEST_ID_LEN + 1];
+};
+
+static struct exchange *of(struct request *rq)
+{
+    return (struct exchange *)rq;
+}
+
+const char *request_header(struct request *rq, const char *name)
+{
+    return MHD_lookup_connection_value(of(rq)->connection, MHD_HEADER_KIND, name);
+}
+
+/* --- errors --- */
+
+static void reset_response(struct request *rq)
+{
+    struct response *r = &rq->response;
+    if (r->fd >= 0)
+        (void)close(r->fd);
+    if (r->read_done)
+        r->read_done(r->read_ctx);
+    *r = (struct response){.fd = -1};
+}
+
+/* A 416 keeps the Content-Range that its handler set; nothing else of an abandoned answer is kept. */
+static void keep_content_range(struct request *rq, const struct err *e)
+{
+    const char *value = NULL;
+    for (int i = 0; e->code == ERR_RANGE && i < rq->response.header_count; i++)
+        if (strcmp(rq->response.headers[i].name, "Content-Range") == 0)
+            value = rq->response.headers[i].value;
+    reset_response(rq);
+    if (value)
+        response_header(rq, "Content-Range", value);
+}
+
+static void render_error(struct exchange *x, const struct err *e)
+{
+    struct request *rq = &x->rq;
+    if (*e->log)
+        log_line(
+            LOG_ERROR, "a request failed",
+            (struct log_field[]){{"request", rq->id}, {"code", err_public(e->code)}, {"error", e->log}, {0}});
+    keep_content_range(rq, e);
+    if (e->code == ERR_METHOD && rq->allow)
+        response_header(rq, "Allow", rq->allow);
+    if (err_retryable(e->code))
+        response_header(rq, "Retry-After", "1");
+    rq->api->fail(rq, e);
+    x->answer_ready = true;
+}
+
+/* --- sending --- */
+
+static ssize_t read_block(void *cls, uint64_t pos, char *to, size_t max)
+{
+    struct exchange *x = cls;
+    struct response *r = &x->rq.response;
+    struct err e;
+    size_t left = (size_t)(r->size - (int64_t)pos);
+    if (left == 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (max > left)
+        max = left;
+    if (r->read(r->read_ctx, (int64_t)pos, to, max, &e) < 0) {
+        log_line(LOG_ERROR, "an answer breaks off",
+                 (struct log_field[]){{"request", x->rq.id}, {"error", e.log}, {0}});
+        return MHD_CONTENT_READER_END_WITH_ERROR; /* never a clean end of a short body */
+    }
+    return (ssize_t)max;
+}
+
+static void set_timeout(struct exchange *x, int64_t seconds)
+{
+    (void)MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)seconds);
+    x->other_timeout = true;
+}
+
+static struct MHD_Response *make_response(struct exchange *x)
+{
+    struct response *r = &x->rq.response;
+    struct MHD_Response *m;
+    if (r->read) {
+        set_timeout(x, x->server->options.body_timeout);
+        return MHD_create_response_from_callback((uint64_t)r->size, READ_BLOCK, read_block, x, NULL);
+    }
+    if (r->fd < 0)
+        return MHD_create_response_from_buffer((size_t)r->size, (void *)(uintptr_t)r->bytes,
+                                               MHD_RESPMEM_PERSISTENT);
+    set_timeout(x, x->server->options.body_timeout);
+    m = MHD_create_response_from_fd_at_offset64((uint64_t)r->size, r->fd, (uint64_t)r->offset);
+    if (m)
+        r->fd = -1; /* closed with the response */
+    return m;
+}
+
+static enum MHD_Result answer(struct exchange *x)
+{
+    struct response *r = &x->rq.response;
+    struct MHD_Response *m = make_response(x);
+    if (!m)
+        return MHD_NO;
+    bool good = MHD_add_response_header(m, "X-Request-Id", x->rq.id) == MHD_YES;
+    for (int i = 0; i < r->header_count; i++)
+        good = good && MHD_add_response_header(m, r->headers[i].name, r->headers[i].value) == MHD_YES;
+    if (atomic_load(&x->server->draining))
+        good = good && MHD_add_response_header(m, "Connection", "close") == MHD_YES;
+    enum MHD_Result rc = good ? MHD_queue_response(x->connection, (unsigned)r->status, m) : MHD_NO;
+    MHD_destroy_response(m);
+    return rc;
+}
+
+/* --- sleeping --- */
+
+/* False: the server is closing, the caller cuts the connection off. */
+static bool fall_asleep(struct exchange *x)
+{
+    atomic_fetch_add(&x->server->asleep, 1);
+    if (atomic_load(&x->server->closing)) {
+        atomic_fetch_sub(&x->server->asleep, 1);
+        return false;
+    }
+    MHD_suspend_connection(x->connection);
+    return true;
+}
+
+/* Any thread. The exchange belongs to its event loop from here on, and may be gone already on return. */
+static void wake_up(struct exchange *x)
+{
+    struct server *s = x->server;
+    MHD_resume_connection(x->connection);
+    atomic_fetch_sub(&s->asleep, 1);
+}
+
+/* --- running handlers --- */
+
+static int admit_and_begin(struct request *rq, struct err *e)
+{
+    int rc = rq->api->admit(rq, e);
+    if (rc == 0 && rq->route->begin)
+        rc = rq->route->begin(rq, e);
+    return rc;
+}
+
+static int admit_and_handle(struct request *rq, struct err *e)
+{
+    int rc = rq->api->admit(rq, e);
+    return rc < 0 ? rc : rq->route->handle(rq, e);
+}
+
+static int handle_in_writer(struct request *rq, struct err *e)
+{
+    reset_response(rq); /* of a run before this one */
+    return rq->route->handle(rq, e);
+}
+
+static void run_here(struct exchange *x, handler_fn *fn)
+{
+    struct err e;
+    const struct server_hooks *h = &x->server->hooks;
+    if (h->read(h->ctx, &x->rq, fn, &e) < 0)
+        render_error(x, &e);
+    else
+        x->answer_ready = true;
+}
+
+void server_finish(struct request *rq, int rc, const struct err *e)
+{
+    struct exchange *x = of(rq);
+    if (rq->settled)
+        rq->settled(rq, rc);
+    if (rc < 0)
+        render_error(x, e);
+    x->answer_ready = true;
+    wake_up(x);
+}
+
+/* The connection is suspended. */
+static void queue_write(struct exchange *x)
+{
+    struct err e;
+    const struct server_hooks *h = &x->server->hooks;
+    x->phase = QUEUED;
+    int rc = h->write(h->ctx, &x->rq, handle_in_writer, &e);
+    if (rc < 0)
+        server_finish(&x->rq, rc, &e);
+}
+
+void request_wake(struct request *rq)
+{
+    struct exchange *x = of(rq);
+    if (x->phase == PAUSED) {
+        x->phase = RECEIVING;
+        wake_up(x);
+        return;
+    }
+    assert(x->phase == ENDING);
+    queue_write(x);
+}
+
+/* --- receiving --- */
+
+static bool valid_request_id(const char *id)
+{
+    size_t len = id ? strlen(id) : 0;
+    return len > 0 && len <= 64 &&
+           strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == len;
+}
+
+static enum http_method parse_method(const char *m)
+{
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE"};
+    for (int i = 0; i < HTTP_OTHER; i++)
+        if (strcmp(m, names[i]) == 0)
+            return (enum http_method)i;
+    return HTTP_OTHER;
+}
+
+static void read_framing(struct exchange *x)
+{
+    const char *length = request_header(&x->rq, "Content-Length");
+    x->rq.content_length = 0;
+    if (request_header(&x->rq, "Transfer-Encoding"))
+        x->rq.content_length = -1;
+    else if (length && !text_uint(length, strlen(length), &x->rq.content_length))
+        x->rq.content_length = strspn(length, "0") == strlen(length) ? 0 : INT64_MAX;
+    x->rq.has_body = x->rq.content_length != 0;
+}
+
+static int check_header_size(struct exchange *x, struct err *e)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    if (info && (int64_t)info->header_size > x->server->options.header_limit)
+        return err_set(e, ERR_HEADER_TOO_LARGE, "the header of a request may have at most %lld bytes",
+                       (long long)x->server->options.header_limit);
+    if (strlen(x->rq.raw_path) > TARGET_LONGEST)
+        return err_set(e, ERR_URI_TOO_LONG, "an address may have at most %d bytes", TARGET_LONGEST);
+    return 0;
+}
+
+static int check_body_size(struct exchange *x, struct err *e)
+{
+    int64_t limit = x->server->options.body_limit(x->server->hooks.ctx);
+    if (x->rq.route->body == BODY_WHOLE && x->rq.content_length > limit)
+        return err_set(e, ERR_TOO_LARGE, "a body may have at most %lld bytes here", (long long)limit);
+    return 0;
+}
+
+static int find_target(struct exchange *x, struct err *e)
+{
+    int rc = target_find(&x->rq, x->server->apis, e);
+    int other = check_header_size(x, e);
+    if (other < 0)
+        return other;
+    if (rc < 0)
+        return rc;
+    if (atomic_load(&x->server->draining))
+        return err_set(e, ERR_SHUTTING_DOWN, "the server is being stopped; try again in a moment");
+    rc = target_parse_query(&x->rq.arena, x->rq.raw_query, &x->rq.query, e);
+    return rc < 0 ? rc : check_body_size(x, e);
+}
+
+/*
+ * The refusal is rendered; before or after the body is the question. Before it means to lose the connection,
+ * which libmicrohttpd then closes.
+ */
+static enum MHD_Result refuse(struct exchange *x)
+{
+    if (!x->rq.has_body)
+        return MHD_YES;
+    bool small = x->rq.content_length >= 0 && x->rq.content_length <= SWALLOW_SMALL;
+    if (small && !request_header(&x->rq, "Expect") && x->rq.response.status != 413) {
+        x->swallowing = true;
+        return MHD_YES;
+    }
+    conn_linger(x->conn);
+    return answer(x);
+}
+
+static enum MHD_Result open_exchange(struct exchange *x, const char *method)
+{
+    struct err e;
+    const char *given = request_header(&x->rq, "X-Request-Id");
+    x->started = clock_monotonic();
+    x->rq.method = parse_method(method);
+    x->rq.id = valid_request_id(given) ? arena_strdup(&x->rq.arena, given) : x->id;
+    conn_deadline(x->conn, 0);
+    atomic_fetch_add(&x->server->active, 1);
+    read_framing(x);
+    if (find_target(x, &e) < 0) {
+        render_error(x, &e);
+        return refuse(x);
+    }
+    if (!x->rq.has_body && x->rq.route->mode == R_READ) {
+        run_here(x, admit_and_handle);
+        return MHD_YES; /* close_body answers */
+    }
+    run_here(x, admit_and_begin);
+    if (x->rq.response.status) /* refused */
+        return refuse(x);
+    x->answer_ready = false;
+    if (x->rq.has_body)
+        set_timeout(x, x->server->options.body_timeout);
+    return MHD_YES;
+}
+
+static void fail_in_middle(struct exchange *x, const struct err *e)
+{
+    render_error(x, e);
+    x->swallowing = true;
+}
+
+static void collect(struct exchange *x, const char *bytes, size_t len)
+{
+    struct err e;
+    size_t need = x->rq.body_len + len + 1;
+    int64_t limit = x->server->options.body_limit(x->server->hooks.ctx);
+    if ((int64_t)(need - 1) > limit) {
+        err_set(&e, ERR_TOO_LARGE, "a body may have at most %lld bytes here", (long long)limit);
+        fail_in_middle(x, &e);
+        return;
+    }
+    if (need > x->body_size) {
+        x->body_size = need > 2 * x->body_size ? need : 2 * x->body_size;
+        x->body = mem_realloc(x->body, x->body_size);
+    }
+    memcpy(x->body + x->rq.body_len, bytes, len);
+    x->rq.body_len += len;
+    x->body[x->rq.body_len] = '\0';
+    x->rq.body = x->body;
+}
+
+static enum MHD_Result feed_sink(struct exchange *x, const char *bytes, size_t len)
+{
+    struct err e;
+    int rc = x->rq.sink_ops->feed(x->rq.sink, bytes, len, &e);
+    if (rc < 0)
+        fail_in_middle(x, &e);
+    if (rc <= 0)
+        return MHD_YES;
+    x->phase = PAUSED;
+    if (!fall_asleep(x))
+        return MHD_NO;
+    if (!x->rq.sink_ops->pause(x->rq.sink)) {
+        x->phase = RECEIVING;
+        wake_up(x);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result receive_piece(struct exchange *x, const char *bytes, size_t *len)
+{
+    size_t size = *len;
+    *len = 0;
+    x->received += (int64_t)size;
+    if (x->swallowing || x->rq.route->body == BODY_NONE) {
+        if (x->received > SWALLOW_LIMIT && x->rq.content_length < 0)
+            return MHD_NO;
+    } else if (x->rq.route->body == BODY_WHOLE) {
+        collect(x, bytes, size);
+    } else {
+        return feed_sink(x, bytes, size);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result close_body(struct exchange *x)
+{
+    if (x->answer_ready)
+        return answer(x);
+    if (x->rq.route->mode == R_READ) {
+        run_here(x, x->rq.route->handle);
+        return answer(x);
+    }
+    if (!fall_asleep(x))
+        return MHD_NO;
+    x->phase = ENDING;
+    if (!x->rq.sink || x->rq.sink_ops->end(x->rq.sink))
+        queue_write(x);
+    return MHD_YES;
+}
+
+/* --- libmicrohttpd's callbacks --- */
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload_data,
+                                  size_t *upload_data_size, void **con_cls)
+{
+    struct exchange *x = *con_cls;
+    (void)cls;
+    (void)connection;
+    (void)url;
+    (void)version;
+    if (!x->started)
+        return open_exchange(x, method);
+    if (*upload_data_size)
+        return receive_piece(x, upload_data, upload_data_size);
+    return close_body(x);
+}
+
+/* http://host/path as well as /path (RFC 9112 section 3.2.2). */
+static const char *path_of(const char *uri)
+{
+    if (strncasecmp(uri, "http://", 7) != 0 && strncasecmp(uri, "https://", 8) != 0)
+        return uri;
+    const char *slash = strchr(strchr(uri, ':') + 3, '/');
+    return slash ? slash : "/";
+}
+
+static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    struct server *s = cls;
+    struct exchange *x = mem_alloc(sizeof *x);
+    *x = (struct exchange){.server = s, .connection = connection};
+    x->rq.response.fd = -1;
+    x->rq.app = s->hooks.ctx;
+    x->conn = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    conn_deadline(x->conn, s->options.header_timeout);
+    id_token(x->id, REQUEST_ID_LEN);
+    x->rq.id = x->id;
+    uri = path_of(uri);
+    const char *question = strchr(uri, '?');
+    x->rq.raw_path = arena_copy(&x->rq.arena, uri, question ? (size_t)(question - uri) : strlen(uri));
+    x->rq.raw_query = question ? arena_strdup(&x->rq.arena, question + 1) : NULL;
+    return x;
+}
+
+static void log_request(struct exchange *x, int64_t microseconds, bool complete)
+{
+    char status[8];
+    char time[24];
+    char bytes[24];
+    int wanted = x->server->options.log_requests();
+    int level = x->rq.response.status >= 500 ? LOG_WARN : LOG_INFO;
+    if (wanted == 0 || (wanted == 1 && x->rq.response.status < 500))
+        return;
+    (void)snprintf(status, sizeof status, "%d", x->rq.response.status);
+    (void)snprintf(time, sizeof time, "%.6f", (double)microseconds / 1e6);
+    (void)snprintf(bytes, sizeof bytes, "%lld", (long long)x->rq.response.size);
+    const char *path = x->rq.raw_path;
+    if (x->rq.api && x->rq.api->secret_paths)
+        path = x->rq.route ? x->rq.route->path : x->rq.api->prefixes[0];
+    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OTHER"};
+    log_line((enum log_level)level, "request",
+             (struct log_field[]){{"request", x->rq.id},
+                                  {"method", methods[x->rq.method]},
+                                  {"path", path},
+                                  {"status", status},
+                                  {"bytes", bytes},
+                                  {"seconds", time},
+                                  {"complete", complete ? "yes" : "no"},
+                                  {0}});
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct server *s = cls;
+    struct exchange *x = *con_cls;
+    bool complete = how == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    (void)connection;
+    if (!x)
+        return;
+    if (x->started) {
+        int64_t took = clock_monotonic() - x->started;
+        metrics_count(s->metrics, x->rq.route, x->rq.response.status, took,
+                      complete ? x->rq.response.size : 0);
+        metrics_bytes_in(s->metrics, x->received);
+        log_request(x, took, complete);
+        atomic_fetch_sub(&s->active, 1);
+    }
+    conn_deadline(x->conn, s->options.keepalive_timeout + s->options.header_timeout);
+    if (x->other_timeout)
+        set_timeout(x, s->options.keepalive_timeout);
+    reset_response(&x->rq);
+    if (x->rq.sink)
+        x->rq.sink_ops->free(x->rq.sink);
+    free(x->body);
+    arena_free(&x->rq.arena);
+    free(x);
+    *con_cls = NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct server *s = cls;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        struct conn *conn = connections_open(s->connections, fd);
+        conn_deadline(conn, s->options.header_timeout);
+        *socket_context = conn;
+        metrics_connection(s->metrics, 1);
+        return;
+    }
+    connections_close(s->connections, *socket_context);
+    *socket_context = NULL;
+    metrics_connection(s->metrics, -1);
+}
+
+static void on_log(void *cls, const char *fmt, va_list ap)
+{
+    char text[512];
+    (void)cls;
+    if (!log_enabled(LOG_DEBUG))
+        return;
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    text[strcspn(text, "\n")] = '\0';
+    log_line(LOG_DEBUG, "http library", (struct log_field[]){{"text", text}, {0}});
+}
+
+/* --- the server --- */
+
+static struct MHD_Daemon *start(struct server *s)
+{
+    const struct server_options *o = &s->options;
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+                            NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+                            MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
+                            (unsigned)o->threads, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connection_limit,
+                            MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connection_limit_per_address,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)o->connection_memory,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)o->keepalive_timeout,
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+                            MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+                            s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
+}
+
+int server_new(const struct server_options *o, const struct server_hooks *hooks,
+               const struct api *const *apis, struct server **ret, struct metrics **ret_metrics,
+               struct err *e)
+{
+    int fd;
+    int rc = listen_open(o->listen, &fd, e);
+    if (rc < 0)
+        return rc;
+    struct server *s = mem_alloc(sizeof *s);
+    *s = (struct server){.options = *o, .hooks = *hooks, .apis = apis, .listen_fd = fd};
+    s->metrics = *ret_metrics = metrics_new(apis);
+    s->connections = connections_new();
+    s->daemon = start(s);
+    if (!s->daemon) {
+        (void)close(fd);
+        server_free(s);
+        return err_set(e, ERR_INTERNAL, "the HTTP library cannot start");
+    }
+    *ret = s;
+    return 0;
+}
+
+bool server_drain(struct server *s, int64_t seconds)
+{
+    int64_t until = clock_monotonic() + seconds * CLOCK_SECOND;
+    atomic_store(&s->draining, true);
+    MHD_socket fd = MHD_quiesce_daemon(s->daemon);
+    if (fd != MHD_INVALID_SOCKET)
+        (void)close(fd);
+    while (atomic_load(&s->active) > 0 && clock_monotonic() < until)
+        (void)usleep(10000);
+    bool finished = atomic_load(&s->active) == 0;
+    atomic_store(&s->closing, true);
+    while (atomic_load(&s->asleep) > 0)
+        (void)usleep(1000);
+    return finished;
+}
+
+void server_free(struct server *s)
+{
+    if (!s)
+        return;
+    if (s->daemon)
+        MHD_stop_daemon(s->daemon);
+    connections_free(s->connections);
+    metrics_free(s->metrics);
+    free(s);
+}

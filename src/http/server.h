@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP server, over libmicrohttpd: event-loop threads that receive, route and send. It knows no database
+ * and no domain: where handlers run, and on what, is the business of its hooks.
+ */
+#pragma once
+
+#include "http/metrics.h"
+#include "http/request.h"
+
+struct server;
+
+struct server_hooks {
+    void *ctx;
+    /* Runs fn(rq) in a read transaction of the calling event-loop thread, with rq->session set. */
+    int (*read)(void *ctx, struct request *rq, handler_fn *fn, struct err *e);
+    /*
+     * Queues rq for the writer, which runs fn(rq), with rq->session set, and calls server_finish when its
+     * effects are durable. ERR_BUSY if the queue is full. Any thread.
+     */
+    int (*write)(void *ctx, struct request *rq, handler_fn *fn, struct err *e);
+};
+
+/* Limits; sizes in bytes, times in seconds. */
+struct server_options {
+    const char *listen; /* ADDRESS:PORT or [ADDRESS]:PORT */
+    int threads;
+    int64_t connection_limit, connection_limit_per_address, connection_memory;
+    int64_t header_limit, header_timeout, body_timeout, keepalive_timeout;
+    int (*log_requests)(void);        /* 0 none, 1 those of status 500 and above, 2 all */
+    int64_t (*body_limit)(void *ctx); /* of BODY_WHOLE, now */
+};
+
+/* `apis` ends with NULL; the last one also answers for paths that nobody owns. */
+/* *ret_metrics is the server's, and set before the first request is taken. */
+int server_new(const struct server_options *o, const struct server_hooks *hooks,
+               const struct api *const *apis, struct server **ret, struct metrics **ret_metrics,
+               struct err *e);
+
+/*
+ * The end of a queued request: `rc` and `e` as the handler or the commit left them. Renders an error and
+ * wakes the connection. Any thread but the event loop's.
+ */
+void server_finish(struct request *rq, int rc, const struct err *e);
+
+/*
+ * No new connections; new requests are answered 503. After `seconds`, whoever is not done is cut off: then
+ * false. Whatever runs handlers must still be working: a sleeping connection is never cut off, only waited
+ * for.
+ */
+bool server_drain(struct server *s, int64_t seconds);
+void server_free(struct server *s); /* drained, or never started; NULL is fine */

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See target.h. A path is split at its literal slashes before anything is decoded, so that %2F stays inside
+ * its segment and %2e%2e is a name like any other: no path is ever walked.
+ */
+#include "http/target.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static int decode(struct arena *a, const char *s, size_t len, bool plus, const char **ret, struct err *e)
+{
+    char *out;
+    size_t n;
+    if (!text_unpercent(a, s, len, plus, &out, &n))
+        return err_set(e, ERR_BAD_REQUEST, "the address has a broken percent escape");
+    if (memchr(out, '\0', n) || !text_is_utf8(out, n))
+        return err_set(e, ERR_BAD_REQUEST, "the address must be UTF-8 without NUL characters");
+    *ret = out;
+    return 0;
+}
+
+static int parse_pair(struct arena *a, const char *s, size_t len, struct query_pair *ret, struct err *e)
+{
+    const char *equals = memchr(s, '=', len);
+    size_t key_len = equals ? (size_t)(equals - s) : len;
+    int rc = decode(a, s, key_len, true, &ret->key, e);
+    if (rc < 0)
+        return rc;
+    rc = decode(a, equals ? equals + 1 : s + len, equals ? len - key_len - 1 : 0, true, &ret->value, e);
+    if (rc < 0)
+        return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, ret->key,
+                      "the parameter \"%.80s\" must be percent-encoded UTF-8 without NUL characters",
+                      ret->key);
+    return 0;
+}
+
+int target_parse_query(struct arena *a, const char *raw, struct query_pair **ret, struct err *e)
+{
+    struct query_pair **link = ret;
+    int count = 0;
+    *ret = NULL;
+    while (raw && *raw) {
+        size_t len = strcspn(raw, "&");
+        if (len) {
+            struct query_pair *pair = arena_alloc(a, sizeof *pair);
+            int rc = parse_pair(a, raw, len, pair, e);
+            if (rc < 0)
+                return rc;
+            if (++count > TARGET_PAIRS)
+                return err_set(e, ERR_BAD_REQUEST, "the query has more than %d parameters", TARGET_PAIRS);
+            *link = pair;
+            link = &pair->next;
+        }
+        raw += len + (raw[len] == '&');
+    }
+    return 0;
+}
+
+static bool owns(const struct api *api, const char *path)
+{
+    for (const char *const *p = api->prefixes; *p; p++) {
+        size_t len = strlen(*p);
+        if (strncmp(path, *p, len) == 0 && (path[len] == '\0' || path[len] == '/' || (*p)[len - 1] == '/'))
+            return true;
+    }
+    return false;
+}
+
+struct piece {
+    const char *start;
+    size_t len;
+};
+
+/* Compares segment by segment; what {} matches goes to `pieces`. */
+static bool matches(const char *pattern, const char *path, struct piece pieces[REQUEST_PLACES],
+                    int *ret_count)
+{
+    int n = 0;
+    while (*pattern && *path) {
+        size_t want = strcspn(pattern + 1, "/");
+        size_t have = strcspn(path + 1, "/");
+        if (*path != '/')
+            return false;
+        if (want == 2 && pattern[1] == '{') {
+            if (n == REQUEST_PLACES || have == 0)
+                return false;
+            pieces[n++] = (struct piece){path + 1, have};
+        } else if (want != have || memcmp(pattern + 1, path + 1, want) != 0) {
+            return false;
+        }
+        pattern += want + 1;
+        path += have + 1;
+    }
+    *ret_count = n;
+    return !*pattern && !*path;
+}
+
+static const char *method_name(enum http_method m)
+{
+    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", ""};
+    return names[m];
+}
+
+/* HEAD must change nothing, which a GET route that writes (ricloud's ack) would. */
+static bool takes(const struct route *r, enum http_method m)
+{
+    return r->method == m || (m == HTTP_HEAD && r->method == HTTP_GET && r->mode == R_READ);
+}
+
+static void add_allowed(struct request *rq, const struct route *r)
+{
+    const char *before = rq->allow ? rq->allow : "";
+    const char *more = takes(r, HTTP_HEAD) ? "GET, HEAD" : method_name(r->method);
+    rq->allow = arena_printf(&rq->arena, "%s%s%s", before, *before ? ", " : "", more);
+}
+
+static int take_places(struct request *rq, const struct piece *pieces, int count, struct err *e)
+{
+    for (int i = 0; i < count; i++) {
+        int rc = decode(&rq->arena, pieces[i].start, pieces[i].len, false, &rq->places[i], e);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int find_route(struct request *rq, struct err *e)
+{
+    struct piece pieces[REQUEST_PLACES];
+    int count;
+    for (size_t i = 0; i < rq->api->route_count; i++) {
+        const struct route *r = &rq->api->routes[i];
+        if (!matches(r->path, rq->raw_path, pieces, &count))
+            continue;
+        if (takes(r, rq->method)) {
+            rq->route = r;
+            return take_places(rq, pieces, count, e);
+        }
+        add_allowed(rq, r);
+    }
+    if (rq->allow)
+        return err_set(e, ERR_METHOD, "this address takes %s", rq->allow);
+    return err_set(e, ERR_NOT_FOUND, "there is nothing at this address");
+}
+
+int target_find(struct request *rq, const struct api *const *apis, struct err *e)
+{
+    for (; *apis; apis++) {
+        rq->api = *apis;
+        if (owns(rq->api, rq->raw_path))
+            break;
+    }
+    return find_route(rq, e);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The request target: path and query taken apart (RFC 3986), and the route that a path leads to. No threads,
+ * no I/O: fuzzed as it is.
+ */
+#pragma once
+
+#include "http/request.h"
+
+enum { TARGET_LONGEST = 8192, TARGET_PAIRS = 100 };
+
+/* Splits and decodes the query. ERR_BAD_REQUEST: a broken escape, NUL, invalid UTF-8, too many parameters. */
+int target_parse_query(struct arena *a, const char *raw, struct query_pair **ret, struct err *e);
+
+/*
+ * Finds the API that owns the path and its route, and fills rq->api, route, places. ERR_NOT_FOUND, ERR_METHOD
+ * with rq->allow, ERR_BAD_REQUEST. rq->api is set whenever an API owns the path, else to the last one.
+ */
+int target_find(struct request *rq, const struct api *const *apis, struct err *e);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batches, with the number of their jobs in each state counted in the index job_batch. */
+#include "store/row.h"
+
+#define BATCH_COUNT(status)                                                                                  \
+    ", (SELECT count(*) FROM job j WHERE j.batch = b.pk AND j.status = '" status "' AND j.deleted_at IS "    \
+                                                                                 "NULL)"
+#define BATCH_COLUMNS                                                                                        \
+    "b.pk, b.id, b.project, b.name, b.description, b.created_at" BATCH_COUNT("queued")                       \
+        BATCH_COUNT("running") BATCH_COUNT("completed") BATCH_COUNT("failed") BATCH_COUNT("cancelled")
+
+static struct batch *read_batch(struct db *db, struct db_cursor *c, struct arena *a)
+{
+    struct batch *b = arena_alloc(a, sizeof *b);
+    b->pk = db_int(db, c, 0);
+    b->id = row_text(db, c, a, 1);
+    b->project = db_int(db, c, 2);
+    b->name = row_text(db, c, a, 3);
+    b->description = row_text(db, c, a, 4);
+    b->created_at = db_int(db, c, 5);
+    for (int i = 0; i < JOB_STATUS_END; i++)
+        b->jobs[i] = db_int(db, c, 6 + i);
+    return b;
+}
+
+int store_batch_add(struct db *db, struct batch *b, struct err *e)
+{
+    static const struct stmt s = {"batch_add",
+                                  "INSERT INTO batch (id, project, name, description, created_at)"
+                                  " VALUES ($1, $2, $3, $4, $5) RETURNING pk",
+                                  false};
+    struct db_value args[] = {db_of_text(b->id), db_of_int(b->project), db_of_text(b->name),
+                              db_of_text(b->description), db_of_int(b->created_at)};
+    return row_insert(db, &s, args, STORE_COUNT(args), &b->pk, e);
+}
+
+int store_batch_get(struct db *db, struct arena *a, int64_t project, const char *id, struct batch **ret,
+                    struct err *e)
+{
+    static const struct stmt s = {
+        "batch_get", "SELECT " BATCH_COLUMNS " FROM batch b WHERE b.id = $1 AND b.project = $2", false};
+    struct db_value args[] = {db_of_text(id), db_of_int(project)};
+    struct db_cursor *c;
+    int rc = row_one(db, &s, args, STORE_COUNT(args), &c, e);
+    if (rc > 0) {
+        *ret = read_batch(db, c, a);
+        db_done(db, c);
+    }
+    return rc;
+}
+
+int store_batch_pk(struct db *db, int64_t project, const char *id, int64_t *ret_pk, struct err *e)
+{
+    static const struct stmt s = {"batch_pk", "SELECT pk FROM batch WHERE id = $1 AND project = $2", false};
+    struct db_value args[] = {db_of_text(id), db_of_int(project)};
+    return row_int(db, &s, args, STORE_COUNT(args), ret_pk, e);
+}
+
+int store_batch_each(struct db *db, struct arena *a, int64_t project, const struct page *page,
+                     store_batch_fn *each, void *ctx, struct err *e)
+{
+    static const struct stmt s = {"batch_each",
+                                  "SELECT " BATCH_COLUMNS " FROM batch b WHERE b.project = $1 AND b.pk < $2"
+                                  " ORDER BY b.pk DESC LIMIT $3",
+                                  false};
+    struct db_value args[] = {db_of_int(project), db_of_int(page->before ? page->before : INT64_MAX),
+                              db_of_int(page->limit)};
+    struct db_cursor *c;
+    int rc = db_query(db, &s, args, STORE_COUNT(args), &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0)
+        if ((rc = each(ctx, read_batch(db, c, a), e)) < 0)
+            break;
+    db_done(db, c);
+    return rc;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs. */
+#include "store/row.h"
+
+#include <string.h>
+
+#define JOB_COLUMNS                                                                                          \
+    "j.pk, j.id, j.project, j.batch, b.id, j.kind, j.reference_id, j.tag, j.priority_weight, j.status, "     \
+    "j.progress,"                                                                                            \
+    " j.error, j.input, j.creator, c.name, j.lease, j.lease_seconds, j.lease_expires_at, j.created_at,"      \
+    " j.started_at, j.finished_at, j.deleted_at"
+#define JOB_FROM " FROM job j LEFT JOIN batch b ON b.pk = j.batch JOIN principal c ON c.pk = j.creator "
+enum { JOB_COLUMN_COUNT = 22 };
+
+static struct job *read_job(struct db *db, struct db_cursor *c, struct arena *a)
+{
+    struct job *j = arena_alloc(a, sizeof *j);
+    int n = 0;
+    j->pk = db_int(db, c, n++);
+    j->id = row_text(db, c, a, n++);
+    j->project = db_int(db, c, n++);
+    j->batch = db_int(db, c, n++);
+    j->batch_id = row_text(db, c, a, n++);
+    j->kind = row_text(db, c, a, n++);
+    j->reference_id = row_text(db, c, a, n++);
+    j->tag = row_text(db, c, a, n++);
+    j->priority_weight = db_int(db, c, n++);
+    j->status = (enum job_status)store_word(job_status_names, JOB_STATUS_END, db_text(db, c, n++));
+    j->progress = db_real(db, c, n++);
+    j->error = row_text(db, c, a, n++);
+    j->input = row_text(db, c, a, n++);
+    j->creator = db_int(db, c, n++);
+    j->creator_name = row_text(db, c, a, n++);
+    j->lease = row_text(db, c, a, n++);
+    j->lease_seconds = db_int(db, c, n++);
+    j->lease_expires_at = db_int(db, c, n++);
+    j->created_at = db_int(db, c, n++);
+    j->started_at = db_int(db, c, n++);
+    j->finished_at = db_int(db, c, n++);
+    j->deleted_at = db_int(db, c, n++);
+    return j;
+}
+
+static int get_job(struct db *db, struct arena *a, const struct stmt *s, const struct db_value *args,
+                   int count, struct job **ret, struct err *e)
+{
+    struct db_cursor *c;
+    int rc = row_one(db, s, args, count, &c, e);
+    if (rc > 0) {
+        *ret = read_job(db, c, a);
+        db_done(db, c);
+    }
+    return rc;
+}
+
+int store_job_add(struct db *db, struct job *j, struct err *e)
+{
+    static const struct stmt s = {
+        "job_add",
+        "INSERT INTO job (id, project, batch, kind, reference_id, tag, priority_weight, status, progress, "
+        "input,"
+        " creator, created_at, started_at, finished_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING pk",
+        false};
+    struct db_value args[] = {
+        db_of_text(j->id),
+        db_of_int(j->project),
+        db_of_time(j->batch),
+        db_of_text(j->kind),
+        db_of_text(j->reference_id),
+        db_of_text(j->tag),
+        db_of_int(j->priority_weight),
+        db_of_text(job_status_names[j->status]),
+        db_of_real(j->progress),
+        db_of_text(j->input),
+        db_of_int(j->creator),
+        db_of_int(j->created_at),
+        db_of_time(j->started_at),
+        db_of_time(j->finished_at),
+    };
+    return row_insert(db, &s, args, STORE_COUNT(args), &j->pk, e);
+}
+
+int store_job_get(struct db *db, struct arena *a, int64_t project, const char *id, struct job **ret,
+                  struct err *e)
+{
+    static const struct stmt s = {"job_get",
+                                  "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.id = $1 AND j.project = $2", false};
+    struct db_value args[] = {db_of_text(id), db_of_int(project)};
+    return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+int store_job_by_pk(struct db *db, struct arena *a, int64_t pk, struct job **ret, struct err *e)
+{
+    static const struct stmt s = {"job_by_pk", "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.pk = $1", false};
+    struct db_value args[] = {db_of_int(pk)};
+    return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const char *kind, struct job **ret,
+                          struct err *e)
+{
+    static const struct stmt any = {"job_next_queued",
+                                    "SELECT " JOB_COLUMNS JOB_FROM
+                                    "WHERE j.project = $1 AND j.status = 'queued' AND j.deleted_at IS NULL"
+                                    " ORDER BY j.priority_weight DESC, j.pk LIMIT 1",
+                                    false};
+    static const struct stmt of_kind = {
+        "job_next_queued_of_kind",
+        "SELECT " JOB_COLUMNS JOB_FROM
+        "WHERE j.project = $1 AND j.kind = $2 AND j.status = 'queued' AND j.deleted_at IS NULL"
+        " ORDER BY j.priority_weight DESC, j.pk LIMIT 1",
+        false};
+    struct db_value args[] = {db_of_int(project), db_of_text(kind)};
+    return get_job(db, a, kind ? &of_kind : &any, args, STORE_COUNT(args), ret, e);
+}
+
+int store_job_move(struct db *db, const struct job *to, enum job_status from, const char *from_lease,
+                   struct err *e)
+{
+    static const struct stmt s = {
+        "job_move",
+        "UPDATE job SET status = $4, progress = $5, error = $6, lease = $7, lease_seconds = $8,"
+        " lease_expires_at = $9, started_at = $10, finished_at = $11"
+        " WHERE pk = $1 AND status = $2 AND lease IS NOT DISTINCT FROM $3",
+        false};
+    struct db_value args[] = {
+        db_of_int(to->pk),
+        db_of_text(job_status_names[from]),
+        db_of_text(from_lease),
+        db_of_text(job_status_names[to->status]),
+        db_of_real(to->progress),
+        db_of_text(to->error),
+        db_of_text(to->lease),
+        db_of_time(to->lease_seconds),
+        db_of_time(to->lease_expires_at),
+        db_of_time(to->started_at),
+        db_of_time(to->finished_at),
+    };
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_job_count_result(struct db *db, int64_t pk, int64_t change, int64_t limit, struct err *e)
+{
+    static const struct stmt s = {
+        "job_count_result",
+        "UPDATE job SET result_count = result_count + $2 WHERE pk = $1 AND result_count + $2 <= $3", false};
+    struct db_value args[] = {db_of_int(pk), db_of_int(change), db_of_int(limit)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_job_mark_deleted(struct db *db, int64_t pk, int64_t deleted_at, struct err *e)
+{
+    static const struct stmt s = {
+        "job_mark_deleted",
+        "UPDATE job SET deleted_at = $2 WHERE pk = $1 AND (deleted_at IS NULL) = ($2 IS NOT NULL)", false};
+    struct db_value args[] = {db_of_int(pk), db_of_time(deleted_at)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_job_remove(struct db *db, int64_t pk, struct err *e)
+{
+    static const struct stmt s = {"job_remove", "DELETE FROM job WHERE pk = $1", false};
+    struct db_value args[] = {db_of_int(pk)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_job_lapsed(struct db *db, struct arena *a, int64_t now, int64_t skip_to, struct job **ret,
+                     struct err *e)
+{
+    static const struct stmt s = {"job_lapsed",
+                                  "SELECT " JOB_COLUMNS JOB_FROM
+                                  "WHERE j.lease_expires_at <= $1 AND j.pk > $2 ORDER BY j.pk LIMIT 1",
+                                  false};
+    struct db_value args[] = {db_of_int(now), db_of_int(skip_to)};
+    return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
+                        struct job **ret, struct err *e)
+{
+    static const struct stmt s = {
+        "job_purgeable",
+        "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.deleted_at <= $1"
+        " AND NOT EXISTS (SELECT 1 FROM result r WHERE r.job = j.pk) ORDER BY j.deleted_at LIMIT $2",
+        false};
+    struct db_value args[] = {db_of_int(deleted_before), db_of_int(limit)};
+    struct db_cursor *c;
+    struct job **link = ret;
+    *ret = NULL;
+    int rc = db_query(db, &s, args, STORE_COUNT(args), &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0) {
+        *link = read_job(db, c, a);
+        link = &(*link)->next;
+    }
+    db_done(db, c);
+    return rc;
+}
+
+static void add_conditions(struct row_sql *q, const struct job_filter *f)
+{
+    row_sql_value(q, " WHERE project = ", db_of_int(f->project));
+    if (f->status) {
+        row_sql_value(q, " AND status = ", db_of_text(f->status));
+        if (strcmp(f->status, job_status_names[JOB_RUNNING]) ==
+            0) /* one whose lease ran out is queued again */
+            row_sql_value(q, " AND (lease_expires_at IS NULL OR lease_expires_at > ", db_of_int(f->now)),
+                row_sql_add(q, ")");
+    }
+    if (f->kind)
+        row_sql_value(q, " AND kind = ", db_of_text(f->kind));
+    if (f->batch)
+        row_sql_value(q, " AND batch = ", db_of_int(f->batch));
+    if (f->reference_id)
+        row_sql_value(q, " AND reference_id = ", db_of_text(f->reference_id));
+    if (f->tag)
+        row_sql_value(q, " AND tag = ", db_of_text(f->tag));
+    if (f->deleted == DELETED_NO)
+        row_sql_add(q, " AND deleted_at IS NULL");
+    if (f->deleted == DELETED_ONLY)
+        row_sql_add(q, " AND deleted_at IS NOT NULL");
+}
+
+/* The few columns of its results that a job shows; they follow JOB_COLUMNS. */
+static struct result *read_brief(struct db *db, struct db_cursor *c, struct arena *a)
+{
+    struct result *r = arena_alloc(a, sizeof *r);
+    int n = JOB_COLUMN_COUNT;
+    r->id = row_text(db, c, a, n++);
+    r->name = row_text(db, c, a, n++);
+    r->type = row_text(db, c, a, n++);
+    r->is_primary = db_int(db, c, n++) != 0;
+    r->state = (enum result_state)store_word(result_state_names, RESULT_STATE_END, db_text(db, c, n++));
+    r->due_at = db_int(db, c, n++);
+    r->size = db_int(db, c, n++);
+    return r;
+}
+
+static int read_page(struct db *db, struct db_cursor *c, struct arena *a, struct job **ret, struct err *e)
+{
+    struct job **link = ret;
+    struct job *j = NULL;
+    struct result **result_link = NULL;
+    int rc;
+    *ret = NULL;
+    while ((rc = db_step(db, c, e)) > 0) {
+        if (!j || j->pk != db_int(db, c, 0)) {
+            j = read_job(db, c, a);
+            *link = j;
+            link = &j->next;
+            result_link = &j->results;
+        }
+        if (!db_is_null(db, c, JOB_COLUMN_COUNT)) {
+            *result_link = read_brief(db, c, a);
+            result_link = &(*result_link)->next;
+        }
+    }
+    return rc;
+}
+
+int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, const struct page *page,
+                   struct job **ret, struct err *e)
+{
+    struct row_sql q = {.text = {.arena = a}};
+    struct db_cursor *c;
+    row_sql_add(&q, "SELECT " JOB_COLUMNS ", r.id, r.name, r.type, r.is_primary, r.state, r.due_at, r.size"
+                    " FROM (SELECT * FROM job");
+    add_conditions(&q, f);
+    row_sql_value(&q, " AND pk < ", db_of_int(page->before ? page->before : INT64_MAX));
+    row_sql_value(&q, " ORDER BY pk DESC LIMIT ", db_of_int(page->limit));
+    row_sql_add(&q, ") j LEFT JOIN batch b ON b.pk = j.batch JOIN principal c ON c.pk = j.creator"
+                    " LEFT JOIN result r ON r.job = j.pk AND (r.deleted_at IS NULL OR r.with_job = 1)"
+                    " ORDER BY j.pk DESC, r.pk");
+    struct stmt s = {"job_list", buf_str(&q.text), true};
+    int rc = db_query(db, &s, q.args, q.count, &c, e);
+    if (rc < 0)
+        return rc;
+    rc = read_page(db, c, a, ret, e);
+    db_done(db, c);
+    return rc;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys and users. */
+#include "store/row.h"
+
+#define PRINCIPAL_COLUMNS                                                                                    \
+    "k.pk, k.project, p.name, k.name, k.public_id, k.secret, k.scopes, k.staff, k.created_at, k.revoked_at"
+
+static struct principal *read_principal(struct db *db, struct db_cursor *c, struct arena *a)
+{
+    struct principal *p = arena_alloc(a, sizeof *p);
+    const void *secret = db_blob(db, c, 5, &p->secret_len);
+    p->pk = db_int(db, c, 0);
+    p->project = db_int(db, c, 1);
+    p->project_name = row_text(db, c, a, 2);
+    p->name = row_text(db, c, a, 3);
+    p->public_id = row_text(db, c, a, 4);
+    p->secret = arena_copy(a, secret, p->secret_len);
+    p->scopes = db_int(db, c, 6);
+    p->staff = db_int(db, c, 7) != 0;
+    p->created_at = db_int(db, c, 8);
+    p->revoked_at = db_int(db, c, 9);
+    return p;
+}
+
+int store_principal_add(struct db *db, enum principal_kind kind, const struct principal *p, int64_t *ret_pk,
+                        struct err *e)
+{
+    static const struct stmt s = {
+        "principal_add",
+        "INSERT INTO principal (project, kind, name, public_id, secret, scopes, staff, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING pk",
+        false};
+    struct db_value args[] = {
+        db_of_int(p->project),
+        db_of_text(kind == PRINCIPAL_KEY ? "key" : "user"),
+        db_of_text(p->name),
+        db_of_text(p->public_id),
+        db_of_blob(p->secret, p->secret_len),
+        db_of_int(p->scopes),
+        db_of_int(p->staff),
+        db_of_int(p->created_at),
+    };
+    return row_insert(db, &s, args, STORE_COUNT(args), ret_pk, e);
+}
+
+int store_principal_by_public_id(struct db *db, struct arena *a, const char *public_id,
+                                 struct principal **ret, struct err *e)
+{
+    static const struct stmt s = {
+        "principal_by_public_id",
+        "SELECT " PRINCIPAL_COLUMNS
+        " FROM principal k JOIN project p ON p.pk = k.project WHERE k.public_id = $1",
+        false};
+    struct db_value args[] = {db_of_text(public_id)};
+    struct db_cursor *c;
+    int rc = row_one(db, &s, args, STORE_COUNT(args), &c, e);
+    if (rc > 0) {
+        *ret = read_principal(db, c, a);
+        db_done(db, c);
+    }
+    return rc;
+}
+
+int store_principal_revoke(struct db *db, const char *public_id, int64_t now, struct err *e)
+{
+    static const struct stmt s = {
+        "principal_revoke",
+        "UPDATE principal SET revoked_at = $2 WHERE public_id = $1 AND kind = 'key' AND revoked_at IS NULL",
+        false};
+    struct db_value args[] = {db_of_text(public_id), db_of_int(now)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_principal_each_key(struct db *db, struct arena *a, store_principal_fn *each, void *ctx,
+                             struct err *e)
+{
+    static const struct stmt s = {"principal_each_key",
+                                  "SELECT " PRINCIPAL_COLUMNS
+                                  " FROM principal k JOIN project p ON p.pk = k.project"
+                                  " WHERE k.kind = 'key' ORDER BY k.pk",
+                                  false};
+    struct db_cursor *c;
+    int rc = db_query(db, &s, NULL, 0, &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0)
+        if ((rc = each(ctx, read_principal(db, c, a), e)) < 0)
+            break;
+    db_done(db, c);
+    return rc;
+}

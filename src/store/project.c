@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Projects. */
+#include "store/row.h"
+
+int store_project_create(struct db *db, const char *name, int64_t now, int64_t *ret_pk, struct err *e)
+{
+    static const struct stmt s = {
+        "project_create", "INSERT INTO project (name, created_at) VALUES ($1, $2) RETURNING pk", false};
+    struct db_value args[] = {db_of_text(name), db_of_int(now)};
+    return row_insert(db, &s, args, STORE_COUNT(args), ret_pk, e);
+}
+
+int store_project_get(struct db *db, const char *name, int64_t *ret_pk, struct err *e)
+{
+    static const struct stmt s = {"project_get", "SELECT pk FROM project WHERE name = $1", false};
+    struct db_value args[] = {db_of_text(name)};
+    return row_int(db, &s, args, STORE_COUNT(args), ret_pk, e);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Results: rows one by one. Lists that a request puts together are in result_list.c. */
+#include "store/result_row.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static void read_hex(struct db *db, struct db_cursor *c, int column, char *ret, size_t hex_len)
+{
+    size_t len;
+    const void *bytes = db_blob(db, c, column, &len);
+    ret[0] = '\0';
+    if (len * 2 == hex_len)
+        text_hex(bytes, len, ret);
+}
+
+struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena *a)
+{
+    struct result *r = arena_alloc(a, sizeof *r);
+    int n = 0;
+    r->pk = db_int(db, c, n++);
+    r->id = row_text(db, c, a, n++);
+    r->project = db_int(db, c, n++);
+    r->job = r->job_pk = db_int(db, c, n++);
+    r->job_id = row_text(db, c, a, n++);
+    r->batch = db_int(db, c, n++);
+    r->batch_id = row_text(db, c, a, n++);
+    r->kind = row_text(db, c, a, n++);
+    r->name = row_text(db, c, a, n++);
+    r->type = row_text(db, c, a, n++);
+    r->is_primary = db_int(db, c, n++) != 0;
+    r->media_type = row_text(db, c, a, n++);
+    r->size = db_int(db, c, n++);
+    read_hex(db, c, n++, r->digests.md5, DIGEST_MD5_HEX - 1);
+    read_hex(db, c, n++, r->digests.sha256, DIGEST_SHA256_HEX - 1);
+    r->digests.crc32 = (uint32_t)db_int(db, c, n++);
+    r->state = (enum result_state)store_word(result_state_names, RESULT_STATE_END, db_text(db, c, n++));
+    r->keep = db_int(db, c, n++) != 0;
+    r->stored = db_int(db, c, n++) != 0;
+    r->is_inline = db_int(db, c, n++) != 0;
+    r->creator = db_int(db, c, n++);
+    r->creator_name = row_text(db, c, a, n++);
+    r->created_at = db_int(db, c, n++);
+    r->consumed_at = db_int(db, c, n++);
+    r->expires_at = db_int(db, c, n++);
+    r->due_at = db_int(db, c, n++);
+    r->expired_at = db_int(db, c, n++);
+    r->deleted_at = db_int(db, c, n++);
+    r->with_job = db_int(db, c, n++) != 0;
+    return r;
+}
+
+int result_row_list(struct db *db, struct arena *a, const struct stmt *s, const struct db_value *args,
+                    int count, struct result **ret, struct err *e)
+{
+    struct db_cursor *c;
+    struct result **link = ret;
+    *ret = NULL;
+    int rc = db_query(db, s, args, count, &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0) {
+        *link = result_row_read(db, c, a);
+        link = &(*link)->next;
+    }
+    db_done(db, c);
+    return rc;
+}
+
+static int get_result(struct db *db, struct arena *a, const struct stmt *s, const struct db_value *args,
+                      int count, struct result **ret, struct err *e)
+{
+    struct db_cursor *c;
+    int rc = row_one(db, s, args, count, &c, e);
+    if (rc > 0) {
+        *ret = result_row_read(db, c, a);
+        db_done(db, c);
+    }
+    return rc;
+}
+
+int store_result_add(struct db *db, struct result *r, struct err *e)
+{
+    static const struct stmt s = {"result_add",
+                                  "INSERT INTO result (id, project, job, batch, kind, name, type, "
+                                  "is_primary, media_type, size, md5, sha256,"
+                                  " crc32, state, keep, is_inline, creator, created_at, expires_at, due_at)"
+                                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
+                                  "'available', $14, $15, $16, $17, $18, $19)"
+                                  " RETURNING pk",
+                                  false};
+    unsigned char md5[DIGEST_MD5_LEN];
+    unsigned char sha256[DIGEST_SHA256_LEN];
+    (void)text_unhex(r->digests.md5, sizeof md5 * 2, md5);
+    (void)text_unhex(r->digests.sha256, sizeof sha256 * 2, sha256);
+    struct db_value args[] = {
+        db_of_text(r->id),           db_of_int(r->project),       db_of_int(r->job),
+        db_of_time(r->batch),        db_of_text(r->kind),         db_of_text(r->name),
+        db_of_text(r->type),         db_of_int(r->is_primary),    db_of_text(r->media_type),
+        db_of_int(r->size),          db_of_blob(md5, sizeof md5), db_of_blob(sha256, sizeof sha256),
+        db_of_int(r->digests.crc32), db_of_int(r->keep),          db_of_int(r->is_inline),
+        db_of_int(r->creator),       db_of_int(r->created_at),    db_of_time(r->expires_at),
+        db_of_time(r->due_at),
+    };
+    return row_insert(db, &s, args, STORE_COUNT(args), &r->pk, e);
+}
+
+int store_result_get(struct db *db, struct arena *a, int64_t project, const char *id, struct result **ret,
+                     struct err *e)
+{
+    static const struct stmt s = {
+        "result_get", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.id = $1 AND r.project = $2", false};
+    struct db_value args[] = {db_of_text(id), db_of_int(project)};
+    return get_result(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+int store_result_by_id(struct db *db, struct arena *a, const char *id, struct result **ret, struct err *e)
+{
+    static const struct stmt s = {"result_by_id", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.id = $1",
+                                  false};
+    struct db_value args[] = {db_of_text(id)};
+    return get_result(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+int store_result_by_name(struct db *db, struct arena *a, int64_t job, const char *name, const char *type,
+                         struct result **ret, struct err *e)
+{
+    static const struct stmt s = {
+        "result_by_name",
+        "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.job = $1 AND r.name = $2 AND r.type = $3", false};
+    struct db_value args[] = {db_of_int(job), db_of_text(name), db_of_text(type)};
+    return get_result(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+int store_result_of_job(struct db *db, struct arena *a, int64_t job, struct result **ret, struct err *e)
+{
+    static const struct stmt s = {
+        "result_of_job", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.job = $1 ORDER BY r.pk", false};
+    struct db_value args[] = {db_of_int(job)};
+    return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+int store_result_kept_of_job(struct db *db, int64_t job, struct err *e)
+{
+    static const struct stmt s = {
+        "result_kept_of_job",
+        "SELECT pk FROM result WHERE job = $1 AND keep = 1 AND deleted_at IS NULL LIMIT 1", false};
+    struct db_value args[] = {db_of_int(job)};
+    int64_t pk;
+    return row_int(db, &s, args, STORE_COUNT(args), &pk, e);
+}
+
+int store_result_change(struct db *db, const struct result *to, enum result_state from, struct err *e)
+{
+    static const struct stmt s = {
+        "result_change",
+        "UPDATE result SET state = $3, keep = $4, stored = $5, consumed_at = $6, expires_at = $7, due_at = "
+        "$8,"
+        " expired_at = $9, deleted_at = $10, with_job = $11 WHERE pk = $1 AND state = $2",
+        false};
+    struct db_value args[] = {
+        db_of_int(to->pk),
+        db_of_text(result_state_names[from]),
+        db_of_text(result_state_names[to->state]),
+        db_of_int(to->keep),
+        db_of_int(to->stored),
+        db_of_time(to->consumed_at),
+        db_of_time(to->expires_at),
+        db_of_time(to->due_at),
+        db_of_time(to->expired_at),
+        db_of_time(to->deleted_at),
+        db_of_int(to->with_job),
+    };
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_result_remove(struct db *db, int64_t pk, struct err *e)
+{
+    static const struct stmt s = {"result_remove", "DELETE FROM result WHERE pk = $1", false};
+    struct db_value args[] = {db_of_int(pk)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit, struct result **ret,
+                     struct err *e)
+{
+    static const struct stmt s = {
+        "result_due", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.due_at <= $1 ORDER BY r.due_at LIMIT $2",
+        false};
+    struct db_value args[] = {db_of_int(now), db_of_int(limit)};
+    return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+int store_result_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
+                           struct result **ret, struct err *e)
+{
+    static const struct stmt s = {"result_purgeable",
+                                  "SELECT " RESULT_COLUMNS RESULT_FROM
+                                  "WHERE r.deleted_at <= $1 ORDER BY r.deleted_at LIMIT $2",
+                                  false};
+    struct db_value args[] = {db_of_int(deleted_before), db_of_int(limit)};
+    return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+int store_result_next_due(struct db *db, int64_t *ret, struct err *e)
+{
+    static const struct stmt s = {
+        "result_next_due", "SELECT due_at FROM result WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1",
+        false};
+    *ret = 0;
+    int rc = row_int(db, &s, NULL, 0, ret, e);
+    return rc < 0 ? rc : 0;
+}
+
+int store_result_has_blob(struct db *db, const char *id, struct err *e)
+{
+    static const struct stmt s = {
+        "result_has_blob", "SELECT pk FROM result WHERE id = $1 AND is_inline = 0 AND stored = 1", false};
+    struct db_value args[] = {db_of_text(id)};
+    int64_t pk;
+    return row_int(db, &s, args, STORE_COUNT(args), &pk, e);
+}
+
+int store_result_stored_after(struct db *db, struct arena *a, int64_t after_pk, int64_t limit,
+                              struct result **ret, struct err *e)
+{
+    static const struct stmt s = {"result_stored_after",
+                                  "SELECT " RESULT_COLUMNS RESULT_FROM
+                                  "WHERE r.pk > $1 AND r.stored = 1 ORDER BY r.pk LIMIT $2",
+                                  false};
+    struct db_value args[] = {db_of_int(after_pk), db_of_int(limit)};
+    return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lists of results: the statement is put together from constant pieces so that each combination of filters
+ * can use an index that ends in pk, which is the order of pages: whatever the size of the table, a page reads
+ * as many rows as it shows.
+ *
+ * Whether a result is expired depends on the clock, up to the sweep that records it: "available" excludes
+ * what is due, and "expired" is the union of the recorded and the due.
+ */
+#include "store/result_row.h"
+
+#include <string.h>
+
+/* SQLite has no statistics here: `state <> …` cannot be used with an index, so that the narrower filter is.
+ */
+static bool has_narrow_filter(const struct result_filter *f)
+{
+    return f->job || f->batch || f->name || f->kind || (f->type && *f->type);
+}
+
+static void add_state(struct row_sql *q, const struct result_filter *f, const char *state)
+{
+    if (!has_narrow_filter(f)) {
+        row_sql_value(q, " AND r.state = ", db_of_text(state));
+        return;
+    }
+    for (int i = 0; i < RESULT_STATE_END; i++)
+        if (strcmp(result_state_names[i], state) != 0)
+            row_sql_value(q, " AND r.state <> ", db_of_text(result_state_names[i]));
+}
+
+static void add_filters(struct row_sql *q, const struct result_filter *f)
+{
+    row_sql_value(q, " WHERE r.project = ", db_of_int(f->project));
+    if (f->job)
+        row_sql_value(q, " AND r.job = ", db_of_int(f->job));
+    if (f->batch)
+        row_sql_value(q, " AND r.batch = ", db_of_int(f->batch));
+    if (f->name)
+        row_sql_value(q, " AND r.name = ", db_of_text(f->name));
+    if (f->type)
+        row_sql_value(q,
+                      *f->type ? " AND r.type <> '' AND r.type = " : " AND r.type = ", db_of_text(f->type));
+    if (f->kind)
+        row_sql_value(q, " AND r.kind = ", db_of_text(f->kind));
+    if (f->created_after)
+        row_sql_value(q, " AND r.created_at > ", db_of_int(f->created_after));
+    if (f->created_before)
+        row_sql_value(q, " AND r.created_at < ", db_of_int(f->created_before));
+    if (f->deleted == DELETED_NO)
+        row_sql_add(q, " AND r.deleted_at IS NULL");
+    if (f->deleted == DELETED_ONLY)
+        row_sql_add(q, " AND r.deleted_at IS NOT NULL");
+}
+
+static void add_place(struct row_sql *q, const struct result_filter *f, const struct page *page)
+{
+    if (f->oldest_first)
+        row_sql_value(q, " AND r.pk > ", db_of_int(page->before));
+    else
+        row_sql_value(q, " AND r.pk < ", db_of_int(page->before ? page->before : INT64_MAX));
+}
+
+static void add_select(struct row_sql *q, const struct result_filter *f, const struct page *page)
+{
+    row_sql_add(q, "SELECT " RESULT_COLUMNS RESULT_FROM);
+    add_filters(q, f);
+    add_place(q, f, page);
+}
+
+static void add_expired(struct row_sql *q, const struct result_filter *f, const struct page *page)
+{
+    add_select(q, f, page);
+    add_state(q, f, result_state_names[RESULT_EXPIRED]);
+    row_sql_add(q, " UNION ALL ");
+    add_select(q, f, page);
+    row_sql_value(q, " AND r.due_at <= ", db_of_int(f->now));
+}
+
+int store_result_list(struct db *db, struct arena *a, const struct result_filter *f, const struct page *page,
+                      struct result **ret, struct err *e)
+{
+    struct row_sql q = {.text = {.arena = a}};
+    const char *state = f->state ? f->state : result_state_names[RESULT_AVAILABLE];
+    if (strcmp(state, result_state_names[RESULT_EXPIRED]) == 0) {
+        add_expired(&q, f, page);
+    } else {
+        add_select(&q, f, page);
+        if (strcmp(state, "any") != 0) {
+            add_state(&q, f, state);
+            row_sql_value(&q, " AND (r.due_at IS NULL OR r.due_at > ", db_of_int(f->now));
+            row_sql_add(&q, ")");
+        }
+    }
+    row_sql_value(&q, f->oldest_first ? " ORDER BY 1 LIMIT " : " ORDER BY 1 DESC LIMIT ",
+                  db_of_int(page->limit));
+    struct stmt s = {"result_list", buf_str(&q.text), true};
+    return result_row_list(db, a, &s, q.args, q.count, ret, e);
+}

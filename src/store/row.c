@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See row.h. */
+#include "store/row.h"
+
+#include <assert.h>
+
+int row_one(struct db *db, const struct stmt *s, const struct db_value *args, int count,
+            struct db_cursor **ret, struct err *e)
+{
+    struct db_cursor *c;
+    int rc = db_query(db, s, args, count, &c, e);
+    if (rc < 0)
+        return rc;
+    rc = db_step(db, c, e);
+    if (rc <= 0)
+        db_done(db, c);
+    else
+        *ret = c;
+    return rc;
+}
+
+int row_int(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret,
+            struct err *e)
+{
+    struct db_cursor *c;
+    int rc = row_one(db, s, args, count, &c, e);
+    if (rc > 0) {
+        *ret = db_int(db, c, 0);
+        db_done(db, c);
+    }
+    return rc;
+}
+
+/* Stepped to the end: only then is an INSERT … RETURNING complete. */
+int row_insert(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_pk,
+               struct err *e)
+{
+    struct db_cursor *c;
+    int rc = db_query(db, s, args, count, &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0)
+        *ret_pk = db_int(db, c, 0);
+    db_done(db, c);
+    return rc;
+}
+
+int row_change(struct db *db, const struct stmt *s, const struct db_value *args, int count, struct err *e)
+{
+    int64_t changes;
+    int rc = db_run(db, s, args, count, &changes, e);
+    return rc < 0 ? rc : changes > 0;
+}
+
+const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int column)
+{
+    const char *s = db_text(db, c, column);
+    return s ? arena_strdup(a, s) : NULL;
+}
+
+void row_sql_add(struct row_sql *q, const char *piece)
+{
+    buf_puts(&q->text, piece);
+}
+
+void row_sql_value(struct row_sql *q, const char *piece, struct db_value v)
+{
+    assert(q->count < STORE_COUNT(q->args));
+    q->args[q->count++] = v;
+    buf_printf(&q->text, "%s$%d", piece, q->count);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared inside store/: running statements, reading columns, and lists whose conditions depend on the
+ * request. */
+#pragma once
+
+#include "base/buf.h"
+#include "store/store.h"
+
+/* Runs a statement that returns at most one row: 1 and an open cursor, or 0 or an error and none. */
+int row_one(struct db *db, const struct stmt *s, const struct db_value *args, int count,
+            struct db_cursor **ret, struct err *e);
+/* A statement that returns one integer: 1 and *ret, 0 when there is no row. */
+int row_int(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret,
+            struct err *e);
+/* An INSERT … RETURNING pk. */
+int row_insert(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_pk,
+               struct err *e);
+/* An UPDATE or DELETE: 1 if it changed a row, else 0. */
+int row_change(struct db *db, const struct stmt *s, const struct db_value *args, int count, struct err *e);
+
+const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int column);
+
+/* A statement that is put together from constant pieces; values only ever go in as parameters. */
+struct row_sql {
+    struct buf text;
+    struct db_value args[24];
+    int count;
+};
+void row_sql_add(struct row_sql *q, const char *piece);
+void row_sql_value(struct row_sql *q, const char *piece, struct db_value v); /* piece, then $n */
+
+/* Columns of a result, for SELECT … FROM result r JOIN job j … LEFT JOIN batch b … JOIN principal c …; how
+ * many. */
+#define RESULT_COLUMNS                                                                                       \
+    "r.pk, r.id, r.project, r.job, j.id, r.batch, b.id, r.kind, r.name, r.type, r.is_primary, r.media_type," \
+    " r.size, r.md5, r.sha256, r.crc32, r.state, r.keep, r.stored, r.is_inline, r.creator, c.name,"          \
+    " r.created_at, r.consumed_at, r.expires_at, r.due_at, r.expired_at, r.deleted_at, r.with_job"
+#define RESULT_FROM                                                                                          \
+    " FROM result r JOIN job j ON j.pk = r.job LEFT JOIN batch b ON b.pk = r.batch"                          \
+    " JOIN principal c ON c.pk = r.creator "

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One function for each SQL statement, one struct for each kind of row. No rules live here: core decides,
+ * this layer reads and writes.
+ *
+ * Rows and their texts are made in the caller's arena. "Get" functions return 1 and the row, 0 if there is
+ * none, or a negative code. Times are microseconds since 1970, 0 for NULL; texts are NULL for NULL.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/digest.h"
+#include "base/err.h"
+#include "db/db.h"
+#include "db/migrate.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define STORE_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+extern const struct migration store_sqlite_migrations[]; /* made from sql/sqlite at build time */
+extern const int store_sqlite_migration_count;
+
+enum job_status { JOB_QUEUED, JOB_RUNNING, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED, JOB_STATUS_END };
+enum result_state { RESULT_AVAILABLE, RESULT_CONSUMED, RESULT_EXPIRED, RESULT_STATE_END };
+
+/* The words that stand in the database and in every API that does not have its own. */
+extern const char *const job_status_names[JOB_STATUS_END];
+extern const char *const result_state_names[RESULT_STATE_END];
+int store_word(const char *const *names, int count, const char *word); /* its index, or -1 */
+
+enum principal_kind { PRINCIPAL_KEY, PRINCIPAL_USER };
+
+struct principal {
+    int64_t pk;
+    int64_t project;
+    const char *project_name;
+    const char *name;
+    const char *public_id; /* of a key */
+    const void *secret;
+    size_t secret_len;
+    int64_t scopes;
+    bool staff;
+    int64_t created_at;
+    int64_t revoked_at;
+};
+
+struct batch {
+    int64_t pk;
+    const char *id;
+    int64_t project;
+    const char *name;
+    const char *description;
+    int64_t created_at;
+    int64_t jobs[JOB_STATUS_END];
+};
+
+struct result {
+    int64_t pk;
+    const char *id;
+    int64_t project;
+    int64_t job;
+    const char *job_id;
+    int64_t job_pk; /* same as job; for the APIs that show integers */
+    int64_t batch;  /* 0: none */
+    const char *batch_id;
+    const char *kind;
+    const char *name;
+    const char *type;
+    bool is_primary;
+    const char *media_type;
+    int64_t size;
+    struct digest_values digests;
+    enum result_state state; /* as stored; what it is now is core's result_state_now */
+    bool keep;
+    bool stored;
+    bool is_inline;
+    int64_t creator;
+    const char *creator_name;
+    int64_t created_at;
+    int64_t consumed_at;
+    int64_t expires_at;
+    int64_t due_at;
+    int64_t expired_at;
+    int64_t deleted_at;
+    bool with_job;
+    struct result *next; /* in a list */
+};
+
+struct job {
+    int64_t pk;
+    const char *id;
+    int64_t project;
+    int64_t batch;
+    const char *batch_id;
+    const char *kind;
+    const char *reference_id;
+    const char *tag;
+    int64_t priority_weight;
+    enum job_status status;
+    double progress;
+    const char *error; /* JSON */
+    const char *input; /* JSON */
+    int64_t creator;
+    const char *creator_name;
+    const char *lease;
+    int64_t lease_seconds;
+    int64_t lease_expires_at;
+    int64_t created_at;
+    int64_t started_at;
+    int64_t finished_at;
+    int64_t deleted_at;
+    struct result *results; /* in order of creation */
+    struct job *next;
+};
+
+enum deleted_filter { DELETED_NO, DELETED_ONLY, DELETED_ANY };
+
+/* Pages go from new to old: rows with pk < before (0: from the newest). */
+struct page {
+    int64_t before;
+    int64_t limit;
+};
+
+struct job_filter {
+    int64_t project;
+    int64_t batch; /* 0: any */
+    const char *status, *kind, *reference_id, *tag;
+    enum deleted_filter deleted;
+    int64_t now;
+};
+
+struct result_filter {
+    int64_t project;
+    int64_t job, batch;
+    const char *name, *type, *kind;
+    const char *state; /* NULL: available; "any" */
+    int64_t created_after, created_before;
+    enum deleted_filter deleted;
+    int64_t now;
+    bool oldest_first; /* then page.before is where to go on after */
+};
+
+/* project.c */
+int store_project_create(struct db *db, const char *name, int64_t now, int64_t *ret_pk, struct err *e);
+int store_project_get(struct db *db, const char *name, int64_t *ret_pk, struct err *e);
+
+/* principal.c */
+int store_principal_add(struct db *db, enum principal_kind kind, const struct principal *p, int64_t *ret_pk,
+                        struct err *e);
+int store_principal_by_public_id(struct db *db, struct arena *a, const char *public_id,
+                                 struct principal **ret, struct err *e);
+int store_principal_revoke(struct db *db, const char *public_id, int64_t now,
+                           struct err *e); /* 1 done, 0 none */
+typedef int store_principal_fn(void *ctx, const struct principal *p, struct err *e);
+int store_principal_each_key(struct db *db, struct arena *a, store_principal_fn *each, void *ctx,
+                             struct err *e);
+
+/* batch.c */
+int store_batch_add(struct db *db, struct batch *b, struct err *e); /* sets pk */
+int store_batch_get(struct db *db, struct arena *a, int64_t project, const char *id, struct batch **ret,
+                    struct err *e);
+int store_batch_pk(struct db *db, int64_t project, const char *id, int64_t *ret_pk, struct err *e);
+typedef int store_batch_fn(void *ctx, const struct batch *b, struct err *e);
+int store_batch_each(struct db *db, struct arena *a, int64_t project, const struct page *page,
+                     store_batch_fn *each, void *ctx, struct err *e);
+
+/* job.c */
+int store_job_add(struct db *db, struct job *j,
+                  struct err *e); /* sets pk; ERR_DB_CONSTRAINT: reference taken */
+int store_job_get(struct db *db, struct arena *a, int64_t project, const char *id, struct job **ret,
+                  struct err *e);
+int store_job_by_pk(struct db *db, struct arena *a, int64_t pk, struct job **ret, struct err *e);
+int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const char *kind, struct job **ret,
+                          struct err *e); /* kind NULL: of any kind */
+/* Writes what moves: status, progress, error, lease, times. 0 if the row is not in `from` with that lease any
+ * more. */
+int store_job_move(struct db *db, const struct job *to, enum job_status from, const char *from_lease,
+                   struct err *e);
+/* Makes room for one more result, or one less: 1, or 0 if the job has `limit` already. */
+int store_job_count_result(struct db *db, int64_t pk, int64_t change, int64_t limit, struct err *e);
+int store_job_mark_deleted(struct db *db, int64_t pk, int64_t deleted_at, struct err *e); /* 0: back */
+int store_job_remove(struct db *db, int64_t pk, struct err *e);
+int store_job_lapsed(struct db *db, struct arena *a, int64_t now, int64_t skip_to, struct job **ret,
+                     struct err *e);
+/* Soft-deleted ones without results, the longest deleted first. */
+int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
+                        struct job **ret, struct err *e);
+int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, const struct page *page,
+                   struct job **ret, struct err *e); /* with their results, in one query */
+
+/* result.c */
+int store_result_add(struct db *db, struct result *r, struct err *e); /* sets pk */
+int store_result_get(struct db *db, struct arena *a, int64_t project, const char *id, struct result **ret,
+                     struct err *e);
+int store_result_by_id(struct db *db, struct arena *a, const char *id, struct result **ret, struct err *e);
+int store_result_by_name(struct db *db, struct arena *a, int64_t job, const char *name, const char *type,
+                         struct result **ret, struct err *e);
+int store_result_of_job(struct db *db, struct arena *a, int64_t job, struct result **ret, struct err *e);
+int store_result_kept_of_job(struct db *db, int64_t job, struct err *e); /* 1: one is kept */
+int store_result_list(struct db *db, struct arena *a, const struct result_filter *f, const struct page *page,
+                      struct result **ret, struct err *e);
+/* Writes what changes in a life: state, keep, stored, times. 0 if the row is not in `from` any more. */
+int store_result_change(struct db *db, const struct result *to, enum result_state from, struct err *e);
+int store_result_remove(struct db *db, int64_t pk, struct err *e);
+/* What expiry takes and what the end of the trash takes, the longest due first. */
+int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit, struct result **ret,
+                     struct err *e);
+int store_result_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
+                           struct result **ret, struct err *e);
+int store_result_next_due(struct db *db, int64_t *ret, struct err *e);   /* 0: nothing will be */
+int store_result_has_blob(struct db *db, const char *id, struct err *e); /* 1: a row claims it */
+int store_result_stored_after(struct db *db, struct arena *a, int64_t after_pk, int64_t limit,
+                              struct result **ret, struct err *e);
+
+/* bytes.c: results in the database, and files to be removed */
+int store_bytes_add(struct db *db, int64_t result, const void *bytes, size_t len, struct err *e);
+int store_bytes_get(struct db *db, struct arena *a, int64_t result, const void **ret, size_t *ret_len,
+                    struct err *e);
+int store_bytes_remove(struct db *db, int64_t result, struct err *e);
+int store_doomed_add(struct db *db, const char *key, int64_t now, struct err *e);
+int store_doomed_due(struct db *db, struct arena *a, int64_t now, int64_t limit, const char ***ret_keys,
+                     int64_t *ret_count, struct err *e);
+int store_doomed_remove(struct db *db, const char *key, struct err *e);
+int store_doomed_retry(struct db *db, const char *key, int64_t now,
+                       struct err *e); /* later, and later each time */
+int store_doomed_has(struct db *db, const char *key, struct err *e);
+
+/* event.c */
+int store_event_add(struct db *db, int64_t project, int64_t now, const char *type, const char *object,
+                    const char *job, struct err *e);
+int store_event_prune(struct db *db, int64_t before, int64_t limit, int64_t *ret_count, struct err *e);
+
+/* usage.c */
+struct usage {
+    int64_t results[RESULT_STATE_END];
+    int64_t bytes[RESULT_STATE_END];
+    int64_t trash_results;
+    int64_t trash_bytes;
+};
+/* What has passed its time counts as expired even before the sweep. project 0: of all projects. */
+int store_usage_get(struct db *db, int64_t project, int64_t now, struct usage *ret, struct err *e);
+int store_usage_of_job(struct db *db, int64_t job, int64_t now, struct usage *ret,
+                       struct err *e); /* counted */
+
+/* signing.c */
+struct signing_key {
+    int64_t pk;
+    unsigned char secret[32];
+    int64_t retired_at;
+};
+int store_signing_current(struct db *db, struct signing_key *ret, struct err *e);
+int store_signing_get(struct db *db, int64_t pk, struct signing_key *ret, struct err *e);
+int store_signing_retire_all(struct db *db, int64_t now, struct err *e);
+int store_signing_add(struct db *db, const unsigned char secret[32], int64_t now, struct err *e);
+int store_signing_prune(struct db *db, int64_t retired_before, struct err *e);
+
+struct link_row {
+    const char *id;
+    int64_t result;
+    const char *format;
+    const char *note;
+    int64_t creator;
+    int64_t created_at;
+    int64_t expires_at;
+};
+int store_link_add(struct db *db, const struct link_row *l, struct err *e);
+int store_link_prune(struct db *db, int64_t expired_before, int64_t limit, struct err *e);
+
+int store_heartbeat(struct db *db, int64_t now, struct err *e); /* writes one row */
