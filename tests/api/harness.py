@@ -1,0 +1,495 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every API test stands on: a server of its own, a client, a bare connection and a few assertions.
+
+A Server runs the real binary on a free loopback port with its own data folder. An Api speaks the native
+API with one key. A Wire is one TCP connection spoken by hand, for what no HTTP library would send.
+"""
+
+import base64
+import datetime
+import hashlib
+import http.client
+import itertools
+import os
+import pathlib
+import random
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.parse
+import uuid
+
+import requests
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("RESULTD", str(CHECKOUT / "build" / "resultd"))
+BASE = "/api/v1"
+SCOPES = ("read", "ack", "write", "delete")
+PATIENCE = 30.0  # seconds; sanitizers make the server ten times slower
+
+INLINE = b"small result\n" * 50  # stays in the database
+FILED = bytes(random.Random(1).randbytes(150_000))  # goes to a file
+SIZES = {"inline": INLINE, "file": FILED}
+
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+SANITIZER_WORDS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error", "ThreadSanitizer")
+
+_numbers = itertools.count(1)
+
+
+# ---- waiting, times, digests ------------------------------------------------------------------------------
+
+
+def eventually(check, what="the condition", patience=PATIENCE):
+    """Calls check() until it is true and returns what it gave."""
+    deadline = time.monotonic() + patience
+    while True:
+        value = check()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {patience} s: {what}"
+        time.sleep(0.03)
+
+
+def moment(text):
+    """An RFC 3339 time of the API as a datetime."""
+    assert RFC3339.fullmatch(text), f"not RFC 3339 in UTC with six digits: {text!r}"
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.timezone.utc)
+
+
+def rfc3339(time_):
+    return time_.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def sleep_until(text):
+    """Sleeps until just after a time that the server stated."""
+    rest = (moment(text) - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+    time.sleep(max(0.0, rest) + 0.05)
+
+
+def seconds_between(earlier, later):
+    return (moment(later) - moment(earlier)).total_seconds()
+
+
+def nobody():
+    """The id of an object that does not exist."""
+    return str(uuid.uuid4())
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_field(algorithm, data):
+    """A Content-Digest or Repr-Digest value (RFC 9530)."""
+    hashed = hashlib.new(algorithm.replace("-", ""), data).digest()
+    return f"{algorithm}=:{base64.b64encode(hashed).decode()}:"
+
+
+def content_md5(data):
+    return base64.b64encode(hashlib.md5(data).digest()).decode()
+
+
+# ---- assertions -------------------------------------------------------------------------------------------
+
+
+def expect(response, status):
+    """Asserts the status and returns the JSON of the answer, None where there is no body."""
+    assert response.status_code == status, f"{response.status_code} {response.text[:500]}"
+    return response.json() if response.content else None
+
+
+def problem(response, status, code=None, pointer=None, parameter=None):
+    """Asserts an RFC 9457 problem with all its members and returns it."""
+    assert response.status_code == status, f"{response.status_code} {response.text[:500]}"
+    assert response.headers["Content-Type"].split(";")[0] == "application/problem+json"
+    body = response.json()
+    missing = {"type", "title", "status", "detail", "instance", "code"} - set(body)
+    assert not missing, f"problem without {missing}: {body}"
+    assert body["status"] == status
+    assert isinstance(body["code"], str) and body["code"], body
+    assert isinstance(body["detail"], str) and body["detail"], body
+    if code is not None:
+        assert body["code"] == code, body
+    if pointer is not None:
+        assert body.get("pointer") == pointer, body
+    if parameter is not None:
+        assert body.get("parameter") == parameter, body
+    return body
+
+
+def ids(rows):
+    return [row["id"] for row in rows]
+
+
+# ---- the client -------------------------------------------------------------------------------------------
+
+
+class Api:
+    """The native API with one key. Methods named after objects assert success and return their JSON."""
+
+    def __init__(self, server, key, project=None):
+        self.server = server
+        self.key = key
+        self.project = project
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def clone(self):
+        """The same key on connections of its own, for another thread."""
+        return Api(self.server, self.key, self.project)
+
+    def request(self, method, path, headers=None, **arguments):
+        headers = {"Authorization": f"Bearer {self.key}", **(headers or {})}
+        arguments.setdefault("timeout", 4 * PATIENCE)
+        arguments.setdefault("allow_redirects", False)
+        return self.session.request(method, self.server.url + BASE + path, headers=headers, **arguments)
+
+    def get(self, path, **arguments):
+        return self.request("GET", path, **arguments)
+
+    def head(self, path, **arguments):
+        return self.request("HEAD", path, **arguments)
+
+    def post(self, path, **arguments):
+        return self.request("POST", path, **arguments)
+
+    def put(self, path, **arguments):
+        return self.request("PUT", path, **arguments)
+
+    def delete(self, path, **arguments):
+        return self.request("DELETE", path, **arguments)
+
+    def post_text(self, path, text):
+        """A JSON body exactly as written."""
+        data = text if isinstance(text, bytes) else text.encode()
+        return self.post(path, data=data, headers={"Content-Type": "application/json"})
+
+    def job(self, kind="report", **members):
+        return expect(self.post("/jobs", json={"kind": kind, **members}), 201)
+
+    def get_job(self, job):
+        return expect(self.get(f"/jobs/{job}"), 200)
+
+    def move(self, job, verb, **members):
+        """POST /jobs/{id}/{verb}; the plain response, for a move may be refused."""
+        return self.post(f"/jobs/{job}/{verb}", json=members)
+
+    def completed_job(self, **members):
+        job = self.job(**members)
+        return expect(self.move(job["id"], "finish"), 200)
+
+    def claim(self, **members):
+        return self.post("/jobs/claim", json=members)
+
+    def batch(self, name="batch", **members):
+        return expect(self.post("/batches", json={"name": name, **members}), 201)
+
+    def try_upload(self, job, name, data, headers=None, **parameters):
+        path = f"/jobs/{job}/results/{urllib.parse.quote(name, safe='')}"
+        return self.put(path, data=data, headers=headers, params=parameters)
+
+    def upload(self, job, name, data, headers=None, **parameters):
+        return expect(self.try_upload(job, name, data, headers, **parameters), 201)
+
+    def try_publish(self, name, data, headers=None, **parameters):
+        return self.post("/results", data=data, headers=headers, params={"name": name, **parameters})
+
+    def publish(self, name="file.bin", data=INLINE, headers=None, **parameters):
+        return expect(self.try_publish(name, data, headers, **parameters), 201)
+
+    def result(self, result):
+        return expect(self.get(f"/results/{result}"), 200)
+
+    def results(self, **parameters):
+        return expect(self.get("/results", params=parameters), 200)["data"]
+
+    def content(self, result, **headers):
+        return self.get(f"/results/{result}/content", headers=headers)
+
+    def ack(self, result, **members):
+        """Acknowledges, without a body when no member is given; the plain response."""
+        return self.post(f"/results/{result}/ack", **({"json": members} if members else {}))
+
+    def link(self, result, **members):
+        return expect(self.post(f"/results/{result}/links", json=members), 201)
+
+    def usage(self):
+        return expect(self.get("/usage"), 200)
+
+    def pages(self, path, **parameters):
+        """The pages of a list, each fetched only when it is asked for."""
+        cursor = None
+        while True:
+            chosen = dict(parameters, cursor=cursor) if cursor else parameters
+            page = expect(self.get(path, params=chosen), 200)
+            yield page["data"]
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def walk(self, path, **parameters):
+        return [row for page in self.pages(path, **parameters) for row in page]
+
+
+# ---- a connection by hand ---------------------------------------------------------------------------------
+
+
+class Answer:
+    """An HTTP answer read from a Wire, with the members of requests.Response that the assertions use."""
+
+    def __init__(self, response):
+        self.status_code = response.status
+        self.headers = response.headers
+        self.content = response.read()
+        self.text = self.content.decode("utf-8", "replace")
+
+    def json(self):
+        return requests.models.complexjson.loads(self.text)
+
+
+class Wire:
+    """One TCP connection to a server."""
+
+    def __init__(self, server, source=None, timeout=4 * PATIENCE):
+        address = (source, 0) if source else None
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout, source_address=address)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def end_of_sending(self):
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def answer(self, method="GET"):
+        response = http.client.HTTPResponse(self.socket, method=method)
+        response.begin()
+        return Answer(response)
+
+    def line(self):
+        """One line, byte by byte, so that nothing after it is lost."""
+        line = b""
+        while not line.endswith(b"\r\n"):
+            byte = self.socket.recv(1)
+            assert byte, f"closed after {line!r}"
+            line += byte
+        return line
+
+    def rest(self):
+        """Everything until the server closes the connection."""
+        received = b""
+        try:
+            while True:
+                piece = self.socket.recv(65536)
+                if not piece:
+                    return received
+                received += piece
+        except ConnectionError:
+            return received
+
+
+def request_head(method, target, key=None, **headers):
+    """The head of a request; header names are written with underscores."""
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost"]
+    if key:
+        lines.append(f"Authorization: Bearer {key}")
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def raw(server, data, method="GET"):
+    """Sends bytes as they are and returns the answer."""
+    with Wire(server) as wire:
+        wire.send(data)
+        return wire.answer(method)
+
+
+def orphan_beside(blob, age=0.0):
+    """A file as a crash could leave it: named as the server names its files, `age` seconds old, without a row."""
+    last = "0" if blob.stem[-1] != "0" else "1"
+    orphan = blob.with_name(blob.stem[:-1] + last + blob.suffix)
+    orphan.write_bytes(b"nobody knows me")
+    made = time.time() - age
+    os.utime(orphan, (made, made))
+    return orphan
+
+
+# ---- the server -------------------------------------------------------------------------------------------
+
+
+def free_port():
+    """A port below the ephemeral range, so that no outgoing connection takes it in the meantime."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def clean_environment(**additions):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RESULTD")}
+    return {**kept, **additions}
+
+
+def flags(settings):
+    """Settings as command-line flags: results_ttl="2s" becomes --results-ttl 2s."""
+    return [word for name, value in settings.items() for word in ("--" + name.replace("_", "-"), str(value))]
+
+
+def assert_sanitizers_silent(said):
+    found = [word for word in SANITIZER_WORDS if word in said]
+    assert not found, f"{found}: {said[-4000:]}"
+
+
+def program(*arguments, stdin="", **environment):
+    """Runs the binary to its end."""
+    done = subprocess.run(
+        [BINARY, *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=4 * PATIENCE,
+        env=clean_environment(**environment),
+    )
+    assert_sanitizers_silent(done.stderr)
+    return done
+
+
+class Server:
+    """A resultd of its own; its settings are keyword arguments."""
+
+    def __init__(self, folder, data=None, environment=None, **settings):
+        self.folder = pathlib.Path(folder)
+        self.data = pathlib.Path(data) if data else self.folder / "data"
+        self.log = self.folder / "stderr"
+        self.environment = environment or {}
+        self.settings = settings
+        self.port = free_port()
+        self.process = None
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def spawn(self):
+        """Starts the process without waiting for anything."""
+        address = ["--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [BINARY, "serve", *address, *flags(self.settings)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=clean_environment(**self.environment),
+            )
+        return self
+
+    def start(self, until="/-/ready"):
+        self.spawn()
+        eventually(lambda: self._answers(until), f"{until} answers 200; {self.log}")
+        return self
+
+    def _answers(self, path):
+        assert self.process.poll() is None, f"the server ended: {self.stderr()}"
+        try:
+            return requests.get(self.url + path, timeout=PATIENCE).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def stderr(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        """Waits for the end of the process and returns its exit status."""
+        try:
+            status = self.process.wait(4 * PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+            raise AssertionError(f"the server did not stop: {self.stderr()[-2000:]}") from None
+        self.process = None
+        return status
+
+    def stop(self):
+        """SIGTERM, unless it has ended already; the status must be 0 and no sanitizer may have complained."""
+        if self.process is not None:
+            self.signal(signal.SIGTERM)
+            status = self.wait()
+            assert status == 0, f"exit status {status}: {self.stderr()[-2000:]}"
+        assert_sanitizers_silent(self.stderr())
+
+    def kill(self):
+        """kill -9."""
+        self.process.kill()
+        self.wait()
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    def get(self, path, **arguments):
+        """A request without a key."""
+        return requests.get(self.url + path, timeout=4 * PATIENCE, **arguments)
+
+    def command(self, *arguments, **options):
+        """A subcommand on this server's data folder."""
+        return program(*arguments, "--data", self.data, **options)
+
+    def succeed(self, *arguments, **options):
+        done = self.command(*arguments, **options)
+        assert done.returncode == 0, f"{arguments}: {done.returncode} {done.stderr}"
+        return done.stdout
+
+    def project(self):
+        name = f"project-{next(_numbers)}"
+        self.succeed("project", "create", name)
+        return name
+
+    def api(self, scopes=SCOPES, project=None):
+        """A client with a new key; of a new project unless one is named."""
+        project = project or self.project()
+        key = self.succeed("key", "create", "--project", project, "--scopes", ",".join(scopes)).strip()
+        return Api(self, key, project)
+
+    def check(self):
+        return self.command("check")
+
+    def files(self):
+        """All files of the data folder but SQLite's own."""
+        found = (path for path in self.data.rglob("*") if path.is_file())
+        return {path for path in found if not path.name.endswith(("-wal", "-shm", "-journal"))}
+
+    def database(self):
+        """The SQLite file, wherever it lies."""
+        candidates = [path for path in self.files() if path.open("rb").read(15) == b"SQLite format 3"]
+        assert len(candidates) == 1, candidates
+        return candidates[0]
+
+    def blob_of(self, data):
+        """The file that holds exactly these bytes, None if there is none."""
+        for path in self.files():
+            try:
+                if path.stat().st_size == len(data) and path.read_bytes() == data:
+                    return path
+            except FileNotFoundError:
+                continue
+        return None

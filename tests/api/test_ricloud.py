@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ricloud API: the seed's own lines, and what its real client sends."""
+
+import hashlib
+import pathlib
+
+import pytest
+import requests
+from harness import FILED, INLINE, SCOPES, expect, ids, moment, nobody, sleep_until
+
+SEED_MEMBERS = {
+    "id",
+    "resource",
+    "task",
+    "identifier",
+    "url",
+    "checksum",
+    "size",
+    "state",
+    "date_created",
+    "date_consumed",
+    "date_deleted",
+}
+LATER_MEMBERS = {"organisation", "poll", "type", "signed_url"}
+
+
+class Ricloud:
+    """The client as reincubate/ricloud sends: Authorization: Token, bodies without a Content-Type."""
+
+    def __init__(self, api):
+        self.api = api
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers.update(
+            {"User-Agent": "ricloud-py/3.2.0", "Authorization": f"Token {api.key}", "Ricloud-Await": "0"}
+        )
+
+    def request(self, method, path, **arguments):
+        return self.session.request(method, self.api.server.url + path, timeout=120, **arguments)
+
+    def get(self, path, **parameters):
+        return self.request("GET", path, params=parameters)
+
+    def post(self, path, body="null"):
+        return self.request("POST", path, data=body)
+
+    def results(self, **parameters):
+        return expect(self.get("/results", **parameters), 200)["data"]
+
+
+@pytest.fixture
+def ricloud(own_api):
+    return Ricloud(own_api)
+
+
+def failed(response, status, error=None):
+    """A ricloud error: a JSON object with error, message and params."""
+    assert response.status_code == status, response.text
+    body = response.json()
+    assert isinstance(body["error"], str) and body["error"]
+    assert isinstance(body["message"], str) and body["message"]
+    assert "params" in body
+    if error:
+        assert body["error"] == error
+
+
+# ---- the seed's own lines ---------------------------------------------------------------------------------
+
+
+def test_retrieve_gives_every_field_of_the_seed(ricloud, payload):
+    batch = ricloud.api.batch()["id"]
+    job = ricloud.api.job(batch=batch)["id"]
+    made = ricloud.api.upload(job, "messages.json", payload, type="messages")
+    result = expect(ricloud.get(f"/results/{made['id']}"), 200)
+    assert SEED_MEMBERS | LATER_MEMBERS <= set(result)
+    assert (result["id"], result["resource"]) == (made["id"], "result")
+    assert (result["task"], result["poll"]) == (job, batch)
+    assert (result["identifier"], result["type"]) == ("messages.json", "messages")
+    assert result["url"] == made["url"]
+    assert (result["checksum"], result["size"]) == (hashlib.md5(payload).hexdigest(), len(payload))
+    assert result["state"] == "available"
+    moment(result["date_created"])
+    assert (result["date_consumed"], result["date_deleted"]) == (None, None)
+
+
+def test_a_result_of_no_batch_has_no_poll_and_without_a_type_that_of_its_format(ricloud):
+    made = ricloud.api.publish("a.json", b"[]", headers={"Content-Type": "application/json"})
+    result = expect(ricloud.get(f"/results/{made['id']}"), 200)
+    assert (result["poll"], result["type"]) == (None, "json")
+
+
+def test_list_is_a_list_object(ricloud):
+    made = [ricloud.api.publish(f"n{number}")["id"] for number in range(3)]
+    listed = expect(ricloud.get("/results"), 200)
+    assert (listed["resource"], listed["url"]) == ("list", "/results")
+    assert (listed["has_more"], listed["total_count"]) == (False, 3)
+    assert ids(listed["data"]) == made, "oldest first"
+    assert listed["data"][0].keys() == expect(ricloud.get(f"/results/{made[0]}"), 200).keys()
+
+
+def test_consumed_and_expired_results_are_listed_only_when_asked_for(ricloud):
+    expired = ricloud.api.publish("e", expires_in="1")
+    there, consumed = ricloud.api.publish("a")["id"], ricloud.api.publish("c")["id"]
+    expect(ricloud.get(f"/results/{consumed}/ack"), 200)
+    sleep_until(expired["expires_at"])
+    assert ids(ricloud.results()) == [there]
+    assert ids(ricloud.results(state="available")) == [there]
+    assert ids(ricloud.results(state="consumed")) == [consumed]
+    assert ids(ricloud.results(state="expired")) == [expired["id"]]
+
+
+def test_list_filters_by_task(ricloud):
+    wanted, _ = ricloud.api.publish("a"), ricloud.api.publish("b")
+    assert ids(ricloud.results(task=wanted["job"])) == [wanted["id"]]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_ack_works_by_get_and_by_post(ricloud, method):
+    made = ricloud.api.publish()["id"]
+    body = {"data": "null"} if method == "POST" else {}
+    acked = expect(ricloud.request(method, f"/results/{made}/ack", **body), 200)
+    assert (acked["id"], acked["resource"], acked["state"]) == (made, "result", "consumed")
+    moment(acked["date_consumed"])
+    again = expect(ricloud.request(method, f"/results/{made}/ack", **body), 200)
+    assert again["date_consumed"] == acked["date_consumed"]
+    assert ricloud.api.result(made)["state"] == "consumed"
+
+
+# ---- what the real client needs ---------------------------------------------------------------------------
+
+
+def test_the_url_opens_with_the_key_and_the_signed_url_without(ricloud, payload):
+    made = ricloud.api.publish("a.bin", payload)["id"]
+    result = expect(ricloud.get(f"/results/{made}"), 200)
+    assert ricloud.session.get(result["url"], timeout=120).content == payload
+    assert requests.get(result["signed_url"]["url"], timeout=120).content == payload
+    moment(result["signed_url"]["date_expires"])
+
+
+def test_the_setting_local_urls_gives_the_file_on_disk(fresh_server):
+    api = fresh_server(ricloud_local_urls="on").api()
+    made = api.publish("a.bin", FILED)["id"]
+    url = expect(Ricloud(api).get(f"/results/{made}"), 200)["url"]
+    assert url.startswith("local:///")
+    assert pathlib.Path(url[len("local://") :]).read_bytes() == FILED
+
+
+def test_pages_go_by_after_id_and_has_more(ricloud):
+    made = [ricloud.api.publish(f"n{number}")["id"] for number in range(12)]
+    first = expect(ricloud.get("/results"), 200)
+    assert (ids(first["data"]), first["has_more"], first["total_count"]) == (made[:10], True, 12)
+    second = expect(ricloud.get("/results", after_id=made[9]), 200)
+    assert (ids(second["data"]), second["has_more"]) == (made[10:], False)
+    assert ids(ricloud.results(limit=5, after_id=made[1])) == made[2:7]
+    assert set(ids(ricloud.results(limit=1000, before_id=made[3]))) == set(made[:3])
+
+
+@pytest.mark.parametrize("limit", ["0", "1001", "x"])
+def test_a_limit_out_of_bounds_is_refused(ricloud, limit):
+    failed(ricloud.get("/results", limit=limit), 400)
+
+
+def test_the_clients_other_filters_do_not_hurt(ricloud):
+    made = ricloud.api.publish()
+    others = {"since": "2020-01-02T03:04:05.678", "user": "u1"}
+    assert ids(ricloud.results(task=made["job"], state="available", limit=5, **others)) == [made["id"]]
+
+
+@pytest.mark.parametrize("wrap", ['{"results":["%s","%s"]}', '["%s","%s"]'])
+def test_many_are_acknowledged_at_once(ricloud, wrap):
+    first, second, third = (ricloud.api.publish(name)["id"] for name in "abc")
+    answer = expect(ricloud.post("/results/ack", wrap % (first, second)), 200)
+    assert answer["resource"] == "list"
+    assert set(ids(answer["data"])) == {first, second}
+    assert {row["state"] for row in answer["data"]} == {"consumed"}
+    assert ids(ricloud.results()) == [third]
+
+
+def test_an_unknown_id_among_many_is_404_and_nothing_is_acknowledged(ricloud):
+    made = ricloud.api.publish()["id"]
+    failed(ricloud.post("/results/ack", f'["{made}","{nobody()}"]'), 404, "not-found")
+    assert ricloud.api.result(made)["state"] == "available"
+
+
+@pytest.mark.parametrize("body", ["", "null", "{", '"x"', "[1]", '{"results":"x"}'])
+def test_a_wrong_body_of_many_is_refused(ricloud, body):
+    failed(ricloud.post("/results/ack", body), 400)
+
+
+# ---- errors -----------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_result_is_404_in_ricloud_words(ricloud):
+    failed(ricloud.get(f"/results/{nobody()}"), 404, "not-found")
+    failed(ricloud.get("/results/missing"), 404, "not-found")
+    failed(ricloud.get(f"/results/{nobody()}/ack"), 404, "not-found")
+
+
+def test_a_foreign_result_is_404(server, ricloud):
+    foreign = server.api().publish()["id"]
+    failed(ricloud.get(f"/results/{foreign}"), 404, "not-found")
+    failed(ricloud.get(f"/results/{foreign}/ack"), 404, "not-found")
+    failed(ricloud.post("/results/ack", f'["{foreign}"]'), 404, "not-found")
+    assert ricloud.results() == []
+
+
+def test_a_wrong_method_and_an_unknown_path_below_results_are_in_ricloud_words(ricloud):
+    failed(ricloud.request("PATCH", "/results"), 405)
+    failed(ricloud.get("/results/a/b/c"), 404)
+
+
+def test_an_expired_result_is_not_acknowledged(ricloud):
+    made = ricloud.api.publish(expires_in="1")
+    sleep_until(made["expires_at"])
+    response = ricloud.get(f"/results/{made['id']}/ack")
+    assert 400 <= response.status_code < 500
+    failed(response, response.status_code)
+
+
+@pytest.mark.parametrize(
+    "headers, status",
+    [
+        ({"Authorization": "Token {}"}, 200),
+        ({"Authorization": "Bearer {}"}, 200),
+        ({"x-api-key": "{}"}, 200),
+        ({"Authorization": "Token {}x"}, 401),
+        ({}, 401),
+    ],
+    ids=str,
+)
+def test_the_ways_of_carrying_the_key(server, own_api, headers, status):
+    response = server.get("/results", headers={name: value.format(own_api.key) for name, value in headers.items()})
+    if status == 401:
+        failed(response, 401, "unauthorised")
+    else:
+        expect(response, status)
+
+
+def test_basic_is_not_a_way_of_ricloud(server, own_api):
+    failed(requests.get(server.url + "/results", auth=(own_api.key, ""), timeout=120), 401, "unauthorised")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_ack_needs_the_scope_ack_whatever_the_method(server, own_api, method):
+    made = own_api.publish()["id"]
+    reader = Ricloud(server.api([scope for scope in SCOPES if scope != "ack"], own_api.project))
+    acker = Ricloud(server.api(["ack"], own_api.project))
+    failed(reader.request(method, f"/results/{made}/ack"), 403)
+    assert own_api.result(made)["state"] == "available"
+    expect(acker.request(method, f"/results/{made}/ack"), 200)
+    failed(acker.get("/results"), 403)
+
+
+def test_the_api_can_be_switched_off(fresh_server):
+    api = fresh_server(ricloud="off").api()
+    api.publish("a", INLINE)
+    assert Ricloud(api).get("/results").status_code == 404

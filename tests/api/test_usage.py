@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Usage: exact counts of a project, right after each change."""
+
+import pytest
+from harness import eventually, expect, sleep_until
+
+
+def shape(available=(0, 0), consumed=(0, 0), expired=(0, 0), trash=(0, 0)):
+    """The whole answer, from (results, bytes) of each state and of the trash."""
+
+    def pair(counts):
+        return {"results": counts[0], "bytes": counts[1]}
+
+    return {
+        "results": available[0] + consumed[0],
+        "bytes": available[1] + consumed[1] + expired[1] + trash[1],
+        "by_state": {"available": pair(available), "consumed": pair(consumed), "expired": pair(expired)},
+        "trash": pair(trash),
+    }
+
+
+def test_a_new_project_uses_nothing(own_api):
+    assert own_api.usage() == shape()
+
+
+def test_usage_follows_every_change(own_api):
+    first, second, third = (own_api.publish(f"n{size}", b"x" * size)["id"] for size in (10, 200, 70_000))
+    assert own_api.usage() == shape(available=(3, 70_210))
+    expect(own_api.ack(second), 200)
+    assert own_api.usage() == shape(available=(2, 70_010), consumed=(1, 200))
+    expect(own_api.delete(f"/results/{third}"), 204)
+    assert own_api.usage() == shape(available=(1, 10), consumed=(1, 200), trash=(1, 70_000))
+    expect(own_api.post(f"/results/{third}/restore"), 200)
+    assert own_api.usage() == shape(available=(2, 70_010), consumed=(1, 200))
+    for result in (first, second, third):
+        expect(own_api.delete(f"/results/{result}?permanent=true"), 204)
+    assert own_api.usage() == shape()
+
+
+def test_a_purge_from_the_trash_frees_its_bytes(own_api):
+    result = own_api.publish("a", b"12345")["id"]
+    expect(own_api.delete(f"/results/{result}"), 204)
+    expect(own_api.delete(f"/results/{result}?permanent=true"), 204)
+    assert own_api.usage() == shape()
+
+
+def test_a_deleted_job_takes_its_results_to_the_trash(own_api):
+    job = own_api.job()["id"]
+    own_api.upload(job, "a", b"12345")
+    own_api.upload(job, "b", b"1234567")
+    expect(own_api.delete(f"/jobs/{job}"), 204)
+    assert own_api.usage() == shape(trash=(2, 12))
+    expect(own_api.post(f"/jobs/{job}/restore"), 200)
+    assert own_api.usage() == shape(available=(2, 12))
+
+
+@pytest.mark.parametrize("ack_first", [False, True])
+def test_an_expired_result_is_counted_as_expired_at_once(fresh_server, ack_first):
+    api = fresh_server(sweep_interval="1d").api()
+    result = api.publish("a", b"12345", expires_in="1")
+    if ack_first:
+        expect(api.ack(result["id"]), 200)
+    sleep_until(result["expires_at"])
+    assert api.usage() == shape(expired=(1, 5))
+
+
+def test_swept_bytes_are_no_longer_stored(fresh_server):
+    api = fresh_server(sweep_interval="1s").api()
+    api.publish("a", b"12345", expires_in="1")
+    eventually(lambda: api.usage()["bytes"] == 0, "the bytes are swept")
+    assert api.usage()["by_state"]["expired"]["results"] == 1
+
+
+def test_refused_uploads_count_nothing(own_api):
+    job = own_api.job()["id"]
+    own_api.upload(job, "a", b"12345")
+    expect(own_api.try_upload(job, "a", b"12345"), 200)
+    assert own_api.try_upload(job, "a", b"other").status_code == 409
+    assert own_api.try_upload(job, "b", b"x", headers={"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}).status_code == 400
+    assert own_api.usage() == shape(available=(1, 5))
+
+
+def test_usage_is_of_the_keys_project_only(server, own_api):
+    server.api().publish("a", b"12345")
+    assert own_api.usage() == shape()
