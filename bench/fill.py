@@ -47,9 +47,10 @@ JOBS = (f"""INSERT INTO job (pk, id, project, kind, priority_weight, status, pro
     {ROWS} SELECT :job0 + i, {UUID}, :project, 'bench', 5, 'completed', 1, :creator, at, at, :now
     FROM row""",)
 RESULTS = (
-    f"""INSERT INTO result (pk, id, project, job, kind, name, type, is_primary, media_type, size, md5, sha256,
+    f"""INSERT INTO result (pk, id, project, job, job_id, kind, name, type, is_primary, media_type, size, md5, sha256,
                             crc32, state, is_inline, creator, created_at, expires_at, due_at)
-    {ROWS} SELECT :result0 + i, {UUID}, :project, :job0 + 1 + (i - 1) / :per_job, 'bench',
+    {ROWS} SELECT :result0 + i, {UUID}, :project, :job0 + 1 + (i - 1) / :per_job,
+        (SELECT j.id FROM job j WHERE j.pk = :job0 + 1 + (i - 1) / :per_job), 'bench',
         printf('result-%08d.json', i), '', 0, 'application/json', :size, :md5, :sha256, :crc32, 'available',
         1, :creator, at, at + :ttl, at + :ttl FROM row""",
     f"""INSERT INTO result_bytes (result, bytes) {ROWS} SELECT :result0 + i, :content FROM row""",

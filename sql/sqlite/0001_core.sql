@@ -75,8 +75,9 @@ CREATE TABLE result (
     id           TEXT    NOT NULL UNIQUE,
     project      INTEGER NOT NULL REFERENCES project (pk),
     job          INTEGER NOT NULL REFERENCES job (pk),
-    batch        INTEGER REFERENCES batch (pk), -- the job's, which never changes: lists filter by it
-    kind         TEXT    NOT NULL,              -- likewise
+    job_id       TEXT    NOT NULL,              -- of the job, which never change: a result is shown without looking
+    batch        INTEGER REFERENCES batch (pk), -- its job up, and lists filter by them
+    kind         TEXT    NOT NULL,
     name         TEXT    NOT NULL,
     type         TEXT    NOT NULL,
     is_primary   INTEGER NOT NULL,
@@ -99,9 +100,8 @@ CREATE TABLE result (
     with_job     INTEGER NOT NULL DEFAULT 0,    -- 1: soft-deleted because its job was
     UNIQUE (job, name, type)
 ) STRICT;
-CREATE INDEX result_project ON result (project, pk);
 CREATE INDEX result_job ON result (job, pk);
-CREATE INDEX result_state ON result (project, state, pk) WHERE deleted_at IS NULL;
+CREATE INDEX result_state ON result (project, state, pk);
 CREATE INDEX result_name ON result (project, name, pk);
 CREATE INDEX result_type ON result (project, type, pk) WHERE type <> '';
 CREATE INDEX result_kind ON result (project, kind, pk);
@@ -126,7 +126,7 @@ CREATE INDEX doomed_blob_retry ON doomed_blob (retry_at);
 
 -- Every change of state, numbered without gaps in the order of commits.
 CREATE TABLE event (
-    seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq     INTEGER PRIMARY KEY,                -- the newest is never removed, so no number comes twice
     project INTEGER NOT NULL,
     at      INTEGER NOT NULL,
     type    TEXT    NOT NULL,                   -- result.available, job.running …

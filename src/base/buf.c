@@ -40,7 +40,9 @@ void buf_puts(struct buf *b, const char *s)
 
 void buf_putc(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    buf_reserve(b, 1);
+    b->bytes[b->len++] = c;
+    b->bytes[b->len] = '\0';
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

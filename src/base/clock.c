@@ -27,10 +27,28 @@ int64_t clock_monotonic(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+/*
+ * gmtime without its lock and its leap-second table: days to a date by counting 400-year cycles from
+ * 0000-03-01 (Howard Hinnant's days-to-civil). Valid from 1970 on.
+ */
 static void broken_down(int64_t t, struct tm *tm)
 {
-    time_t seconds = (time_t)(t / CLOCK_SECOND);
-    (void)gmtime_r(&seconds, tm);
+    int64_t seconds = t / CLOCK_SECOND;
+    int64_t day = seconds / 86400;
+    int64_t left = seconds % 86400;
+    int64_t z = day + 719468;
+    int64_t cycle = z / 146097;
+    int64_t day_of_cycle = z % 146097;
+    int64_t year = (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36524 - day_of_cycle / 146096) / 365;
+    int64_t day_of_year = day_of_cycle - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * day_of_year + 2) / 153; /* 0 is March */
+    tm->tm_mday = (int)(day_of_year - (153 * month + 2) / 5 + 1);
+    tm->tm_mon = (int)(month < 10 ? month + 2 : month - 10);
+    tm->tm_year = (int)(year + cycle * 400 + (month >= 10) - 1900);
+    tm->tm_wday = (int)((day + 4) % 7);
+    tm->tm_hour = (int)(left / 3600);
+    tm->tm_min = (int)(left / 60 % 60);
+    tm->tm_sec = (int)(left % 60);
 }
 
 static void two_digits(char *at, int v)

@@ -45,11 +45,17 @@ void json_end_array(struct json_out *j)
 void json_key(struct json_out *j, const char *key)
 {
     size_t len = strlen(key);
-    before_value(j);
-    buf_reserve(&j->buf, len + 3);
-    buf_putc(&j->buf, '"');
-    buf_add(&j->buf, key, len);
-    buf_add(&j->buf, "\":", 2);
+    buf_reserve(&j->buf, len + 4);
+    char *p = j->buf.bytes + j->buf.len;
+    if (j->comma)
+        *p++ = ',';
+    *p++ = '"';
+    memcpy(p, key, len);
+    p += len;
+    *p++ = '"';
+    *p++ = ':';
+    *p = '\0';
+    j->buf.len = (size_t)(p - j->buf.bytes);
     j->comma = false;
 }
 
@@ -64,20 +70,27 @@ static void add_escaped(struct buf *b, unsigned char c)
         buf_printf(b, "\\u%04x", c);
 }
 
+/* The length of the run at s that needs no escape. */
+static size_t plain_run(const char *s, size_t len)
+{
+    size_t i = 0;
+    while (i < len && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\' && s[i] != 0x7F)
+        i++;
+    return i;
+}
+
 void json_string_len(struct json_out *j, const char *s, size_t len)
 {
-    size_t plain = 0; /* where the run that needs no escape began */
     before_value(j);
+    buf_reserve(&j->buf, len + 2);
     buf_putc(&j->buf, '"');
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)s[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F)
-            continue;
-        buf_add(&j->buf, s + plain, i - plain);
-        add_escaped(&j->buf, c);
-        plain = i + 1;
+    for (size_t i = 0; i < len;) {
+        size_t run = plain_run(s + i, len - i);
+        buf_add(&j->buf, s + i, run);
+        i += run;
+        if (i < len)
+            add_escaped(&j->buf, (unsigned char)s[i++]);
     }
-    buf_add(&j->buf, s + plain, len - plain);
     buf_putc(&j->buf, '"');
 }
 

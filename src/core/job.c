@@ -171,17 +171,10 @@ int job_create(struct session *s, const struct job_new *n, struct job **ret, str
 static int lapse_some(struct session *s, struct err *e)
 {
     struct job *j;
-    int64_t after = 0;
-    for (int i = 0; i < LAPSES_PER_CLAIM; i++) {
-        int rc = store_job_lapsed(s->db, s->arena, s->now, after, &j, e);
-        if (rc > 0) {
-            after = j->pk;
-            rc = job_lapse(s, j, e) < 0 ? e->code : 1;
-        }
-        if (rc <= 0)
-            return rc;
-    }
-    return 0;
+    int rc = store_job_lapsed(s->db, s->arena, s->now, LAPSES_PER_CLAIM, &j, e);
+    for (; rc >= 0 && j; j = j->next)
+        rc = job_lapse(s, j, e);
+    return rc < 0 ? rc : 0;
 }
 
 static bool more_urgent(const struct job *a, const struct job *b)

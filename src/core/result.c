@@ -95,13 +95,18 @@ static int find_live(struct session *s, const char *id, struct result **ret, str
     return rc < 0 ? rc : result_require_live(s, *ret, e);
 }
 
-static int write_change(struct session *s, struct result *r, enum result_state from, const char *verb,
-                        struct err *e)
+/* After a guarded update: `rc` as it returned. */
+static int finish_change(struct session *s, const struct result *r, int rc, const char *verb, struct err *e)
 {
-    int rc = store_result_change(s->db, r, from, e);
     if (rc == 0)
         return err_set(e, ERR_WRONG_STATE, "the result has just changed");
     return rc < 0 ? rc : event_of_result(s, r, verb, e);
+}
+
+static int write_change(struct session *s, struct result *r, enum result_state from, const char *verb,
+                        struct err *e)
+{
+    return finish_change(s, r, store_result_change(s->db, r, from, e), verb, e);
 }
 
 static int compare_ack(const struct result *r, const struct result_ack *a, struct err *e)
@@ -135,10 +140,14 @@ int result_acknowledge(struct session *s, const char *id, const struct result_ac
         return 0;
     r->state = RESULT_CONSUMED;
     r->consumed_at = s->now;
-    if (ttl && (!r->expires_at || s->now + ttl * CLOCK_SECOND < r->expires_at))
+    if (ttl && (!r->expires_at || s->now + ttl * CLOCK_SECOND < r->expires_at)) {
         r->expires_at = s->now + ttl * CLOCK_SECOND;
-    set_due(r);
-    return write_change(s, r, RESULT_AVAILABLE, result_state_names[RESULT_CONSUMED], e);
+        set_due(r);
+        rc = store_result_change(s->db, r, RESULT_AVAILABLE, e);
+    } else {
+        rc = store_result_consume(s->db, r->pk, r->consumed_at, e);
+    }
+    return finish_change(s, r, rc, result_state_names[RESULT_CONSUMED], e);
 }
 
 int result_keep(struct session *s, const char *id, bool keep, struct result **ret, struct err *e)

@@ -10,6 +10,9 @@
 #define SETTING_RELOAD_yes true
 #define SETTING_RELOAD_no  false
 
+/* What a connection needs beside the header of a request: the header of the answer, and lists of both. */
+enum { BESIDE_HEADER = 8192 };
+
 static const struct conf_item items[] = {
 #define SETTING(type, name, initial, smallest, largest, reload, help)                                        \
     {CONF_##type, #name,                                                                                     \
@@ -31,11 +34,12 @@ int settings_check(const struct settings *s, struct err *e)
     if (strcmp(s->access_log, "all") != 0 && strcmp(s->access_log, "errors") != 0 &&
         strcmp(s->access_log, "off") != 0)
         return err_set(e, ERR_BAD_VALUE, "access_log must be all, errors or off, not \"%s\"", s->access_log);
-    if (s->connection_memory < s->header_limit + s->header_limit / 2)
+    if (s->connection_memory < s->header_limit + BESIDE_HEADER)
         return err_set(
             e, ERR_BAD_VALUE,
-            "connection_memory must be at least one and a half times header_limit: a request's header "
-            "is kept in it");
+            "connection_memory must be at least %d bytes more than header_limit: a request's header is "
+            "kept in it",
+            BESIDE_HEADER);
     return 0;
 }
 

@@ -172,16 +172,13 @@ static int lapse_row(struct session *s, void *row, struct err *e)
 static int lapse_step(struct step *st, struct session *s, struct err *e)
 {
     struct job *j;
-    int64_t after = 0;
-    int rc = 0;
-    for (int64_t i = 0; rc == 0 && i < core_settings(s->core)->sweep_batch; i++) {
-        rc = store_job_lapsed(s->db, s->arena, s->now, after, &j, e);
-        if (rc <= 0)
-            return rc;
-        after = j->pk;
-        rc = handle_row(st, s, j->pk, j->id, lapse_row, j, e);
-    }
-    st->more = rc == 0;
+    int64_t limit = core_settings(s->core)->sweep_batch + st->bad_count;
+    int64_t seen = 0;
+    int rc = store_job_lapsed(s->db, s->arena, s->now, limit, &j, e);
+    for (; rc == 0 && j; j = j->next, seen++)
+        if (!is_bad(st, j->pk))
+            rc = handle_row(st, s, j->pk, j->id, lapse_row, j, e);
+    st->more = seen == limit;
     return rc;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one thread that writes. It takes all tasks that wait, runs each in a savepoint of one transaction,
- * commits once, and then tells each how it went: after `done` has been called with 0 the task's changes are
- * durable. A task that fails is undone alone. Since it is the only writer of this process, tasks need no
- * locks.
+ * The one thread that writes. It takes all tasks that wait, runs them in one transaction, commits once, and
+ * then tells each how it went: after `done` has been called with 0 the task's changes are durable. A task
+ * that fails is undone alone, by a savepoint of its own. Since it is the only writer of this process, tasks
+ * need no locks.
  */
 #pragma once
 

@@ -79,6 +79,11 @@ int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int
     return rc;
 }
 
+int64_t db_written(struct db *db)
+{
+    return db->ops->written(db);
+}
+
 bool db_is_null(struct db *db, struct db_cursor *c, int column)
 {
     return db->ops->type(c, column) == DB_NULL;

@@ -63,7 +63,8 @@ struct db_ops {
                  struct db_cursor **ret, struct err *e);
     int (*step)(struct db *db, struct db_cursor *c, struct err *e); /* 1 a row, 0 the end, negative */
     void (*done)(struct db *db, struct db_cursor *c);
-    int64_t (*changes)(struct db *db);                             /* rows that the last statement changed */
+    int64_t (*changes)(struct db *db); /* rows that the last statement changed */
+    int64_t (*written)(struct db *db); /* rows that all statements of this connection changed */
     int (*script)(struct db *db, const char *text, struct err *e); /* several statements, no parameters */
     enum db_type (*type)(struct db_cursor *c, int column);
     int64_t (*get_int)(struct db_cursor *c, int column);
@@ -91,6 +92,10 @@ void db_done(struct db *db, struct db_cursor *c); /* NULL is fine */
 /* A statement that returns no rows; the count of changed rows in *ret_changes unless that is NULL. */
 int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_changes,
            struct err *e);
+
+/* Grows with every row that this connection changes: equal before and after means that nothing was written.
+ */
+int64_t db_written(struct db *db);
 
 bool db_is_null(struct db *db, struct db_cursor *c, int column);
 int64_t db_int(struct db *db, struct db_cursor *c, int column); /* NULL is 0 */

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,8 +111,16 @@ static int configure(struct sqlite *s, const struct db_options *o, struct err *e
     return sqlite_script(&s->db, text, e);
 }
 
+/* Without its statistics of memory, which nobody reads, SQLite takes no global lock for each allocation. */
+static void configure_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int sqlite_open(const char *where, const struct db_options *o, struct db **ret, struct err *e)
 {
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&configured, configure_library);
     struct sqlite *s = mem_alloc(sizeof *s);
     *s = (struct sqlite){.db = {.ops = &db_sqlite_ops}};
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (o->read_only ? 0 : SQLITE_OPEN_CREATE);
@@ -245,6 +254,11 @@ static int64_t sqlite_changes(struct db *db)
     return sqlite3_changes64(of(db)->handle);
 }
 
+static int64_t sqlite_written(struct db *db)
+{
+    return sqlite3_total_changes64(of(db)->handle);
+}
+
 static enum db_type sqlite_type(struct db_cursor *c, int column)
 {
     switch (sqlite3_column_type(c->stmt, column)) {
@@ -288,6 +302,7 @@ const struct db_ops db_sqlite_ops = {
     .step = sqlite_step,
     .done = sqlite_done,
     .changes = sqlite_changes,
+    .written = sqlite_written,
     .script = sqlite_script,
     .type = sqlite_type,
     .get_int = sqlite_int,

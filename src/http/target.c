@@ -73,25 +73,35 @@ struct piece {
     size_t len;
 };
 
+static size_t segment_length(const char *s)
+{
+    size_t n = 0;
+    while (s[n] && s[n] != '/')
+        n++;
+    return n;
+}
+
 /* Compares segment by segment; what {} matches goes to `pieces`. */
 static bool matches(const char *pattern, const char *path, struct piece pieces[REQUEST_PLACES],
                     int *ret_count)
 {
     int n = 0;
     while (*pattern && *path) {
-        size_t want = strcspn(pattern + 1, "/");
-        size_t have = strcspn(path + 1, "/");
         if (*path != '/')
             return false;
+        size_t want = segment_length(pattern + 1);
         if (want == 2 && pattern[1] == '{') {
+            size_t have = segment_length(path + 1);
             if (n == REQUEST_PLACES || have == 0)
                 return false;
             pieces[n++] = (struct piece){path + 1, have};
-        } else if (want != have || memcmp(pattern + 1, path + 1, want) != 0) {
-            return false;
+            path += have + 1;
+        } else {
+            if (strncmp(pattern + 1, path + 1, want) != 0 || (path[want + 1] && path[want + 1] != '/'))
+                return false;
+            path += want + 1;
         }
         pattern += want + 1;
-        path += have + 1;
     }
     *ret_count = n;
     return !*pattern && !*path;

@@ -4,7 +4,7 @@
 
 #define BATCH_COUNT(status)                                                                                  \
     ", (SELECT count(*) FROM job j WHERE j.batch = b.pk AND j.status = '" status "' AND j.deleted_at IS "    \
-                                                                                 "NULL)"
+    "NULL)"
 #define BATCH_COLUMNS                                                                                        \
     "b.pk, b.id, b.project, b.name, b.description, b.created_at" BATCH_COUNT("queued")                       \
         BATCH_COUNT("running") BATCH_COUNT("completed") BATCH_COUNT("failed") BATCH_COUNT("cancelled")

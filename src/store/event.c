@@ -12,14 +12,15 @@ int store_event_add(struct db *db, int64_t project, int64_t now, const char *typ
     return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
 }
 
-/* From the front only, so that what remains has no gaps. */
+/* From the front only, and never the newest: what remains has no gaps, and the next number follows from it.
+ */
 int store_event_prune(struct db *db, int64_t before, int64_t limit, int64_t *ret_count, struct err *e)
 {
-    static const struct stmt s = {"event_prune",
-                                  "DELETE FROM event WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM "
-                                  "event ORDER BY seq LIMIT $2) oldest"
-                                  " WHERE at < $1)",
-                                  false};
+    static const struct stmt s = {
+        "event_prune",
+        "DELETE FROM event WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM event ORDER BY seq LIMIT $2) oldest"
+        " WHERE at < $1) AND seq < (SELECT max(seq) FROM event)",
+        false};
     struct db_value args[] = {db_of_int(before), db_of_int(limit)};
     return db_run(db, &s, args, STORE_COUNT(args), ret_count, e);
 }

@@ -165,15 +165,32 @@ int store_job_remove(struct db *db, int64_t pk, struct err *e)
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
 
-int store_job_lapsed(struct db *db, struct arena *a, int64_t now, int64_t skip_to, struct job **ret,
+static int list_jobs(struct db *db, struct arena *a, const struct stmt *s, const struct db_value *args,
+                     int count, struct job **ret, struct err *e)
+{
+    struct db_cursor *c;
+    struct job **link = ret;
+    *ret = NULL;
+    int rc = db_query(db, s, args, count, &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0) {
+        *link = read_job(db, c, a);
+        link = &(*link)->next;
+    }
+    db_done(db, c);
+    return rc;
+}
+
+int store_job_lapsed(struct db *db, struct arena *a, int64_t now, int64_t limit, struct job **ret,
                      struct err *e)
 {
     static const struct stmt s = {"job_lapsed",
                                   "SELECT " JOB_COLUMNS JOB_FROM
-                                  "WHERE j.lease_expires_at <= $1 AND j.pk > $2 ORDER BY j.pk LIMIT 1",
+                                  "WHERE j.lease_expires_at <= $1 ORDER BY j.lease_expires_at LIMIT $2",
                                   false};
-    struct db_value args[] = {db_of_int(now), db_of_int(skip_to)};
-    return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
+    struct db_value args[] = {db_of_int(now), db_of_int(limit)};
+    return list_jobs(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
 int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
@@ -185,18 +202,7 @@ int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, 
         " AND NOT EXISTS (SELECT 1 FROM result r WHERE r.job = j.pk) ORDER BY j.deleted_at LIMIT $2",
         false};
     struct db_value args[] = {db_of_int(deleted_before), db_of_int(limit)};
-    struct db_cursor *c;
-    struct job **link = ret;
-    *ret = NULL;
-    int rc = db_query(db, &s, args, STORE_COUNT(args), &c, e);
-    if (rc < 0)
-        return rc;
-    while ((rc = db_step(db, c, e)) > 0) {
-        *link = read_job(db, c, a);
-        link = &(*link)->next;
-    }
-    db_done(db, c);
-    return rc;
+    return list_jobs(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
 static void add_conditions(struct row_sql *q, const struct job_filter *f)

@@ -83,11 +83,11 @@ static int get_result(struct db *db, struct arena *a, const struct stmt *s, cons
 int store_result_add(struct db *db, struct result *r, struct err *e)
 {
     static const struct stmt s = {"result_add",
-                                  "INSERT INTO result (id, project, job, batch, kind, name, type, "
+                                  "INSERT INTO result (id, project, job, job_id, batch, kind, name, type, "
                                   "is_primary, media_type, size, md5, sha256,"
                                   " crc32, state, keep, is_inline, creator, created_at, expires_at, due_at)"
                                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
-                                  "'available', $14, $15, $16, $17, $18, $19)"
+                                  "$14, 'available', $15, $16, $17, $18, $19, $20)"
                                   " RETURNING pk",
                                   false};
     unsigned char md5[DIGEST_MD5_LEN];
@@ -95,12 +95,25 @@ int store_result_add(struct db *db, struct result *r, struct err *e)
     (void)text_unhex(r->digests.md5, sizeof md5 * 2, md5);
     (void)text_unhex(r->digests.sha256, sizeof sha256 * 2, sha256);
     struct db_value args[] = {
-        db_of_text(r->id),           db_of_int(r->project),       db_of_int(r->job),
-        db_of_time(r->batch),        db_of_text(r->kind),         db_of_text(r->name),
-        db_of_text(r->type),         db_of_int(r->is_primary),    db_of_text(r->media_type),
-        db_of_int(r->size),          db_of_blob(md5, sizeof md5), db_of_blob(sha256, sizeof sha256),
-        db_of_int(r->digests.crc32), db_of_int(r->keep),          db_of_int(r->is_inline),
-        db_of_int(r->creator),       db_of_int(r->created_at),    db_of_time(r->expires_at),
+        db_of_text(r->id),
+        db_of_int(r->project),
+        db_of_int(r->job),
+        db_of_text(r->job_id),
+        db_of_time(r->batch),
+        db_of_text(r->kind),
+        db_of_text(r->name),
+        db_of_text(r->type),
+        db_of_int(r->is_primary),
+        db_of_text(r->media_type),
+        db_of_int(r->size),
+        db_of_blob(md5, sizeof md5),
+        db_of_blob(sha256, sizeof sha256),
+        db_of_int(r->digests.crc32),
+        db_of_int(r->keep),
+        db_of_int(r->is_inline),
+        db_of_int(r->creator),
+        db_of_int(r->created_at),
+        db_of_time(r->expires_at),
         db_of_time(r->due_at),
     };
     return row_insert(db, &s, args, STORE_COUNT(args), &r->pk, e);
@@ -172,6 +185,17 @@ int store_result_change(struct db *db, const struct result *to, enum result_stat
         db_of_time(to->deleted_at),
         db_of_int(to->with_job),
     };
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+/* Acknowledging is the most frequent change of all: only the indexes that it concerns are touched. */
+int store_result_consume(struct db *db, int64_t pk, int64_t consumed_at, struct err *e)
+{
+    static const struct stmt s = {
+        "result_consume",
+        "UPDATE result SET state = 'consumed', consumed_at = $2 WHERE pk = $1 AND state = 'available'",
+        false};
+    struct db_value args[] = {db_of_int(pk), db_of_int(consumed_at)};
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
 

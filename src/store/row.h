@@ -23,18 +23,16 @@ const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int co
 /* A statement that is put together from constant pieces; values only ever go in as parameters. */
 struct row_sql {
     struct buf text;
-    struct db_value args[24];
+    struct db_value args[40];
     int count;
 };
 void row_sql_add(struct row_sql *q, const char *piece);
 void row_sql_value(struct row_sql *q, const char *piece, struct db_value v); /* piece, then $n */
 
-/* Columns of a result, for SELECT … FROM result r JOIN job j … LEFT JOIN batch b … JOIN principal c …; how
+/* Columns of a result, for SELECT … FROM result r LEFT JOIN batch b … JOIN principal c …; how
  * many. */
-#define RESULT_COLUMNS                                                                                       \
-    "r.pk, r.id, r.project, r.job, j.id, r.batch, b.id, r.kind, r.name, r.type, r.is_primary, r.media_type," \
-    " r.size, r.md5, r.sha256, r.crc32, r.state, r.keep, r.stored, r.is_inline, r.creator, c.name,"          \
+#define RESULT_COLUMNS                                                                                           \
+    "r.pk, r.id, r.project, r.job, r.job_id, r.batch, b.id, r.kind, r.name, r.type, r.is_primary, r.media_type," \
+    " r.size, r.md5, r.sha256, r.crc32, r.state, r.keep, r.stored, r.is_inline, r.creator, c.name,"              \
     " r.created_at, r.consumed_at, r.expires_at, r.due_at, r.expired_at, r.deleted_at, r.with_job"
-#define RESULT_FROM                                                                                          \
-    " FROM result r JOIN job j ON j.pk = r.job LEFT JOIN batch b ON b.pk = r.batch"                          \
-    " JOIN principal c ON c.pk = r.creator "
+#define RESULT_FROM " FROM result r LEFT JOIN batch b ON b.pk = r.batch JOIN principal c ON c.pk = r.creator "

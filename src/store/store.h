@@ -182,7 +182,8 @@ int store_job_move(struct db *db, const struct job *to, enum job_status from, co
 int store_job_count_result(struct db *db, int64_t pk, int64_t change, int64_t limit, struct err *e);
 int store_job_mark_deleted(struct db *db, int64_t pk, int64_t deleted_at, struct err *e); /* 0: back */
 int store_job_remove(struct db *db, int64_t pk, struct err *e);
-int store_job_lapsed(struct db *db, struct arena *a, int64_t now, int64_t skip_to, struct job **ret,
+/* Those whose lease has run out, the longest ago first. */
+int store_job_lapsed(struct db *db, struct arena *a, int64_t now, int64_t limit, struct job **ret,
                      struct err *e);
 /* Soft-deleted ones without results, the longest deleted first. */
 int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
@@ -203,6 +204,8 @@ int store_result_list(struct db *db, struct arena *a, const struct result_filter
                       struct result **ret, struct err *e);
 /* Writes what changes in a life: state, keep, stored, times. 0 if the row is not in `from` any more. */
 int store_result_change(struct db *db, const struct result *to, enum result_state from, struct err *e);
+int store_result_consume(struct db *db, int64_t pk, int64_t consumed_at,
+                         struct err *e); /* available → consumed */
 int store_result_remove(struct db *db, int64_t pk, struct err *e);
 /* What expiry takes and what the end of the trash takes, the longest due first. */
 int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit, struct result **ret,
