@@ -27,7 +27,7 @@ static int follow(struct request *rq, struct err *e)
 
 static const char *const prefixes[] = {"/-/d", NULL};
 static const struct route routes[] = {
-    {HTTP_GET, SIGN_PREFIX "{}/{}", R_READ, BODY_NONE, ROUTE_OPEN, follow, NULL},
+    {HTTP_GET, SIGN_PREFIX "{}/{}", R_READ, BODY_NONE, ROUTE_OPEN, follow},
 };
 
 const struct api api_links = {

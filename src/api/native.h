@@ -15,6 +15,8 @@ handler_fn native_result_list, native_result_get, native_result_ack, native_resu
     native_result_restore, native_result_keep, native_result_unkeep, native_result_link, native_content;
 handler_fn native_upload_begin, native_publish_begin, native_upload;
 handler_fn native_usage;
+void native_upload_render(struct request *rq);
+void native_result_render(struct request *rq);
 
 /* RFC 9457. Also for the server's own pages. */
 void native_fail(struct request *rq, const struct err *e);

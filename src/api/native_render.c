@@ -59,7 +59,7 @@ int native_send(struct request *rq, int status, const struct json_out *j)
 
 static const char *project_name(struct request *rq)
 {
-    return api_session(rq)->actor.project_name;
+    return ((const struct actor *)rq->actor)->project_name;
 }
 
 static void put_brief(struct json_out *j, const struct result *r)

@@ -89,13 +89,19 @@ int native_result_ack(struct request *rq, struct err *e)
         {"sha256", JSON_TO_STRING, offsetof(struct result_ack, sha256), false, 64, 64},
         {"size", JSON_TO_INT, offsetof(struct result_ack, size), false, 0, INT64_MAX},
     };
-    struct result *r;
+    struct result *r = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = api_read_body(rq, true, fields, API_COUNT(fields), &a, e);
     if (rc == 0)
         rc = result_acknowledge(api_session(rq), rq->places[0], &a, &r, e);
-    return rc < 0 ? rc : native_send_result(rq, 200, r);
+    rq->own = r;
+    return rc;
+}
+
+void native_result_render(struct request *rq)
+{
+    (void)native_send_result(rq, 200, rq->own);
 }
 
 int native_result_delete(struct request *rq, struct err *e)

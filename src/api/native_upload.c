@@ -15,6 +15,7 @@ enum { LONGEST_NAME = 4096, TEN_YEARS = 3652 * 86400 };
 struct native_publish {
     struct publish publish;
     struct upload *upload;
+    struct result *result; /* once it is there */
     bool is_new;
 };
 
@@ -131,13 +132,14 @@ int native_upload(struct request *rq, struct err *e)
 {
     struct native_publish *n = rq->own;
     const struct upload_result *bytes;
-    struct result *r;
     rq->settled = settled;
     int rc = upload_finished(n->upload, &bytes, e);
-    if (rc == 0)
-        rc = publish_commit(api_session(rq), &n->publish, bytes, &r, &n->is_new, e);
-    if (rc < 0)
-        return rc;
-    response_header(rq, "Location", arena_printf(&rq->arena, NATIVE "/results/%s", r->id));
-    return native_send_result(rq, n->is_new ? 201 : 200, r);
+    return rc < 0 ? rc : publish_commit(api_session(rq), &n->publish, bytes, &n->result, &n->is_new, e);
+}
+
+void native_upload_render(struct request *rq)
+{
+    const struct native_publish *n = rq->own;
+    response_header(rq, "Location", arena_printf(&rq->arena, NATIVE "/results/%s", n->result->id));
+    (void)native_send_result(rq, n->is_new ? 201 : 200, n->result);
 }

@@ -131,9 +131,9 @@ static int metrics(struct request *rq, struct err *e)
 
 static const char *const prefixes[] = {"/-", NULL};
 static const struct route routes[] = {
-    {HTTP_GET, "/-/live", R_READ, BODY_NONE, ROUTE_OPEN, live, NULL},
-    {HTTP_GET, "/-/ready", R_WRITE, BODY_NONE, ROUTE_OPEN, ready, NULL},
-    {HTTP_GET, "/-/metrics", R_READ, BODY_NONE, SCOPE_ADMIN, metrics, NULL},
+    {HTTP_GET, "/-/live", R_READ, BODY_NONE, ROUTE_OPEN, live},
+    {HTTP_GET, "/-/ready", R_WRITE, BODY_NONE, ROUTE_OPEN, ready},
+    {HTTP_GET, "/-/metrics", R_READ, BODY_NONE, SCOPE_ADMIN, metrics},
 };
 
 const struct api api_ops = {

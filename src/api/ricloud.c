@@ -349,11 +349,11 @@ static int list(struct request *rq, struct err *e)
 
 static const char *const prefixes[] = {"/results", NULL};
 static const struct route routes[] = {
-    {HTTP_GET, "/results", R_READ, BODY_NONE, SCOPE_READ, list, NULL},
-    {HTTP_POST, "/results/ack", R_WRITE, BODY_WHOLE, SCOPE_ACK, acknowledge_many, NULL},
-    {HTTP_GET, "/results/{}", R_READ, BODY_NONE, SCOPE_READ, retrieve, NULL},
-    {HTTP_GET, "/results/{}/ack", R_WRITE, BODY_NONE, SCOPE_ACK, acknowledge, NULL},
-    {HTTP_POST, "/results/{}/ack", R_WRITE, BODY_WHOLE, SCOPE_ACK, acknowledge, NULL},
+    {HTTP_GET, "/results", R_READ, BODY_NONE, SCOPE_READ, list},
+    {HTTP_POST, "/results/ack", R_WRITE, BODY_WHOLE, SCOPE_ACK, acknowledge_many},
+    {HTTP_GET, "/results/{}", R_READ, BODY_NONE, SCOPE_READ, retrieve},
+    {HTTP_GET, "/results/{}/ack", R_WRITE, BODY_NONE, SCOPE_ACK, acknowledge},
+    {HTTP_POST, "/results/{}/ack", R_WRITE, BODY_WHOLE, SCOPE_ACK, acknowledge},
 };
 
 const struct api api_ricloud = {

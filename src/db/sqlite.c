@@ -105,7 +105,7 @@ static int configure(struct sqlite *s, const struct db_options *o, struct err *e
     (void)snprintf(text, sizeof text,
                    "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -%lld;"
                    "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;"
-                   "PRAGMA wal_autocheckpoint = 4000; PRAGMA trusted_schema = OFF;%s",
+                   "PRAGMA wal_autocheckpoint = 16384; PRAGMA trusted_schema = OFF;%s",
                    (long long)o->cache_kib,
                    o->read_only ? "PRAGMA query_only = ON;" : "PRAGMA journal_mode = WAL;");
     return sqlite_script(&s->db, text, e);

@@ -31,6 +31,9 @@ struct route {
     unsigned need;        /* what the API's admit checks */
     handler_fn *handle;
     handler_fn *begin; /* of BODY_STREAM: runs like a R_READ handler, before the first byte is read */
+    /* Of R_WRITE, if set: fills in the response after the commit, in the event loop and outside any
+       transaction, so that the writer's time is not spent on it. It cannot fail. */
+    void (*render)(struct request *rq);
 };
 
 enum { ROUTE_OPEN = 0 }; /* `need` of a route that anybody may call */

@@ -447,8 +447,11 @@ static enum MHD_Result receive_piece(struct exchange *x, const char *bytes, size
 
 static enum MHD_Result close_body(struct exchange *x)
 {
-    if (x->answer_ready)
+    if (x->answer_ready) {
+        if (!x->rq.response.status)
+            x->rq.route->render(&x->rq);
         return answer(x);
+    }
     if (x->rq.route->mode == R_READ) {
         run_here(x, x->rq.route->handle);
         return answer(x);
