@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int cmd_fail(const struct err *e)
 {
@@ -39,8 +40,13 @@ static int print_help(const struct command *c)
 static int take_flag(const struct cmd_flag *flags, size_t count, char **argv, int *at)
 {
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(argv[*at], flags[i].name) != 0)
+        size_t len = strlen(flags[i].name);
+        if (strncmp(argv[*at], flags[i].name, len) != 0 || (argv[*at][len] && argv[*at][len] != '='))
             continue;
+        if (argv[*at][len] && flags[i].text) {
+            *flags[i].text = argv[(*at)++] + len + 1;
+            return 1;
+        }
         if (flags[i].given) {
             *flags[i].given = true;
             (*at)++;
@@ -57,9 +63,12 @@ static int take_flag(const struct cmd_flag *flags, size_t count, char **argv, in
 
 static const char *find_config(int argc, char **argv)
 {
-    for (int i = 0; i + 1 < argc; i++)
-        if (strcmp(argv[i], "--config") == 0)
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "--config=", 9) == 0)
+            return argv[i] + 9;
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
             return argv[i + 1];
+    }
     return getenv("RESULTD_CONFIG");
 }
 
@@ -104,7 +113,7 @@ int cmd_parse(const struct command *c, int argc, char **argv, const struct cmd_f
     int status = 0;
     *ret = (struct cmd_args){.config = NULL};
     for (int i = 0; i < argc; i++)
-        if (strcmp(argv[i], "--help") == 0)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return print_help(c);
     if (load(find_config(argc, argv), &ret->arena, &ret->settings, &e) < 0)
         status = cmd_fail(&e);
@@ -158,17 +167,24 @@ static int run_write(struct db *db, void *ctx, struct err *e)
     return rc;
 }
 
-int cmd_write(const struct cmd_args *a, const char *project, cmd_body_fn *body, void *ctx, struct err *e)
+int cmd_write(const struct cmd_args *a, bool may_create, const char *project, cmd_body_fn *body, void *ctx,
+              struct err *e)
 {
     struct folder f;
     struct db *db;
+    struct err ignored;
     struct write w = {project, body, ctx};
-    int rc = folder_prepare(a->settings.data, &f, e);
-    if (rc == 0)
-        rc = folder_open_writer(&f, a->settings.db_busy_timeout, &db, e);
+    int lock = -1;
+    int rc = may_create ? folder_prepare(a->settings.data, &f, e) : folder_find(a->settings.data, &f, e);
     if (rc < 0)
         return rc;
-    rc = db_tx(db, DB_WRITE, run_write, &w, e);
-    db_close(db);
+    bool served = folder_lock(&f, &lock, &ignored) < 0;
+    rc = folder_open_writer(&f, !served, a->settings.db_busy_timeout, &db, e);
+    if (rc == 0) {
+        rc = db_tx(db, DB_WRITE, run_write, &w, e);
+        db_close(db);
+    }
+    if (lock >= 0)
+        (void)close(lock);
     return rc;
 }

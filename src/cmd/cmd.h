@@ -43,7 +43,12 @@ int cmd_reload(int argc, char **argv, struct arena *a, struct settings *ret, str
 
 int cmd_fail(const struct err *e); /* "resultd: sentence" on standard error; 1 */
 
-/* Runs body in one write transaction on the folder of these settings, which may be in use by a daemon. */
+/*
+ * Runs body in one write transaction on the folder of these settings, which may be in use by a daemon: then
+ * only if this program knows its schema. `project` NULL: of no project. `may_create`: makes the folder if it
+ * is missing.
+ */
 struct session;
 typedef int cmd_body_fn(struct session *s, void *ctx, struct err *e);
-int cmd_write(const struct cmd_args *a, const char *project, cmd_body_fn *body, void *ctx, struct err *e);
+int cmd_write(const struct cmd_args *a, bool may_create, const char *project, cmd_body_fn *body, void *ctx,
+              struct err *e);

@@ -33,7 +33,7 @@ static int run_project_create(const struct command *c, int argc, char **argv)
     int status = cmd_parse(c, argc, argv, NULL, 0, 1, &a);
     if (status)
         return status < 0 ? 0 : status;
-    if (cmd_write(&a, NULL, create_project, (void *)(uintptr_t)a.words[0], &e) < 0)
+    if (cmd_write(&a, true, NULL, create_project, (void *)(uintptr_t)a.words[0], &e) < 0)
         status = cmd_fail(&e);
     cmd_free(&a);
     return status;
@@ -76,7 +76,7 @@ static int run_key_create(const struct command *c, int argc, char **argv)
     if (rc == 0)
         rc = access_parse_scopes(scopes, &k.scopes, &e);
     if (rc == 0)
-        rc = cmd_write(&a, project, create_key, &k, &e);
+        rc = cmd_write(&a, false, project, create_key, &k, &e);
     if (rc == 0)
         (void)printf("%s\n", k.key);
     else
@@ -113,7 +113,7 @@ static int run_key_list(const struct command *c, int argc, char **argv)
     int status = cmd_parse(c, argc, argv, NULL, 0, 0, &a);
     if (status)
         return status < 0 ? 0 : status;
-    if (cmd_write(&a, NULL, list_keys, NULL, &e) < 0)
+    if (cmd_write(&a, false, NULL, list_keys, NULL, &e) < 0)
         status = cmd_fail(&e);
     cmd_free(&a);
     return status;
@@ -143,7 +143,7 @@ static int run_key_revoke(const struct command *c, int argc, char **argv)
     int status = cmd_parse(c, argc, argv, NULL, 0, 1, &a);
     if (status)
         return status < 0 ? 0 : status;
-    if (cmd_write(&a, NULL, revoke_key, (void *)(uintptr_t)a.words[0], &e) < 0)
+    if (cmd_write(&a, false, NULL, revoke_key, (void *)(uintptr_t)a.words[0], &e) < 0)
         status = cmd_fail(&e);
     cmd_free(&a);
     return status;
@@ -167,7 +167,7 @@ static int run_key_rotate(const struct command *c, int argc, char **argv)
     int status = cmd_parse(c, argc, argv, NULL, 0, 0, &a);
     if (status)
         return status < 0 ? 0 : status;
-    if (cmd_write(&a, NULL, rotate, NULL, &e) < 0)
+    if (cmd_write(&a, false, NULL, rotate, NULL, &e) < 0)
         status = cmd_fail(&e);
     cmd_free(&a);
     return status;
@@ -225,7 +225,7 @@ static int run_user_create(const struct command *c, int argc, char **argv)
     if (rc == 0)
         rc = read_password(&u, &e);
     if (rc == 0)
-        rc = cmd_write(&a, project, create_user, &u, &e);
+        rc = cmd_write(&a, false, project, create_user, &u, &e);
     if (rc < 0)
         status = cmd_fail(&e);
     explicit_bzero(u.password, sizeof u.password);

@@ -87,7 +87,7 @@ static int open_storage(struct daemon *d, const struct settings *set, struct err
     if (rc == 0)
         rc = folder_lock(&d->folder, &d->lock, e);
     if (rc == 0)
-        rc = folder_open_writer(&d->folder, set->db_busy_timeout, &db, e);
+        rc = folder_open_writer(&d->folder, true, set->db_busy_timeout, &db, e);
     if (rc < 0)
         return rc;
     d->app.writer = writer_new(db, (int)set->write_queue_limit, (int)set->write_batch_limit);

@@ -38,7 +38,8 @@ static int words_of(const struct command *c, int argc, char **argv)
 int main(int argc, char **argv)
 {
     (void)umask(077); /* whatever we make is the owner's alone */
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         print_commands(argc < 2 ? stderr : stdout);
         return argc < 2 ? EXIT_USAGE : 0;
     }

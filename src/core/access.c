@@ -22,7 +22,7 @@ static const struct {
 static int refuse(struct err *e)
 {
     return err_set(e, ERR_UNAUTHORIZED,
-                   "a valid key is needed: send it as \"Authorization: Bearer KEY\" or \"x-api-key: KEY\"");
+                   "this address needs a valid key; none was given, or it is wrong or revoked");
 }
 
 int access_authenticate(struct session *s, const char *key, struct err *e)

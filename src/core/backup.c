@@ -156,7 +156,7 @@ static int copy_all(const struct folder *from, const struct folder *to, const ch
     if (rc < 0)
         return rc;
     blob_store_close(made);
-    rc = folder_open_writer(to, 5, &copy, e);
+    rc = folder_open_writer(to, true, 5, &copy, e);
     if (rc < 0)
         return rc;
     rc = copy_blobs(&c, copy, e);

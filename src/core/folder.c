@@ -70,16 +70,22 @@ static int ensure_key(struct db *db, void *ctx, struct err *e)
     return rc;
 }
 
-int folder_open_writer(const struct folder *f, int64_t busy_seconds, struct db **ret, struct err *e)
+static int bring_up_to_date(struct db *db, struct err *e)
+{
+    int rc = migrate(db, store_sqlite_migrations, store_sqlite_migration_count, e);
+    return rc < 0 ? rc : db_tx(db, DB_WRITE, ensure_key, NULL, e);
+}
+
+int folder_open_writer(const struct folder *f, bool may_migrate, int64_t busy_seconds, struct db **ret,
+                       struct err *e)
 {
     struct db_options o = {.busy_ms = busy_seconds * 1000, .cache_kib = WRITER_CACHE_KIB};
     struct db *db;
     int rc = db_open(&db_sqlite_ops, f->db_path, &o, &db, e);
     if (rc < 0)
         return rc;
-    rc = migrate(db, store_sqlite_migrations, store_sqlite_migration_count, e);
-    if (rc == 0)
-        rc = db_tx(db, DB_WRITE, ensure_key, NULL, e);
+    rc = may_migrate ? bring_up_to_date(db, e)
+                     : migrate_verify(db, store_sqlite_migrations, store_sqlite_migration_count, e);
     if (rc < 0) {
         db_close(db);
         return rc;
@@ -91,5 +97,15 @@ int folder_open_writer(const struct folder *f, int64_t busy_seconds, struct db *
 int folder_open_reader(const struct folder *f, int64_t busy_seconds, struct db **ret, struct err *e)
 {
     struct db_options o = {.read_only = true, .busy_ms = busy_seconds * 1000, .cache_kib = READER_CACHE_KIB};
-    return db_open(&db_sqlite_ops, f->db_path, &o, ret, e);
+    struct db *db;
+    int rc = db_open(&db_sqlite_ops, f->db_path, &o, &db, e);
+    if (rc < 0)
+        return rc;
+    rc = migrate_verify(db, store_sqlite_migrations, store_sqlite_migration_count, e);
+    if (rc < 0) {
+        db_close(db);
+        return rc;
+    }
+    *ret = db;
+    return 0;
 }

@@ -23,6 +23,10 @@ int folder_find(const char *data, struct folder *ret, struct err *e);
  */
 int folder_lock(const struct folder *f, int *ret, struct err *e);
 
-/* A connection; migrated and with a signing key if it is the writer's. */
-int folder_open_writer(const struct folder *f, int64_t busy_seconds, struct db **ret, struct err *e);
+/*
+ * A connection. The writer's is migrated, and has a signing key, if it may be (nobody else serves the
+ * folder); else, like a reader's, it must be of this program's schema already.
+ */
+int folder_open_writer(const struct folder *f, bool may_migrate, int64_t busy_seconds, struct db **ret,
+                       struct err *e);
 int folder_open_reader(const struct folder *f, int64_t busy_seconds, struct db **ret, struct err *e);

@@ -246,8 +246,7 @@ int job_load(struct session *s, const char *id, struct job **ret, struct err *e)
         e->at = (*ret)->deleted_at;
         return e->code;
     }
-    rc = job_lapse(s, *ret, e);
-    return rc < 0 ? rc : 0;
+    return 0;
 }
 
 static int check_lease(const struct job *j, const struct job_move *m, struct err *e)
@@ -300,6 +299,8 @@ int job_move(struct session *s, const char *id, const struct job_move *m, struct
     struct job *j;
     enum job_status to = JOB_QUEUED;
     int rc = job_load(s, id, &j, e);
+    if (rc == 0)
+        rc = job_lapse(s, j, e);
     if (rc < 0)
         return rc;
     *ret = j;

@@ -43,7 +43,7 @@ int job_move(struct session *s, const char *id, const struct job_move *m, struct
 int job_delete(struct session *s, const char *id, struct err *e); /* soft, with its results */
 int job_restore(struct session *s, const char *id, struct job **ret, struct err *e);
 
-/* For those who write to a job: it exists, is not deleted, and an expired lease has been taken from it. */
+/* For those who add to a job: it exists and is not deleted. It only reads. */
 int job_load(struct session *s, const char *id, struct job **ret, struct err *e);
 bool job_is_open(const struct job *j); /* queued or running: results may still come */
 

@@ -93,3 +93,17 @@ int migrate(struct db *db, const struct migration *steps, int count, struct err 
     struct run r = {steps, count};
     return db_tx(db, DB_WRITE, run_steps, &r, e);
 }
+
+int migrate_verify(struct db *db, const struct migration *steps, int count, struct err *e)
+{
+    struct run r = {steps, count};
+    int64_t version;
+    int rc = check_applied(db, &r, &version, e);
+    if (rc == 0 && version != count)
+        rc = err_set(
+            e, ERR_DB,
+            "the database is of an older resultd (schema %lld, this one knows %d): start this version's "
+            "server once, which brings it up to date",
+            (long long)version, count);
+    return rc;
+}

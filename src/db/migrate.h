@@ -19,3 +19,6 @@ struct migration {
  * program) or if a step that it has run differs from ours.
  */
 int migrate(struct db *db, const struct migration *steps, int count, struct err *e);
+
+/* Changes nothing: 0 if the database has exactly these steps. */
+int migrate_verify(struct db *db, const struct migration *steps, int count, struct err *e);

@@ -24,7 +24,7 @@ struct request;
 typedef int handler_fn(struct request *rq, struct err *e);
 
 struct route {
-    enum http_method method; /* HEAD goes to the GET route, if that is R_READ */
+    enum http_method method; /* HEAD goes to the GET route, if that is R_READ or open */
     const char *path;        /* whole segments; {} matches one of any content */
     enum route_mode mode;
     enum route_body body; /* WHOLE: in rq->body, up to the limit; STREAM: to the sink that `begin` opens */

@@ -71,6 +71,7 @@ struct exchange {
     struct conn *conn;
     int64_t started; /* monotonic; 0: the header is not complete */
     int64_t received;
+    int64_t swallowed; /* of that, since the answer is known */
     enum phase phase;
     bool swallowing;   /* the answer is known, the rest of the body is not wanted */
     bool answer_ready; /* rq.response is complete */
@@ -202,6 +203,16 @@ static bool fall_asleep(struct exchange *x)
     }
     MHD_suspend_connection(x->connection);
     return true;
+}
+
+/*
+ * In the event loop: until it has noticed a wake-up itself, whenever that was called. Suspending a second
+ * time before that would spoil the library's lists and lose other connections.
+ */
+static bool is_asleep(struct exchange *x)
+{
+    return MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED)->suspended !=
+           MHD_NO;
 }
 
 /* Any thread. The exchange belongs to its event loop from here on, and may be gone already on return. */
@@ -435,7 +446,8 @@ static enum MHD_Result receive_piece(struct exchange *x, const char *bytes, size
     *len = 0;
     x->received += (int64_t)size;
     if (x->swallowing || x->rq.route->body == BODY_NONE) {
-        if (x->received > SWALLOW_LIMIT && x->rq.content_length < 0)
+        x->swallowed += (int64_t)size;
+        if (x->swallowed > SWALLOW_LIMIT && x->rq.content_length < 0)
             return MHD_NO;
     } else if (x->rq.route->body == BODY_WHOLE) {
         collect(x, bytes, size);
@@ -477,9 +489,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)version;
     if (!x->started)
         return open_exchange(x, method);
-    if (*upload_data_size)
-        return receive_piece(x, upload_data, upload_data_size);
-    return close_body(x);
+    if (!*upload_data_size)
+        return close_body(x);
+    if (is_asleep(x))
+        return MHD_YES; /* of a chunked body it offers the next chunk even then: it stays where it is */
+    return receive_piece(x, upload_data, upload_data_size);
 }
 
 /* http://host/path as well as /path (RFC 9112 section 3.2.2). */

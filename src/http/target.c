@@ -113,10 +113,12 @@ static const char *method_name(enum http_method m)
     return names[m];
 }
 
-/* HEAD must change nothing, which a GET route that writes (ricloud's ack) would. */
+/* HEAD must change nothing, which a GET route that writes would; the open ones (/-/ready) change nothing of
+ * anybody. */
 static bool takes(const struct route *r, enum http_method m)
 {
-    return r->method == m || (m == HTTP_HEAD && r->method == HTTP_GET && r->mode == R_READ);
+    return r->method == m ||
+           (m == HTTP_HEAD && r->method == HTTP_GET && (r->mode == R_READ || r->need == ROUTE_OPEN));
 }
 
 static void add_allowed(struct request *rq, const struct route *r)

@@ -160,6 +160,15 @@ def test_past_its_lease_the_job_is_queued_again_and_the_token_dead(own_api):
 
 
 @pytest.mark.slow
+def test_an_upload_into_a_job_whose_lease_ran_out_is_taken_before_the_sweeper_has_come_by(fresh_server):
+    api = fresh_server(sweep_interval="1d").api()
+    made = api.job()["id"]
+    sleep_until(claimed(api, lease_seconds=1)["lease_expires_at"])
+    api.upload(made, "late", b"still good")
+    assert api.get_job(made)["status"] == "queued"
+
+
+@pytest.mark.slow
 def test_progress_renews_the_lease_for_as_long_again(own_api):
     own_api.job()
     job = claimed(own_api, lease_seconds=4)

@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import hashlib
+import os
 import socket
 
 import pytest
@@ -529,3 +530,22 @@ def test_one_connection_carries_many_uploads(api):
             wire.send(data)
             expect(wire.answer(), 201)
     assert len(api.get_job(job)["results"]) == 5
+
+
+def test_small_chunks_that_outrun_the_disk_arrive_whole_and_others_are_not_disturbed(fresh_server):
+    """Many chunks in one piece of received data, with the smallest memory for what is not yet written."""
+    api = fresh_server(upload_memory="1MiB", workers="1").api()
+    job = api.job()["id"]
+    data = os.urandom(1 << 20) * 24
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        uploads = [pool.submit(api.upload, job, f"n{n}", pieces(data, 5000)) for n in range(4)]
+        for upload in uploads:
+            assert upload.result()["sha256"] == sha256(data)
+    api.upload(job, "after", INLINE)
+
+
+def test_a_chunked_upload_that_goes_far_beyond_the_limit_is_413(fresh_server):
+    """More than what is swallowed after the refusal comes before it."""
+    api = fresh_server(max_result_size="80MiB").api()
+    problem(api.try_publish("a", pieces(bytes(100 << 20), 1 << 20)), 413)
+    assert api.results() == []
