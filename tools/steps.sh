@@ -83,13 +83,17 @@ meson_tests() {
     return "$rc"
 }
 
-# api_tests FOLDER [PYTEST OPTION...]: the API tests against the program of that folder, counted.
-api_tests() {
-    local dir=$root/$1 rc=0 xml=$logs/api-$1.xml numbers total failures errors skipped
-    shift
+# python_tests SUITE FOLDER [PYTEST OPTION...]: tests/SUITE against the program of that build folder, counted.
+# Paths among the options take the place of the whole suite.
+python_tests() {
+    local suite=$1 dir=$root/$2 rc=0 xml=$logs/$1-$2.xml what=tests/$1 numbers total failures errors skipped option
+    shift 2
     mkdir -p "$logs"
     rm -f "$xml"
-    (cd "$root" && RESULTD=$dir/resultd "$python" -m pytest tests/api -q -n 4 --junitxml="$xml" "$@") || rc=$?
+    for option in "$@"; do
+        case $option in tests/*) what= ;; esac
+    done
+    (cd "$root" && RESULTD=$dir/resultd "$python" -m pytest ${what:+"$what"} -q -n 4 --junitxml="$xml" "$@") || rc=$?
     if [ -e "$xml" ]; then
         numbers=$("$python" -c '
 import sys, xml.etree.ElementTree as tree
@@ -100,6 +104,9 @@ print(*(suite.get(name) for name in ("tests", "failures", "errors", "skipped")))
     fi
     return "$rc"
 }
+
+# api_tests FOLDER [PYTEST OPTION...]: the API tests.
+api_tests() { python_tests api "$@"; }
 
 # under_sanitizer KIND COMMAND...: runs it so that the reports of the sanitizers go to files, and fails if there
 # is one: a server that a test starts and stops may report at its very end, when no test looks any more.
@@ -143,8 +150,8 @@ tsan_api() {
 
 # shellcheck disable=SC2034  # these three are for whoever sources this
 {
-    all_steps='build format sources includes shell unit storage fault fuzz api crash clang tidy cppcheck asan tsan'
-    quick_steps='build format sources includes shell unit api'
+    all_steps='build format sources includes shell unit storage fault fuzz api docs crash clang tidy cppcheck asan tsan'
+    quick_steps='build format sources includes shell unit docs api'
     check_steps='format sources includes shell clang tidy cppcheck'
 }
 
@@ -202,7 +209,9 @@ crash_test() {
     return "$rc"
 }
 
-step_crash() { build_test && crash_test "${CRASH_ROUNDS:-100}" "${CRASH_SEED:-1}"; }
+step_docs() { build_test && python_tests docs build-test; }
+
+step_crash() { build_test && crash_test "${CRASH_ROUNDS:-300}" "${CRASH_SEED:-1}"; }
 
 step_clang() {
     build_clang
