@@ -101,14 +101,16 @@ static bool literal(const char **s, const char *text)
 
 static bool to_time(struct tm *tm, int64_t *ret)
 {
+    int leap = tm->tm_sec == 60; /* counted as the second after it */
     struct tm copy = *tm;
     if (tm->tm_mon < 0 || tm->tm_mon > 11 || tm->tm_mday < 1 || tm->tm_hour > 23 || tm->tm_min > 59 ||
         tm->tm_sec > 60 || tm->tm_hour < 0 || tm->tm_min < 0 || tm->tm_sec < 0)
         return false;
+    copy.tm_sec -= leap;
     time_t seconds = timegm(&copy);
-    if (copy.tm_mday != tm->tm_mday && tm->tm_sec < 60)
+    if (copy.tm_mday != tm->tm_mday) /* there is no such day in this month */
         return false;
-    *ret = seconds * CLOCK_SECOND;
+    *ret = (seconds + leap) * CLOCK_SECOND;
     return true;
 }
 

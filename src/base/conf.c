@@ -176,7 +176,9 @@ int conf_file(const struct conf *c, struct arena *a, const char *path, void *to,
         number++;
         rc = file_line(c, a, line, to, e);
     }
-    if (rc < 0) {
+    if (rc == 0 && ferror(f))
+        rc = err_set(e, ERR_BAD_VALUE, "cannot read the configuration file %s: %s", path, strerror(errno));
+    else if (rc < 0) {
         char detail[sizeof e->detail];
         text_copy(detail, sizeof detail, e->detail);
         (void)snprintf(e->detail, sizeof e->detail, "%.100s line %d: %.180s", path, number, detail);

@@ -168,13 +168,11 @@ static int check_database(struct checker *c, struct err *e)
         {"integrity_check", "SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'", false},
         {"foreign_key_check",
          "SELECT 'a row of ' || \"table\" || ' refers to nothing' FROM pragma_foreign_key_check", false},
-        {"usage_check",
-         "SELECT 'the sums of project ' || u.project || ' for ' || u.state || ' are wrong' FROM usage u"
-         " LEFT JOIN (SELECT project, state, deleted_at IS NOT NULL AS trash, count(*) AS n, sum(size * "
-         "stored) AS b"
-         "  FROM result GROUP BY 1, 2, 3) r"
-         " ON r.project = u.project AND r.state = u.state AND r.trash = u.trash"
-         " WHERE u.results <> coalesce(r.n, 0) OR u.bytes <> coalesce(r.b, 0)",
+        {"usage_check", /* both tables, each sum once with its sign: what does not cancel out is wrong */
+         "SELECT 'the sums of project ' || project || ' for ' || state || ' are wrong' FROM ("
+         " SELECT project, state, trash, results, bytes FROM usage UNION ALL"
+         " SELECT project, state, deleted_at IS NOT NULL, -1, -size * stored FROM result)"
+         " GROUP BY project, state, trash HAVING sum(results) <> 0 OR sum(bytes) <> 0",
          false},
     };
     int rc = 0;

@@ -81,7 +81,7 @@ static int run_batch(struct db *db, void *ctx, struct err *e)
     for (struct writer_task *t = run->first; t; t = t->next) {
         int64_t before = db_written(db);
         t->rc = t->body(t, db, &t->error);
-        if (t->rc < 0 && db_written(db) != before) {
+        if (t->rc < 0 && (db_written(db) != before || !db_in_transaction(db))) {
             run->careful = true;
             return err_set(e, ERR_DB_CONFLICT, "a task of the batch has to be undone");
         }

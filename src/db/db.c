@@ -84,6 +84,11 @@ int64_t db_written(struct db *db)
     return db->ops->written(db);
 }
 
+bool db_in_transaction(struct db *db)
+{
+    return db->ops->in_transaction(db);
+}
+
 bool db_is_null(struct db *db, struct db_cursor *c, int column)
 {
     return db->ops->type(c, column) == DB_NULL;
@@ -155,18 +160,31 @@ int db_tx(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx, struct 
     return rc;
 }
 
+/* Savepoints are named by their depth: what goes wrong in one must not be taken for the one around it. */
+static const struct {
+    const char *set, *undo, *release;
+} savepoints[] = {
+    {"SAVEPOINT level1", "ROLLBACK TO level1", "RELEASE level1"},
+    {"SAVEPOINT level2", "ROLLBACK TO level2", "RELEASE level2"},
+    {"SAVEPOINT level3", "ROLLBACK TO level3", "RELEASE level3"},
+    {"SAVEPOINT level4", "ROLLBACK TO level4", "RELEASE level4"},
+};
+
 int db_nested(struct db *db, db_body_fn *body, void *ctx, bool *ret_broken, struct err *e)
 {
     struct err undo;
-    assert(db->in_tx);
+    int level = db->depth;
+    assert(db->in_tx && level < (int)(sizeof savepoints / sizeof savepoints[0]));
     *ret_broken = false;
-    int rc = control(db, "SAVEPOINT item", e);
+    int rc = control(db, savepoints[level].set, e);
     if (rc < 0)
         return rc;
+    db->depth++;
     rc = body(db, ctx, e);
-    if (rc < 0 && control(db, "ROLLBACK TO item", &undo) < 0)
+    db->depth--;
+    if (rc < 0 && control(db, savepoints[level].undo, &undo) < 0)
         *ret_broken = true;
-    if (!*ret_broken && control(db, "RELEASE item", &undo) < 0) {
+    if (!*ret_broken && control(db, savepoints[level].release, &undo) < 0) {
         *ret_broken = true;
         if (rc >= 0) {
             *e = undo;

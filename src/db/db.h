@@ -63,8 +63,9 @@ struct db_ops {
                  struct db_cursor **ret, struct err *e);
     int (*step)(struct db *db, struct db_cursor *c, struct err *e); /* 1 a row, 0 the end, negative */
     void (*done)(struct db *db, struct db_cursor *c);
-    int64_t (*changes)(struct db *db); /* rows that the last statement changed */
-    int64_t (*written)(struct db *db); /* rows that all statements of this connection changed */
+    int64_t (*changes)(struct db *db);     /* rows that the last statement changed */
+    int64_t (*written)(struct db *db);     /* rows that all statements of this connection changed */
+    bool (*in_transaction)(struct db *db); /* false also if the engine ended it by itself, which rolls back */
     int (*script)(struct db *db, const char *text, struct err *e); /* several statements, no parameters */
     enum db_type (*type)(struct db_cursor *c, int column);
     int64_t (*get_int)(struct db_cursor *c, int column);
@@ -76,6 +77,7 @@ struct db_ops {
 struct db {
     const struct db_ops *ops;
     bool in_tx;
+    int depth; /* of savepoints */
 };
 
 extern const struct db_ops db_sqlite_ops;
@@ -96,6 +98,8 @@ int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int
 /* Grows with every row that this connection changes: equal before and after means that nothing was written.
  */
 int64_t db_written(struct db *db);
+/* Inside db_tx: whether its transaction is still there. A full disk, for one, can make an engine end it. */
+bool db_in_transaction(struct db *db);
 
 bool db_is_null(struct db *db, struct db_cursor *c, int column);
 int64_t db_int(struct db *db, struct db_cursor *c, int column); /* NULL is 0 */
@@ -104,8 +108,9 @@ const char *db_text(struct db *db, struct db_cursor *c, int column);            
 const void *db_blob(struct db *db, struct db_cursor *c, int column, size_t *ret_len); /* NULL stays NULL */
 
 /*
- * The only way to a transaction: begin, body, commit; rolled back when the body fails. A conflict, or a
- * database that was busy at the beginning, is tried again a few times, so the body may run more than once.
+ * The only way to a transaction: begin, body, commit; rolled back when the body fails. A conflict is
+ * tried again a few times, so the body may run more than once; a database that stays locked is ERR_DB_BUSY
+ * once busy_ms have passed.
  */
 typedef int db_body_fn(struct db *db, void *ctx, struct err *e);
 int db_tx(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx, struct err *e);

@@ -36,7 +36,7 @@ static int compare(struct db *db, struct db_cursor *c, const struct run *r, int6
 {
     char sha256[DIGEST_SHA256_HEX];
     int64_t version = db_int(db, c, 0);
-    if (version > r->count)
+    if (version < 1 || version > r->count)
         return err_set(
             e, ERR_DB,
             "the database is of a newer resultd (schema %lld, this one knows %d): install that version, "

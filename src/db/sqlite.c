@@ -259,6 +259,11 @@ static int64_t sqlite_written(struct db *db)
     return sqlite3_total_changes64(of(db)->handle);
 }
 
+static bool sqlite_in_transaction(struct db *db)
+{
+    return !sqlite3_get_autocommit(of(db)->handle);
+}
+
 static enum db_type sqlite_type(struct db_cursor *c, int column)
 {
     switch (sqlite3_column_type(c->stmt, column)) {
@@ -303,6 +308,7 @@ const struct db_ops db_sqlite_ops = {
     .done = sqlite_done,
     .changes = sqlite_changes,
     .written = sqlite_written,
+    .in_transaction = sqlite_in_transaction,
     .script = sqlite_script,
     .type = sqlite_type,
     .get_int = sqlite_int,

@@ -67,7 +67,7 @@ enum range_outcome fields_parse_range(const char *value, int64_t size,
             return RANGE_NONE;
         any = true;
         if (satisfiable) {
-            if (n == FIELDS_MAX_RANGES)
+            if (n == FIELDS_MAX_RANGES || r.last - r.first + 1 > size - total)
                 return RANGE_NONE;
             ret[n++] = r;
             total += r.last - r.first + 1;
@@ -76,7 +76,7 @@ enum range_outcome fields_parse_range(const char *value, int64_t size,
             break;
         s++;
     }
-    if (!any || total > size)
+    if (!any)
         return RANGE_NONE;
     *ret_count = n;
     return n ? RANGE_PARTS : RANGE_UNSATISFIABLE;

@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "http/fields.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,21 +133,20 @@ static int send_piece(struct request *rq, const struct representation *rep, int6
                       struct err *e)
 {
     struct response *r = &rq->response;
+    int rc = 0;
     r->size = len;
     response_header(rq, "Content-Type", rep->media_type);
     if (rep->bytes) {
         r->bytes = (const char *)rep->bytes + first;
-    } else if (rep->fd >= 0) {
+    } else {
         r->fd = fcntl(rep->fd, F_DUPFD_CLOEXEC, 0); /* the response outlives the opened blob */
         r->offset = first;
         if (r->fd < 0)
-            return err_operator(e, ERR_BUSY, "the server has too many files open", "dup failed");
-    } else {
-        return err_operator(e, ERR_INTERNAL, "internal error", "a representation without a source");
+            rc = err_operator(e, ERR_BUSY, "the server has too many files open", "dup: %s", strerror(errno));
     }
     if (rep->done)
         rep->done(rep->ctx);
-    return 0;
+    return rc;
 }
 
 static void add_validators(struct request *rq, const struct representation *rep)

@@ -14,7 +14,7 @@ struct representation {
     int64_t modified;   /* microseconds */
     const char *file_name;
     int64_t size;
-    /* Where the bytes are: one of the first two, or else `read`. */
+    /* Where the bytes are: `bytes`, or a file; `read` reads from the same source, for several ranges. */
     const void *bytes; /* live as long as the request */
     int fd;            /* borrowed; -1: none */
     int (*read)(void *ctx, int64_t offset, void *to, size_t len, struct err *e);

@@ -53,6 +53,8 @@ static int read_param(struct request *rq, const struct param *p, const char *val
     case PARAM_TIME:
         if (!clock_parse_rfc3339(value, at))
             return wrong(p, e, "a time like 2026-01-02T03:04:05Z");
+        if (*(int64_t *)at == 0) /* which stands for "not given" */
+            *(int64_t *)at = 1;
         return 0;
     case PARAM_TEXT:
         break;

@@ -596,6 +596,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
     metrics_connection(s->metrics, -1);
 }
 
+static void on_log(void *cls, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 static void on_log(void *cls, const char *fmt, va_list ap)
 {
     char text[512];

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs: every move from every state, leases, claims, and what goes and comes with a job. */
+#include "base/clock.h"
+#include "base/id.h"
+#include "support/world.h"
+
+#include <string.h>
+
+static struct world w;
+static struct err e;
+
+static int set_up(void **state)
+{
+    (void)state;
+    world_open(&w);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_close(&w);
+    return 0;
+}
+
+struct call {
+    const char *id;
+    struct job_move move;
+    struct job *job;
+    const char *const *kinds;
+};
+
+static int move(struct session *s, void *ctx, struct err *err)
+{
+    struct call *c = ctx;
+    return job_move(s, c->id, &c->move, &c->job, err);
+}
+
+static int claim(struct session *s, void *ctx, struct err *err)
+{
+    struct call *c = ctx;
+    return job_claim(s, c->kinds, 60, &c->job, err);
+}
+
+static int delete_job(struct session *s, void *ctx, struct err *err)
+{
+    return job_delete(s, ((struct call *)ctx)->id, err);
+}
+
+static int restore_job(struct session *s, void *ctx, struct err *err)
+{
+    struct call *c = ctx;
+    return job_restore(s, c->id, &c->job, err);
+}
+
+static const enum job_verb verb_to[] = {[JOB_RUNNING] = JOB_PROGRESS,
+                                        [JOB_COMPLETED] = JOB_FINISH,
+                                        [JOB_FAILED] = JOB_FAIL,
+                                        [JOB_CANCELLED] = JOB_CANCEL};
+
+static struct call job_in(enum job_status status)
+{
+    struct call c = {.id = world_job(&w)};
+    if (status != JOB_QUEUED) {
+        c.move = (struct job_move){.verb = verb_to[status], .error = "{}"};
+        must(world_run(&w, move, &c, &e), &e);
+    }
+    assert_int_equal(world_get_job(&w, c.id)->status, status);
+    return c;
+}
+
+static void every_verb_from_every_state(void **state)
+{
+    enum { NO = -1 };
+    static const int to[JOB_STATUS_END][4] = {
+        /*                   progress     finish         fail        cancel */
+        [JOB_QUEUED] = {JOB_RUNNING, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED},
+        [JOB_RUNNING] = {JOB_RUNNING, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED},
+        [JOB_COMPLETED] = {NO, JOB_COMPLETED, NO, NO},
+        [JOB_FAILED] = {NO, NO, JOB_FAILED, NO},
+        [JOB_CANCELLED] = {NO, NO, NO, JOB_CANCELLED},
+    };
+    (void)state;
+    for (int from = 0; from < JOB_STATUS_END; from++)
+        for (int verb = JOB_PROGRESS; verb <= JOB_CANCEL; verb++) {
+            struct call c = job_in((enum job_status)from);
+            int64_t events = world_count(&w, "SELECT count(*) FROM event");
+            c.move =
+                (struct job_move){.verb = (enum job_verb)verb, .progress = 0.5, .error = "{\"code\":\"x\"}"};
+            int rc = world_run(&w, move, &c, &e);
+            struct job *j = world_get_job(&w, c.id);
+            int want = to[from][verb];
+            assert_int_equal(rc, want == NO ? ERR_WRONG_STATE : 0);
+            assert_int_equal(j->status, want == NO ? from : want);
+            assert_int_equal(world_count(&w, "SELECT count(*) FROM event") - events,
+                             want != NO && want != from);
+            assert_int_equal(j->finished_at != 0, j->status > JOB_RUNNING);
+            assert_int_equal(j->error != NULL, j->status == JOB_FAILED);
+            if (j->status == JOB_COMPLETED)
+                assert_true(j->progress > 0.99);
+        }
+}
+
+static void a_claimed_job_moves_only_with_its_lease(void **state)
+{
+    struct call c = {.id = world_job(&w)};
+    (void)state;
+    assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 1);
+    assert_string_equal(c.job->id, c.id);
+    assert_int_equal(c.job->status, JOB_RUNNING);
+    const char *lease = c.job->lease;
+    assert_int_equal(strlen(lease), 32);
+    c.move = (struct job_move){.verb = JOB_FINISH};
+    must_fail(world_run(&w, move, &c, &e), ERR_LEASE);
+    c.move.lease = "wrong";
+    must_fail(world_run(&w, move, &c, &e), ERR_LEASE);
+    c.move = (struct job_move){.verb = JOB_PROGRESS, .progress = 0.25, .lease = lease};
+    w.now += 30 * CLOCK_SECOND;
+    must(world_run(&w, move, &c, &e), &e);
+    assert_int_equal(c.job->lease_expires_at, w.now + 60 * CLOCK_SECOND);
+    c.move = (struct job_move){.verb = JOB_FINISH, .lease = lease};
+    must(world_run(&w, move, &c, &e), &e);
+    assert_null(world_get_job(&w, c.id)->lease);
+    must(world_run(&w, move, &c, &e), &e); /* a repeat, whose answer was lost */
+}
+
+static void a_claimed_job_can_be_cancelled_by_anybody(void **state)
+{
+    struct call c = {.id = world_job(&w), .move = {.verb = JOB_CANCEL}};
+    (void)state;
+    must(world_run(&w, claim, &c, &e), &e);
+    must(world_run(&w, move, &c, &e), &e);
+    assert_int_equal(world_get_job(&w, c.id)->status, JOB_CANCELLED);
+}
+
+static void a_lease_that_ran_out_queues_the_job_again(void **state)
+{
+    struct call c = {.id = world_job(&w)};
+    (void)state;
+    must(world_run(&w, claim, &c, &e), &e);
+    const char *old = c.job->lease;
+    w.now += 60 * CLOCK_SECOND - 1;
+    assert_int_equal(world_get_job(&w, c.id)->status, JOB_RUNNING);
+    assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 0);
+    w.now += 1;
+    assert_int_equal(world_get_job(&w, c.id)->status, JOB_QUEUED);
+    c.move = (struct job_move){.verb = JOB_FINISH, .lease = old};
+    must_fail(world_run(&w, move, &c, &e), ERR_LEASE);
+    assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 1);
+    assert_string_equal(c.job->id, c.id);
+    assert_string_not_equal(c.job->lease, old);
+    must_fail(world_run(&w, move, &c, &e), ERR_LEASE);
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM event WHERE type = 'job.queued'"), 2);
+}
+
+static int make(struct session *s, void *ctx, struct err *err)
+{
+    struct job *j;
+    return job_create(s, ctx, &j, err);
+}
+
+static void claims_take_the_most_urgent_of_the_kinds(void **state)
+{
+    static const char *const kinds[] = {"b", "c", NULL};
+    struct job_new n[] = {{.kind = "a", .priority_weight = 10, .tag = "0"},
+                          {.kind = "b", .priority_weight = 3, .tag = "1"},
+                          {.kind = "c", .priority_weight = 7, .tag = "2"},
+                          {.kind = "b", .priority_weight = 7, .tag = "3"}};
+    static const char *const order[] = {"2", "3", "1"};
+    struct call c = {.kinds = kinds};
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        must(world_run(&w, make, &n[i], &e), &e);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 1);
+        assert_string_equal(c.job->tag, order[i]);
+    }
+    assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 0);
+    c.kinds = NULL;
+    assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 1);
+    assert_string_equal(c.job->tag, "0");
+}
+
+static void a_reference_id_is_taken_once(void **state)
+{
+    struct job_new n = {.kind = "k", .priority_weight = 5, .reference_id = "ref"};
+    (void)state;
+    must(world_run(&w, make, &n, &e), &e);
+    must_fail(world_run(&w, make, &n, &e), ERR_TAKEN);
+    assert_string_equal(e.where, "/reference_id");
+    n.reference_id = NULL;
+    n.batch = "0189a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    must_fail(world_run(&w, make, &n, &e), ERR_BAD_REFERENCE);
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM job"), 1);
+}
+
+static int delete_result(struct session *s, void *ctx, struct err *err)
+{
+    return result_delete(s, ctx, err);
+}
+
+static void results_go_and_come_with_their_job(void **state)
+{
+    struct call c = {.id = world_job(&w)};
+    struct result *alone = world_publish(&w, c.id, "alone", 10, false);
+    struct result *with = world_publish(&w, c.id, "with", 10, false);
+    char id[ID_SIZE];
+    (void)state;
+    memcpy(id, alone->id, sizeof id);
+    must(world_run(&w, delete_result, id, &e), &e);
+    must(world_run(&w, delete_job, &c, &e), &e);
+    must(world_run(&w, delete_job, &c, &e), &e);
+    assert_true(world_get(&w, with->id)->deleted_at && world_get(&w, with->id)->with_job);
+    assert_false(world_get(&w, alone->id)->with_job);
+    c.move = (struct job_move){.verb = JOB_FINISH};
+    must_fail(world_run(&w, move, &c, &e), ERR_DELETED);
+    must(world_run(&w, restore_job, &c, &e), &e);
+    assert_int_equal(world_get(&w, with->id)->deleted_at, 0);
+    assert_int_not_equal(world_get(&w, alone->id)->deleted_at, 0);
+    world_assert_sound(&w);
+}
+
+static void a_kept_result_holds_its_job(void **state)
+{
+    struct call c = {.id = world_job(&w)};
+    (void)state;
+    (void)world_publish(&w, c.id, "kept", 10, true);
+    must_fail(world_run(&w, delete_job, &c, &e), ERR_KEPT);
+    assert_int_equal(world_get_job(&w, c.id)->deleted_at, 0);
+}
+
+static void other_projects_jobs_are_not_there(void **state)
+{
+    struct call c = {.id = world_job(&w), .move = {.verb = JOB_CANCEL}};
+    (void)state;
+    w.actor.project++;
+    must_fail(world_run(&w, move, &c, &e), ERR_NOT_FOUND);
+    must_fail(world_run(&w, delete_job, &c, &e), ERR_NOT_FOUND);
+    must_fail(world_run(&w, restore_job, &c, &e), ERR_NOT_FOUND);
+    assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 0);
+    c.id = "no id";
+    must_fail(world_run(&w, move, &c, &e), ERR_NOT_FOUND);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_verb_from_every_state),
+        TEST(a_claimed_job_moves_only_with_its_lease),
+        TEST(a_claimed_job_can_be_cancelled_by_anybody),
+        TEST(a_lease_that_ran_out_queues_the_job_again),
+        TEST(claims_take_the_most_urgent_of_the_kinds),
+        TEST(a_reference_id_is_taken_once),
+        TEST(results_go_and_come_with_their_job),
+        TEST(a_kept_result_holds_its_job),
+        TEST(other_projects_jobs_are_not_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
