@@ -69,6 +69,7 @@ CREATE INDEX job_queue_kind ON job (project, kind, priority_weight DESC, pk)
     WHERE status = 'queued' AND deleted_at IS NULL;
 CREATE INDEX job_lease ON job (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
 CREATE INDEX job_trash ON job (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX job_deleted ON job (project, pk) WHERE deleted_at IS NOT NULL;
 
 CREATE TABLE result (
     pk           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -108,6 +109,7 @@ CREATE INDEX result_kind ON result (project, kind, pk);
 CREATE INDEX result_batch ON result (batch, pk) WHERE batch IS NOT NULL;
 CREATE INDEX result_due ON result (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX result_trash ON result (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX result_deleted ON result (project, pk) WHERE deleted_at IS NOT NULL;
 
 -- The bytes of small results: durable with the same commit as the row.
 CREATE TABLE result_bytes (

@@ -93,12 +93,13 @@ int native_job_list(struct request *rq, struct err *e)
     struct list_params p = {.batch = NULL};
     struct native_page page;
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    struct job *job;
+    struct job *job = NULL;
+    bool cut = false;
     int rc = native_page_open(rq, &page, e);
     if (rc == 0)
         rc = read_filter(rq, &p, e);
     if (rc == 0)
-        rc = job_list(api_session(rq), &p.filter, &page.page, &job, e);
+        rc = job_list(api_session(rq), &p.filter, &page.page, &job, &cut, e);
     if (rc < 0)
         return rc;
     json_begin_object(&j);
@@ -106,7 +107,7 @@ int native_job_list(struct request *rq, struct err *e)
     json_begin_array(&j);
     for (; job && native_page_take(&page, job->pk); job = job->next)
         native_put_job(&j, rq, job);
-    return native_page_send(rq, &page, &j, job != NULL);
+    return native_page_send(rq, &page, &j, job != NULL || cut);
 }
 
 int native_job_get(struct request *rq, struct err *e)

@@ -85,7 +85,8 @@ static int begin(struct request *rq, const struct param *params, size_t count, s
     p->type = "";
     p->kind = "publish";
     p->content_length = rq->content_length;
-    p->media_type = media_type ? arena_strdup(&rq->arena, media_type) : "application/octet-stream";
+    p->media_type =
+        media_type && *media_type ? arena_strdup(&rq->arena, media_type) : "application/octet-stream";
     int rc = request_params(rq, params, count, p, e);
     if (rc == 0 && !p->name)
         rc = err_at(e, ERR_MISSING, ERR_PARAMETER, "name", "the parameter \"name\" is required");

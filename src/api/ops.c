@@ -4,6 +4,7 @@
  * and so answers for paths that nobody owns.
  */
 #include "api/native.h"
+#include "base/pool.h"
 #include "core/usage.h"
 
 #include <stdio.h>
@@ -37,13 +38,14 @@ static int ready(struct request *rq, struct err *e)
 {
     struct core *core = &api_app(rq)->core;
     int64_t room;
-    int rc = usage_heartbeat(api_session(rq), e);
-    if (rc == 0)
-        rc = blob_room(core->blobs, &room, e);
+    int rc = blob_room(core->blobs, &room, e);
     if (rc < 0)
         return rc;
     if (room < core_settings(core)->disk_floor)
         return err_set(e, ERR_BUSY, "less disk space is free than disk_floor asks for");
+    rc = usage_heartbeat(api_session(rq), e);
+    if (rc < 0)
+        return rc;
     return send_status(rq, "ready");
 }
 
@@ -95,6 +97,8 @@ static void print_core(struct buf *out, struct core *c)
                       c->counters.uploads);
     metrics_print_one(out, "resultd_upload_memory_bytes", "gauge", "Bytes received and not yet written.",
                       NULL, c->upload_bytes);
+    metrics_print_one(out, "resultd_worker_queue", "gauge", "Uploads that wait for a worker.", NULL,
+                      pool_depth(c->workers));
     metrics_print_one(out, "resultd_sweeps_total", "counter", "Rounds of the sweeper.", NULL,
                       c->counters.sweeps);
     metrics_print_one(out, "resultd_sweep_expired_total", "counter", "Results expired.", NULL,

@@ -203,27 +203,30 @@ static int acknowledge(struct request *rq, struct err *e)
     return rc < 0 ? rc : send_result(rq, r, e);
 }
 
-/* {"results": [ids]} or [ids]. */
+static const struct json *member(const struct json *object, const char *key)
+{
+    for (const struct json *m = object->first; m; m = m->next)
+        if (strcmp(m->key, key) == 0)
+            return m;
+    return NULL;
+}
+
+/* {"results": [ids]} or [ids]; other members are ignored, as everywhere in this API. */
 static int read_ids(struct request *rq, const struct json **ret, struct err *e)
 {
-    static const struct json_field fields[] = {{"results", JSON_TO_STRINGS, 0, true, 0, LARGEST_LIMIT}};
     int depth = (int)core_settings(&api_app(rq)->core)->json_depth_limit;
     const struct json *body;
-    const struct json *list = NULL;
     int64_t count = 0;
     int rc = json_parse(&rq->arena, rq->body ? rq->body : "", rq->body_len, depth, &body, e);
     if (rc < 0)
         return rc;
-    if (body->type != JSON_ARRAY)
-        rc = json_read(body, fields, API_COUNT(fields), &list, e);
-    else
-        list = body;
-    if (rc < 0)
-        return rc;
-    for (const struct json *id = list->first; id; id = id->next)
-        if (id->type != JSON_STRING || ++count > LARGEST_LIMIT)
-            return err_set(e, ERR_BAD_VALUE, "the body must be a list of at most %d result ids",
-                           LARGEST_LIMIT);
+    const struct json *list = body->type == JSON_OBJECT ? member(body, "results") : body;
+    bool good = list && list->type == JSON_ARRAY;
+    for (const struct json *id = good ? list->first : NULL; good && id; id = id->next)
+        good = id->type == JSON_STRING && ++count <= LARGEST_LIMIT;
+    if (!good)
+        return err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/results",
+                      "the body must be {\"results\": […]} with at most %d result ids", LARGEST_LIMIT);
     *ret = list;
     return 0;
 }
@@ -347,7 +350,10 @@ static int list(struct request *rq, struct err *e)
     return rc < 0 ? rc : send(rq, &j);
 }
 
-static const char *const prefixes[] = {"/results", NULL};
+/* All root names of that API: unknown paths below them are answered in its words. */
+static const char *const prefixes[] = {"/results",      "/polls",         "/tasks",  "/users", "/sessions",
+                                       "/sources",      "/subscriptions", "/events", "/keys",  "/key",
+                                       "/organisation", "/configs",       NULL};
 static const struct route routes[] = {
     {HTTP_GET, "/results", R_READ, BODY_NONE, SCOPE_READ, list},
     {HTTP_POST, "/results/ack", R_WRITE, BODY_WHOLE, SCOPE_ACK, acknowledge_many},

@@ -25,11 +25,12 @@ void id_random(void *bytes, size_t len)
     }
 }
 
-/* One system call for 32 ids instead of one each. A forked child never makes ids, so the pool is not shared.
+/* One system call for many ids instead of one each. A forked child never makes ids, so the pool is not
+ * shared.
  */
 static void pooled_random(void *bytes, size_t len)
 {
-    static _Thread_local unsigned char pool[256];
+    static _Thread_local unsigned char pool[2048];
     static _Thread_local size_t left;
     if (left < len) {
         id_random(pool, sizeof pool);

@@ -83,6 +83,22 @@ static int open_folder(int at, const char *name, int *ret, struct err *e)
     return 0;
 }
 
+/* What was made just now is there after a crash of the machine, too. */
+static int sync_folder(int fd, const char *name, struct err *e)
+{
+    return fsync(fd) < 0 ? fail("cannot sync the folder", name, e) : 0;
+}
+
+static int sync_parent(int fd, struct err *e)
+{
+    int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0)
+        return fail("cannot open", "the data folder", e);
+    int rc = sync_folder(parent, "of the data", e);
+    (void)close(parent);
+    return rc;
+}
+
 static void disk_close(struct blob_store *s)
 {
     struct disk *d = (struct disk *)s;
@@ -139,6 +155,10 @@ int disk_open(const char *folder, struct blob_store **ret, struct err *e)
     int rc = open_folder(AT_FDCWD, folder, &d->folder, e);
     if (rc == 0)
         rc = open_parts(d, e);
+    if (rc == 0)
+        rc = sync_folder(d->folder, folder, e);
+    if (rc == 0)
+        rc = sync_parent(d->folder, e);
     if (rc < 0) {
         disk_close(&d->store);
         return rc;

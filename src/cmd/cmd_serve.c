@@ -25,7 +25,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_APIS = 8 };
+enum { MAX_APIS = 8, LOCK_TRIES = 20 };
 
 struct daemon {
     struct app app;
@@ -80,12 +80,23 @@ static void raise_limits(void)
     }
 }
 
+/* A short command like `resultd key create` may hold it for a moment. */
+static int lock_folder(struct daemon *d, struct err *e)
+{
+    int rc = folder_lock(&d->folder, &d->lock, e);
+    for (int i = 0; rc < 0 && i < LOCK_TRIES; i++) {
+        (void)usleep(100000);
+        rc = folder_lock(&d->folder, &d->lock, e);
+    }
+    return rc;
+}
+
 static int open_storage(struct daemon *d, const struct settings *set, struct err *e)
 {
     struct db *db;
     int rc = folder_prepare(set->data, &d->folder, e);
     if (rc == 0)
-        rc = folder_lock(&d->folder, &d->lock, e);
+        rc = lock_folder(d, e);
     if (rc == 0)
         rc = folder_open_writer(&d->folder, true, set->db_busy_timeout, &db, e);
     if (rc < 0)
@@ -189,6 +200,7 @@ static void wait_for_signals(struct daemon *d, const sigset_t *signals, int argc
         else if (signal > 0)
             return;
         log_flush();
+        executor_tick(d->executor);
     }
 }
 

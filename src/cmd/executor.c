@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See executor.h. The mutex covers the list of connections; each is used by its own thread alone. */
+/*
+ * See executor.h. The executor's mutex covers the list of readers. A reader's own mutex covers everything in
+ * it: its thread holds it for the time of a request, executor_tick takes it when it is free.
+ */
 #include "cmd/executor.h"
 
 #include "base/clock.h"
+#include "core/access.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
+enum { SNAPSHOT_US = 5000 };
+
 struct reader {
-    struct db *db;
     struct reader *next;
+    pthread_mutex_t mutex;
+    struct db *db;
+    bool has_snapshot;
+    uint64_t commits;            /* of the writer, before the snapshot was taken */
+    int64_t taken_at;            /* monotonic */
+    struct access_memory memory; /* of the snapshot */
 };
 
 struct executor {
@@ -30,36 +41,68 @@ struct executor *executor_new(struct app *app, const struct folder *folder)
     return x;
 }
 
-static int get_reader(struct executor *x, struct db **ret, struct err *e)
+static struct reader *add_reader(struct executor *x, struct db *db)
 {
-    struct reader *r = pthread_getspecific(x->own_reader);
-    if (!r) {
-        struct db *db;
-        int rc = folder_open_reader(&x->folder, core_settings(&x->app->core)->db_busy_timeout, &db, e);
-        if (rc < 0)
-            return rc;
-        r = mem_alloc(sizeof *r);
-        r->db = db;
-        (void)pthread_mutex_lock(&x->mutex);
-        r->next = x->readers;
-        x->readers = r;
-        (void)pthread_mutex_unlock(&x->mutex);
-        (void)pthread_setspecific(x->own_reader, r);
-    }
-    *ret = r->db;
-    return 0;
+    struct reader *r = mem_alloc(sizeof *r);
+    *r = (struct reader){.db = db};
+    if (pthread_mutex_init(&r->mutex, NULL))
+        abort();
+    (void)pthread_mutex_lock(&x->mutex);
+    r->next = x->readers;
+    x->readers = r;
+    (void)pthread_mutex_unlock(&x->mutex);
+    (void)pthread_setspecific(x->own_reader, r);
+    return r;
+}
+
+static int get_reader(struct executor *x, struct reader **ret, struct err *e)
+{
+    struct db *db;
+    *ret = pthread_getspecific(x->own_reader);
+    if (*ret)
+        return 0;
+    int rc = folder_open_reader(&x->folder, core_settings(&x->app->core)->db_busy_timeout, &db, e);
+    if (rc == 0)
+        *ret = add_reader(x, db);
+    return rc;
+}
+
+static void drop_snapshot(struct reader *r)
+{
+    if (r->has_snapshot)
+        db_snapshot_close(r->db);
+    r->has_snapshot = false;
+    access_forget(&r->memory);
+}
+
+/* 1: one that was there is still good; 0: a new one was taken. */
+static int take_snapshot(struct executor *x, struct reader *r, struct err *e)
+{
+    int64_t now = clock_monotonic();
+    uint64_t commits =
+        writer_commits(x->app->writer); /* before the snapshot, so that it holds at least these */
+    if (r->has_snapshot && r->commits == commits && now - r->taken_at < SNAPSHOT_US)
+        return 1;
+    drop_snapshot(r);
+    int rc = db_snapshot_open(r->db, e);
+    r->has_snapshot = rc == 0;
+    r->commits = commits;
+    r->taken_at = now;
+    return rc;
 }
 
 struct call {
     struct executor *x;
     struct request *rq;
     handler_fn *fn;
+    struct access_memory *memory;
 };
 
 static int run_in_session(struct db *db, void *ctx, struct err *e)
 {
     struct call *c = ctx;
-    struct session s = {.core = &c->x->app->core, .db = db, .arena = &c->rq->arena, .now = clock_now()};
+    struct session s = {
+        .core = &c->x->app->core, .db = db, .arena = &c->rq->arena, .now = clock_now(), .memory = c->memory};
     if (c->rq->actor)
         s.actor = *(struct actor *)c->rq->actor;
     c->rq->session = &s;
@@ -68,13 +111,46 @@ static int run_in_session(struct db *db, void *ctx, struct err *e)
     return rc;
 }
 
+static int read_with(struct executor *x, struct reader *r, struct call *c, struct err *e)
+{
+    int reused = take_snapshot(x, r, e);
+    int rc = reused < 0 ? reused : run_in_session(r->db, c, e);
+    if (rc < 0 && err_status(rc) >= 500)
+        drop_snapshot(r);
+    if (rc == ERR_UNAUTHORIZED && reused > 0) { /* the key may just have been made, by another process */
+        drop_snapshot(r);
+        rc = take_snapshot(x, r, e);
+        if (rc >= 0)
+            rc = run_in_session(r->db, c, e);
+    }
+    return rc;
+}
+
 static int read_hook(void *ctx, struct request *rq, handler_fn *fn, struct err *e)
 {
     struct app *app = ctx;
-    struct call c = {app->executor, rq, fn};
-    struct db *db;
-    int rc = get_reader(c.x, &db, e);
-    return rc < 0 ? rc : db_tx(db, DB_READ, run_in_session, &c, e);
+    struct call c = {app->executor, rq, fn, NULL};
+    struct reader *r;
+    int rc = get_reader(c.x, &r, e);
+    if (rc < 0)
+        return rc;
+    (void)pthread_mutex_lock(&r->mutex);
+    c.memory = &r->memory;
+    rc = read_with(c.x, r, &c, e);
+    (void)pthread_mutex_unlock(&r->mutex);
+    return rc;
+}
+
+void executor_tick(struct executor *x)
+{
+    (void)pthread_mutex_lock(&x->mutex);
+    for (struct reader *r = x->readers; r; r = r->next)
+        if (pthread_mutex_trylock(&r->mutex) == 0) {
+            if (clock_monotonic() - r->taken_at > SNAPSHOT_US)
+                drop_snapshot(r);
+            (void)pthread_mutex_unlock(&r->mutex);
+        }
+    (void)pthread_mutex_unlock(&x->mutex);
 }
 
 struct write {
@@ -98,7 +174,7 @@ static int write_hook(void *ctx, struct request *rq, handler_fn *fn, struct err 
     struct app *app = ctx;
     struct write *w = arena_alloc(&rq->arena, sizeof *w);
     w->task = (struct writer_task){.body = write_body, .done = write_done};
-    w->call = (struct call){app->executor, rq, fn};
+    w->call = (struct call){app->executor, rq, fn, NULL};
     return writer_submit(app->writer, &w->task, e);
 }
 
@@ -113,7 +189,9 @@ void executor_free(struct executor *x)
         return;
     for (struct reader *r = x->readers, *next; r; r = next) {
         next = r->next;
+        drop_snapshot(r);
         db_close(r->db);
+        (void)pthread_mutex_destroy(&r->mutex);
         free(r);
     }
     (void)pthread_key_delete(x->own_reader);

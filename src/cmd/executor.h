@@ -13,4 +13,5 @@ struct executor;
 
 struct executor *executor_new(struct app *app, const struct folder *folder);
 struct server_hooks executor_hooks(struct executor *x);
+void executor_tick(struct executor *x); /* about every second: lets go of views that nobody uses any more */
 void executor_free(struct executor *x); /* after the event loops have stopped; closes their connections */

@@ -25,22 +25,60 @@ static int refuse(struct err *e)
                    "this address needs a valid key; none was given, or it is wrong or revoked");
 }
 
-int access_authenticate(struct session *s, const char *key, struct err *e)
+void access_forget(struct access_memory *m)
 {
-    unsigned char hash[DIGEST_SHA256_LEN];
+    arena_free(&m->arena);
+    m->count = 0;
+}
+
+static bool recall(struct session *s, const unsigned char hash[DIGEST_SHA256_LEN])
+{
+    const struct access_memory *m = s->memory;
+    for (int i = 0; m && i < m->count; i++)
+        if (digest_equal(m->keys[i].hash, hash, DIGEST_SHA256_LEN)) {
+            s->actor = m->keys[i].actor; /* its texts are the memory's, which the request may outlive */
+            s->actor.project_name = arena_strdup(s->arena, s->actor.project_name);
+            s->actor.name = arena_strdup(s->arena, s->actor.name);
+            return true;
+        }
+    return false;
+}
+
+static void remember(struct session *s, const unsigned char hash[DIGEST_SHA256_LEN])
+{
+    struct access_memory *m = s->memory;
+    if (!m || m->count == ACCESS_REMEMBERED)
+        return;
+    struct actor *a = &m->keys[m->count].actor;
+    memcpy(m->keys[m->count++].hash, hash, DIGEST_SHA256_LEN);
+    *a = s->actor;
+    a->project_name = arena_strdup(&m->arena, a->project_name);
+    a->name = arena_strdup(&m->arena, a->name);
+}
+
+static int look_up(struct session *s, const char *key, const unsigned char hash[DIGEST_SHA256_LEN],
+                   struct err *e)
+{
     struct principal *p;
-    if (!key || strlen(key) != ACCESS_KEY_SIZE - 1 || memcmp(key, "rk_", PREFIX_LEN) != 0)
-        return refuse(e);
     const char *id = arena_copy(s->arena, key + PREFIX_LEN, ID_PART);
     int rc = store_principal_by_public_id(s->db, s->arena, id, &p, e);
     if (rc < 0)
         return rc;
-    digest_sha256(key, ACCESS_KEY_SIZE - 1, hash);
-    if (rc == 0 || p->secret_len != sizeof hash || !digest_equal(p->secret, hash, sizeof hash) ||
+    if (rc == 0 || p->secret_len != DIGEST_SHA256_LEN || !digest_equal(p->secret, hash, DIGEST_SHA256_LEN) ||
         p->revoked_at)
         return refuse(e);
     s->actor = (struct actor){p->pk, p->project, p->project_name, p->name, p->scopes};
+    remember(s, hash);
     return 0;
+}
+
+int access_authenticate(struct session *s, const char *key, struct err *e)
+{
+    unsigned char hash[DIGEST_SHA256_LEN];
+    if (!key || strlen(key) != ACCESS_KEY_SIZE - 1 || memcmp(key, "rk_", PREFIX_LEN) != 0)
+        return refuse(e);
+    digest_sha256(key, ACCESS_KEY_SIZE - 1, hash);
+    return recall(s, hash) ? 0 : look_up(s, key, hash, e);
 }
 
 int access_require(const struct session *s, int64_t scopes, struct err *e)

@@ -9,6 +9,21 @@
 
 enum { ACCESS_KEY_SIZE = 3 + 12 + 1 + 32 + 1 };
 
+/*
+ * Keys that were found valid in one view of the database. Whoever takes another view forgets them, so that a
+ * revoked key is never remembered longer than the view in which it was good.
+ */
+enum { ACCESS_REMEMBERED = 8 };
+struct access_memory {
+    struct arena arena; /* of the texts of actors */
+    int count;
+    struct {
+        unsigned char hash[32];
+        struct actor actor;
+    } keys[ACCESS_REMEMBERED];
+};
+void access_forget(struct access_memory *m);
+
 /* Fills s->actor. ERR_UNAUTHORIZED, always with the same sentence, for a key that is malformed, unknown or
  * revoked. */
 int access_authenticate(struct session *s, const char *key, struct err *e);

@@ -72,6 +72,23 @@ static int sync_path(const char *path, struct err *e)
     return rc;
 }
 
+/* By hand where the kernel does not copy between two kinds of file systems. */
+static ssize_t copy_piece(int in, int out)
+{
+    static _Thread_local char piece[1 << 16];
+    ssize_t n = copy_file_range(in, NULL, out, NULL, COPY_STEP, 0);
+    if (n >= 0 || (errno != EXDEV && errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP))
+        return n;
+    n = read(in, piece, sizeof piece);
+    for (ssize_t done = 0; done < n;) {
+        ssize_t w = write(out, piece + done, (size_t)(n - done));
+        if (w < 0)
+            return -1;
+        done += w;
+    }
+    return n;
+}
+
 static int copy_bytes(const char *from, const char *to, struct err *e)
 {
     int in = open(from, O_RDONLY | O_CLOEXEC);
@@ -80,7 +97,7 @@ static int copy_bytes(const char *from, const char *to, struct err *e)
     int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     ssize_t n = out < 0 ? -1 : 1;
     while (n > 0)
-        n = copy_file_range(in, NULL, out, NULL, COPY_STEP, 0);
+        n = copy_piece(in, out);
     int rc = n < 0 || fsync(out) < 0 ? fail("copy", from, e) : 0;
     if (out >= 0)
         (void)close(out);

@@ -145,6 +145,16 @@ static int check_results(struct checker *c, struct err *e)
     return rc;
 }
 
+static bool still_there(struct checker *c, const char *key)
+{
+    struct err ignored;
+    struct blob *b = NULL;
+    int64_t size;
+    int rc = blob_open(c->blobs, key, &b, &size, &ignored);
+    blob_close(b);
+    return rc != ERR_NOT_FOUND;
+}
+
 static int check_file(void *ctx, const struct blob_entry *entry, struct err *e)
 {
     struct checker *c = ctx;
@@ -157,6 +167,8 @@ static int check_file(void *ctx, const struct blob_entry *entry, struct err *e)
         c->report->recent_orphans++;
         return 0;
     }
+    if (!still_there(c, entry->key)) /* the sweeper was faster */
+        return 0;
     c->report->orphans++;
     tell(c, "orphan", entry->key, "a file without a row, older than its grace period");
     return 0;

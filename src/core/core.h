@@ -32,7 +32,7 @@ struct core {
     struct pending *pending;   /* blobs that are named but not yet in a row */
     atomic_llong upload_bytes; /* received and not yet written, of all uploads */
     struct {                   /* for /-/metrics */
-        atomic_llong bytes_in, uploads, sweeps, expired, purged, orphans, lapsed, sweep_errors, blobs_removed;
+        atomic_llong uploads, sweeps, expired, purged, orphans, lapsed, sweep_errors, blobs_removed;
     } counters;
 };
 
@@ -54,12 +54,16 @@ struct actor {
     int64_t scopes;
 };
 
+struct access_memory;
+
 struct session {
     struct core *core;
     struct db *db;
     struct arena *arena;
     struct actor actor;
     int64_t now;
+    struct signing_key *signing;  /* once it was read */
+    struct access_memory *memory; /* of keys looked up in the same view of the database, or NULL */
 };
 
 static inline const struct settings *core_settings(struct core *c)

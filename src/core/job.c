@@ -121,11 +121,11 @@ int job_get(struct session *s, const char *id, struct job **ret, struct err *e)
 }
 
 int job_list(struct session *s, struct job_filter *f, const struct page *page, struct job **ret,
-             struct err *e)
+             bool *ret_cut, struct err *e)
 {
     f->project = s->actor.project;
     f->now = s->now;
-    int rc = store_job_list(s->db, s->arena, f, page, ret, e);
+    int rc = store_job_list(s->db, s->arena, f, page, ret, ret_cut, e);
     for (struct job *j = rc < 0 ? NULL : *ret; j; j = j->next)
         show_now(j, s->now);
     return rc;
@@ -171,7 +171,7 @@ int job_create(struct session *s, const struct job_new *n, struct job **ret, str
 static int lapse_some(struct session *s, struct err *e)
 {
     struct job *j;
-    int rc = store_job_lapsed(s->db, s->arena, s->now, LAPSES_PER_CLAIM, &j, e);
+    int rc = store_job_lapsed(s->db, s->arena, s->actor.project, s->now, LAPSES_PER_CLAIM, &j, e);
     for (; rc >= 0 && j; j = j->next)
         rc = job_lapse(s, j, e);
     return rc < 0 ? rc : 0;

@@ -20,8 +20,10 @@ struct job_new {
 
 int job_create(struct session *s, const struct job_new *n, struct job **ret, struct err *e);
 int job_get(struct session *s, const char *id, struct job **ret, struct err *e); /* with its results */
+/* *ret_cut: the page ends early because its texts are large. */
+/* *ret_cut: the page ends early because its texts are large. */
 int job_list(struct session *s, struct job_filter *f, const struct page *page, struct job **ret,
-             struct err *e);
+             bool *ret_cut, struct err *e);
 
 /* 1 and a job in state running with its lease, or 0: none is queued. `kinds` is NULL-terminated, NULL: any.
  */

@@ -3,6 +3,7 @@
 #include "core/publish.h"
 
 #include "base/clock.h"
+#include "core/access.h"
 #include "core/event.h"
 #include "core/job.h"
 #include "core/name.h"
@@ -10,7 +11,7 @@
 
 #include <string.h>
 
-static int check_names(const struct publish *p, struct err *e)
+static int check_names(const struct session *s, const struct publish *p, struct err *e)
 {
     static const char place[] = "name";
     int rc = name_check(p->name, "the name", e);
@@ -18,6 +19,15 @@ static int check_names(const struct publish *p, struct err *e)
         rc = name_check_text(p->type, "the type", e);
     if (rc == 0)
         rc = name_check_text(p->media_type, "the Content-Type", e);
+    if (rc == 0 && p->kind && name_check_text(p->kind, "the kind", e) < 0) {
+        char detail[sizeof e->detail];
+        memcpy(detail, e->detail, sizeof detail);
+        return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, "kind", "%s", detail);
+    }
+    if (rc == 0 && p->keep)
+        rc = access_require(s, SCOPE_DELETE, e); /* what is kept can neither expire nor be deleted */
+    if (rc == ERR_FORBIDDEN)
+        return rc;
     if (rc < 0) {
         e->place = ERR_PARAMETER;
         memcpy(e->where, place, sizeof place);
@@ -74,7 +84,7 @@ int publish_prepare(struct session *s, const struct publish *p, struct err *e)
 {
     struct job *j;
     struct result *existing;
-    int rc = check_names(p, e);
+    int rc = check_names(s, p, e);
     if (rc == 0)
         rc = check_size(s, p, e);
     if (rc < 0 || !p->job)
@@ -136,7 +146,7 @@ static int insert(struct session *s, const struct publish *p, const struct uploa
     if (rc == 0)
         rc = store_job_count_result(s->db, j->pk, 1, set->max_results_per_job, e);
     if (rc == 0)
-        return err_set(e, ERR_TOO_LARGE, "a job may have at most %lld results here",
+        return err_set(e, ERR_LIMIT, "a job may have at most %lld results here",
                        (long long)set->max_results_per_job);
     if (rc > 0)
         rc = event_of_result(s, r, result_state_names[RESULT_AVAILABLE], e);

@@ -12,6 +12,7 @@
 #include "core/event.h"
 #include "core/result.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -51,22 +52,34 @@ static const char *signature(struct arena *a, const struct signing_key *key, con
     return text_base64url(a, mac, sizeof mac);
 }
 
+/* Read once for a list of results, not for each. */
+static int find_signing_key(struct session *s, struct err *e)
+{
+    if (s->signing)
+        return 0;
+    struct signing_key *key = arena_alloc(s->arena, sizeof *key);
+    int rc = store_signing_current(s->db, key, e);
+    if (rc == 0)
+        return err_operator(e, ERR_INTERNAL, "links cannot be signed at the moment",
+                            "there is no signing key");
+    if (rc > 0)
+        s->signing = key;
+    return rc < 0 ? rc : 0;
+}
+
 int sign_make(struct session *s, const struct result *r, const char *format, int64_t seconds,
               struct sign_link *ret, struct err *e)
 {
     unsigned char payload[AT_FORMAT + LONGEST_FORMAT] = {VERSION};
-    struct signing_key key;
     size_t format_len = strlen(format);
-    int rc = store_signing_current(s->db, &key, e);
-    if (rc == 0 || format_len > LONGEST_FORMAT)
-        return err_operator(e, ERR_INTERNAL, "links cannot be signed at the moment",
-                            "there is no signing key");
+    assert(format_len <= LONGEST_FORMAT); /* the caller offers only formats there are */
+    int rc = find_signing_key(s, e);
     if (rc < 0)
         return rc;
     char *id = arena_alloc(s->arena, ID_SIZE);
     id_new(id);
     int64_t expires_at = s->now + seconds * CLOCK_SECOND;
-    put_number(payload + AT_KEY, key.pk);
+    put_number(payload + AT_KEY, s->signing->pk);
     put_number(payload + AT_EXPIRY, expires_at);
     memcpy(payload + AT_RESULT, r->id, ID_LEN);
     memcpy(payload + AT_LINK, id, ID_LEN);
@@ -77,7 +90,7 @@ int sign_make(struct session *s, const struct result *r, const char *format, int
     *ret = (struct sign_link){
         .id = id,
         .path = arena_printf(s->arena, SIGN_PREFIX "%s.%s/%s", text,
-                             signature(s->arena, &key, text, strlen(text), name), name),
+                             signature(s->arena, s->signing, text, strlen(text), name), name),
         .expires_at = expires_at,
     };
     return 0;

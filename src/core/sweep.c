@@ -28,7 +28,8 @@ struct sweeper {
     struct writer *writer;
     struct db *reader;
     char *lock_path;
-    int next_part; /* of the blobs, where the search for orphans goes on */
+    int64_t orphans_at; /* monotonic: not before this does it look for them again */
+    int next_part;      /* of the blobs, where the search for orphans goes on */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
@@ -174,7 +175,7 @@ static int lapse_step(struct step *st, struct session *s, struct err *e)
     struct job *j;
     int64_t limit = core_settings(s->core)->sweep_batch + st->bad_count;
     int64_t seen = 0;
-    int rc = store_job_lapsed(s->db, s->arena, s->now, limit, &j, e);
+    int rc = store_job_lapsed(s->db, s->arena, 0, s->now, limit, &j, e);
     for (; rc == 0 && j; j = j->next, seen++)
         if (!is_bad(st, j->pk))
             rc = handle_row(st, s, j->pk, j->id, lapse_row, j, e);
@@ -260,23 +261,33 @@ static bool remove_file(struct sweeper *sw, const char *key)
 }
 
 /* Files whose rows have let go of them. */
-static int remove_doomed(struct sweeper *sw, struct arena *a, int64_t *total, struct err *e)
+static int remove_some_doomed(struct sweeper *sw, struct arena *a, int64_t limit, int64_t *ret_count,
+                              int64_t *total, struct err *e)
+{
+    struct step st = {.sweeper = sw, .body = settle_files_step};
+    int rc = store_doomed_due(sw->reader, a, clock_now(), limit, &st.keys, &st.key_count, e);
+    *ret_count = st.key_count;
+    if (rc < 0 || st.key_count == 0)
+        return rc;
+    st.removed = arena_alloc(a, (size_t)st.key_count * sizeof *st.removed);
+    for (int64_t i = 0; i < st.key_count; i++) {
+        st.removed[i] = remove_file(sw, st.keys[i]);
+        *total += st.removed[i];
+    }
+    return writer_call(sw->writer, run_step, &st, e);
+}
+
+static int remove_doomed(struct sweeper *sw, int64_t *total, struct err *e)
 {
     int64_t limit = core_settings(sw->core)->sweep_batch;
-    for (;;) {
-        struct step st = {.sweeper = sw, .body = settle_files_step};
-        int rc = store_doomed_due(sw->reader, a, clock_now(), limit, &st.keys, &st.key_count, e);
-        if (rc < 0 || st.key_count == 0)
-            return rc;
-        st.removed = arena_alloc(a, (size_t)st.key_count * sizeof *st.removed);
-        for (int64_t i = 0; i < st.key_count; i++) {
-            st.removed[i] = remove_file(sw, st.keys[i]);
-            *total += st.removed[i];
-        }
-        rc = writer_call(sw->writer, run_step, &st, e);
-        if (rc < 0 || st.key_count < limit || wants_stop(sw))
-            return rc;
+    int64_t count = limit;
+    int rc = 0;
+    while (rc == 0 && count == limit && !wants_stop(sw)) {
+        struct arena a = {0};
+        rc = remove_some_doomed(sw, &a, limit, &count, total, e);
+        arena_free(&a);
     }
+    return rc;
 }
 
 struct orphan_search {
@@ -328,7 +339,6 @@ static int remove_orphans(struct sweeper *sw, int64_t milliseconds, int64_t *tot
 
 static int round_of(struct sweeper *sw, int64_t orphan_ms, int64_t *total, struct err *e)
 {
-    struct arena a = {0};
     int rc = run_steps(sw, lapse_step, &sw->core->counters.lapsed, total, e);
     if (rc == 0)
         rc = run_steps(sw, expire_step, &sw->core->counters.expired, total, e);
@@ -340,17 +350,18 @@ static int round_of(struct sweeper *sw, int64_t orphan_ms, int64_t *total, struc
         rc = run_steps(sw, prune_step, NULL, total, e);
     int lock = rc == 0 ? lock_files(sw) : -1;
     if (lock >= 0) {
-        rc = remove_doomed(sw, &a, total, e);
-        if (rc == 0)
+        rc = remove_doomed(sw, total, e);
+        if (rc == 0 && clock_monotonic() >= sw->orphans_at) {
             rc = remove_orphans(sw, orphan_ms, total, e);
+            sw->orphans_at = clock_monotonic() + core_settings(sw->core)->sweep_interval * CLOCK_SECOND;
+        }
         (void)close(lock);
     }
     atomic_fetch_add(&sw->core->counters.sweeps, 1);
-    arena_free(&a);
     return rc;
 }
 
-/* Until the interval is over or the next result is due, whichever comes first. */
+/* Until the interval is over, or the next result or lease is due, whichever comes first. */
 static void rest(struct sweeper *sw)
 {
     struct err e;
@@ -359,6 +370,8 @@ static void rest(struct sweeper *sw)
     int64_t next = now + core_settings(sw->core)->sweep_interval * CLOCK_SECOND;
     int64_t due = 0;
     if (store_result_next_due(sw->reader, &due, &e) == 0 && due > now && due < next)
+        next = due;
+    if (store_job_next_lapse(sw->reader, &due, &e) == 0 && due > now && due < next)
         next = due;
     until.tv_sec = next / CLOCK_SECOND;
     until.tv_nsec = next % CLOCK_SECOND * 1000;

@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum { LANE_MD5, LANE_REST, LANES };
-enum { MAX_IN_FLIGHT = 1 << 20, RESUME_BELOW = 256 << 10 };
+enum { MAX_IN_FLIGHT = 1 << 20, RESUME_BELOW = 256 << 10, LOOK_EVERY = 8 << 20 };
 
 struct piece {
     struct piece *next[LANES];
@@ -56,6 +56,7 @@ struct upload {
     bool ended;        /* mutex: no more pieces will come */
     bool cancelled;    /* mutex: the owner is gone */
 
+    int64_t since_look;   /* the REST lane's: bytes written since it looked for room */
     struct blob_put *put; /* the REST lane's, the owner's once finished */
     bool committed;
     bool keep;
@@ -137,7 +138,8 @@ static void gather(struct upload *u, int64_t at, const void *bytes, size_t len)
 {
     size_t need = (size_t)at + len;
     if (!u->gathered || need > u->gathered_size) {
-        u->gathered_size = need > 2 * u->gathered_size ? need : 2 * u->gathered_size;
+        if (u->gathered || need > u->gathered_size)
+            u->gathered_size = need > 2 * u->gathered_size ? need : 2 * u->gathered_size;
         u->gathered = mem_realloc(u->gathered, u->gathered_size);
     }
     memcpy(u->gathered + at, bytes, len);
@@ -244,7 +246,7 @@ void upload_free(struct upload *u)
     (void)pthread_mutex_unlock(&u->mutex);
     if (!last)
         return;
-    if (u->committed && !u->keep) { /* removing a file is not for an event-loop thread */
+    if (u->put || (u->committed && !u->keep)) { /* freeing a large file takes time: not in an event loop */
         u->lanes[0].task.run = destroy_task;
         pool_add(u->core->workers, &u->lanes[0].task);
         return;
@@ -260,6 +262,18 @@ static void set_failure(struct upload *u, int rc, const struct err *e)
     (void)pthread_mutex_unlock(&u->mutex);
 }
 
+/* Several at once, or one of unknown length, may take what was free when they began. */
+static int look_for_room(struct upload *u, struct err *e)
+{
+    int64_t room;
+    u->since_look = 0;
+    int rc = blob_room(u->core->blobs, &room, e);
+    if (rc == 0 && room < core_settings(u->core)->disk_floor)
+        rc = err_set(e, ERR_STORAGE_FULL,
+                     "the server's disk is full: it has no room for the rest of this upload");
+    return rc;
+}
+
 /* Only this lane writes u->rc, so it may read it without the mutex. */
 static void write_piece(struct upload *u, const struct piece *p)
 {
@@ -269,6 +283,9 @@ static void write_piece(struct upload *u, const struct piece *p)
         return;
     if (!u->put)
         rc = blob_put_open(u->core->blobs, &u->put, &e);
+    u->since_look += (int64_t)p->len;
+    if (rc == 0 && u->since_look > LOOK_EVERY)
+        rc = look_for_room(u, &e);
     if (rc == 0)
         rc = blob_put_write(u->put, p->bytes, p->len, &e);
     if (rc < 0)

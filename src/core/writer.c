@@ -18,6 +18,7 @@ struct writer {
     struct writer_task **last;
     bool stopping;
     struct writer_stats stats;
+    atomic_ullong commits;
 };
 
 /* Detaches up to batch_limit tasks; NULL when there is nothing left to do. */
@@ -111,6 +112,7 @@ static void *work(void *arg)
         struct err e;
         struct batch_run run = {.first = batch};
         int rc = db_tx(w->db, DB_WRITE, run_batch, &run, &e);
+        atomic_fetch_add(&w->commits, 1);
         count_batch(w, n, rc);
         for (struct writer_task *t = batch, *next; t; t = next) {
             next = t->next;
@@ -199,6 +201,11 @@ int writer_call(struct writer *w, db_body_fn *body, void *ctx, struct err *e)
     (void)pthread_cond_destroy(&c.finished);
     (void)pthread_mutex_destroy(&c.mutex);
     return c.rc;
+}
+
+uint64_t writer_commits(struct writer *w)
+{
+    return atomic_load(&w->commits);
 }
 
 void writer_stats(struct writer *w, struct writer_stats *ret)

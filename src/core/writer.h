@@ -36,5 +36,8 @@ int writer_submit(struct writer *w, struct writer_task *t, struct err *e);
 /* Runs a body there and waits for its commit; not from the writer's own thread, nor from an event loop. Is
    not refused by a full queue. */
 int writer_call(struct writer *w, db_body_fn *body, void *ctx, struct err *e);
+/* Grows with each commit, before anybody is told of it: a reader that has seen the database since sees
+ * everything. */
+uint64_t writer_commits(struct writer *w);
 void writer_stats(struct writer *w, struct writer_stats *ret);
 void writer_free(struct writer *w); /* does what waits, then ends and closes the connection; NULL is fine */

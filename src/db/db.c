@@ -160,6 +160,22 @@ int db_tx(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx, struct 
     return rc;
 }
 
+int db_snapshot_open(struct db *db, struct err *e)
+{
+    assert(!db->in_tx);
+    int rc = control(db, "BEGIN", e);
+    db->in_tx = rc == 0;
+    return rc;
+}
+
+void db_snapshot_close(struct db *db)
+{
+    struct err ignored;
+    if (db->in_tx && control(db, "COMMIT", &ignored) < 0)
+        (void)control(db, "ROLLBACK", &ignored);
+    db->in_tx = false;
+}
+
 /* Savepoints are named by their depth: what goes wrong in one must not be taken for the one around it. */
 static const struct {
     const char *set, *undo, *release;

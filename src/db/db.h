@@ -116,6 +116,14 @@ typedef int db_body_fn(struct db *db, void *ctx, struct err *e);
 int db_tx(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx, struct err *e);
 
 /*
+ * A reading transaction that stays open over several uses, so that they all see one moment: for readers that
+ * would otherwise begin and end one thousands of times a second. Whoever holds one keeps the log from being
+ * shortened.
+ */
+int db_snapshot_open(struct db *db, struct err *e);
+void db_snapshot_close(struct db *db); /* fine if there is none */
+
+/*
  * Inside a transaction: runs the body so that its failure undoes the body's changes and nothing else. Returns
  * what the body returned; if the undoing itself fails, *ret_broken is true and the transaction cannot be
  * committed.

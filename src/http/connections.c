@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICK_MS = 100, LINGER_SECONDS = 3, LINGER_LIMIT = 256 };
+enum { TICK_MS = 100, LINGER_SECONDS = 3, LINGER_LIMIT = 256, RECEIVES_PER_TICK = 64 };
 
 struct conn {
     struct conn *next;
@@ -44,11 +44,12 @@ struct connections {
 static bool drain(const struct lingering *l, int64_t now)
 {
     char sink[65536];
-    ssize_t n;
-    do
+    ssize_t n = 1;
+    if (now > l->until)
+        return true;
+    for (int i = 0; i < RECEIVES_PER_TICK && n > 0; i++)
         n = recv(l->fd, sink, sizeof sink, MSG_DONTWAIT);
-    while (n > 0);
-    return n == 0 || (errno != EAGAIN && errno != EINTR) || now > l->until;
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 static void drain_all(struct connections *c, int64_t now)

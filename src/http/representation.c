@@ -188,6 +188,7 @@ int representation_send(struct request *rq, const struct representation *rep, st
     if (outcome == CONDITION_NOT_MODIFIED) {
         add_validators(rq, rep);
         response_empty(rq, 304);
+        rq->response.size = rep->size; /* Content-Length is that of the 200 (RFC 9110 section 8.6) */
         if (rep->done)
             rep->done(rep->ctx);
         return 0;

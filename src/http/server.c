@@ -151,6 +151,15 @@ static ssize_t read_block(void *cls, uint64_t pos, char *to, size_t max)
     return (ssize_t)max;
 }
 
+static ssize_t read_nothing(void *cls, uint64_t pos, char *to, size_t max)
+{
+    (void)cls;
+    (void)pos;
+    (void)to;
+    (void)max;
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static void set_timeout(struct exchange *x, int64_t seconds)
 {
     (void)MHD_set_connection_option(x->connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)seconds);
@@ -161,6 +170,8 @@ static struct MHD_Response *make_response(struct exchange *x)
 {
     struct response *r = &x->rq.response;
     struct MHD_Response *m;
+    if (r->status == 304) /* no body follows, whatever its length says */
+        return MHD_create_response_from_callback((uint64_t)r->size, READ_BLOCK, read_nothing, NULL, NULL);
     if (r->read) {
         set_timeout(x, x->server->options.body_timeout);
         return MHD_create_response_from_callback((uint64_t)r->size, READ_BLOCK, read_block, x, NULL);
@@ -447,7 +458,7 @@ static enum MHD_Result receive_piece(struct exchange *x, const char *bytes, size
     x->received += (int64_t)size;
     if (x->swallowing || x->rq.route->body == BODY_NONE) {
         x->swallowed += (int64_t)size;
-        if (x->swallowed > SWALLOW_LIMIT && x->rq.content_length < 0)
+        if (x->swallowed > SWALLOW_LIMIT)
             return MHD_NO;
     } else if (x->rq.route->body == BODY_WHOLE) {
         collect(x, bytes, size);
@@ -523,6 +534,23 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     return x;
 }
 
+static int64_t bytes_sent(const struct exchange *x, bool complete)
+{
+    bool with_body = complete && x->rq.method != HTTP_HEAD && x->rq.response.status != 304;
+    return with_body ? x->rq.response.size : 0;
+}
+
+/* An address may open something by itself (a signed link), also where it was misspelt and found no route. */
+static const char *loggable_path(struct exchange *x)
+{
+    const struct api *api = x->rq.api;
+    if (x->rq.route)
+        return api->secret_paths ? x->rq.route->path : x->rq.raw_path;
+    size_t first = 1 + strcspn(x->rq.raw_path + (*x->rq.raw_path == '/'), "/");
+    return strlen(x->rq.raw_path) <= first ? x->rq.raw_path
+                                           : arena_printf(&x->rq.arena, "%.*s/…", (int)first, x->rq.raw_path);
+}
+
 static void log_request(struct exchange *x, int64_t microseconds, bool complete)
 {
     char status[8];
@@ -534,15 +562,12 @@ static void log_request(struct exchange *x, int64_t microseconds, bool complete)
         return;
     (void)snprintf(status, sizeof status, "%d", x->rq.response.status);
     (void)snprintf(time, sizeof time, "%.6f", (double)microseconds / 1e6);
-    (void)snprintf(bytes, sizeof bytes, "%lld", (long long)x->rq.response.size);
-    const char *path = x->rq.raw_path;
-    if (x->rq.api && x->rq.api->secret_paths)
-        path = x->rq.route ? x->rq.route->path : x->rq.api->prefixes[0];
+    (void)snprintf(bytes, sizeof bytes, "%lld", (long long)bytes_sent(x, complete));
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OTHER"};
     log_line((enum log_level)level, "request",
              (struct log_field[]){{"request", x->rq.id},
                                   {"method", methods[x->rq.method]},
-                                  {"path", path},
+                                  {"path", loggable_path(x)},
                                   {"status", status},
                                   {"bytes", bytes},
                                   {"seconds", time},
@@ -561,8 +586,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         return;
     if (x->started) {
         int64_t took = clock_monotonic() - x->started;
-        metrics_count(s->metrics, x->rq.route, x->rq.response.status, took,
-                      complete ? x->rq.response.size : 0);
+        metrics_count(s->metrics, x->rq.route, x->rq.response.status, took, bytes_sent(x, complete));
         metrics_bytes_in(s->metrics, x->received);
         log_request(x, took, complete);
         atomic_fetch_sub(&s->active, 1);

@@ -10,7 +10,7 @@
     " j.error, j.input, j.creator, c.name, j.lease, j.lease_seconds, j.lease_expires_at, j.created_at,"      \
     " j.started_at, j.finished_at, j.deleted_at"
 #define JOB_FROM " FROM job j LEFT JOIN batch b ON b.pk = j.batch JOIN principal c ON c.pk = j.creator "
-enum { JOB_COLUMN_COUNT = 22 };
+enum { JOB_COLUMN_COUNT = 22, LARGEST_PAGE = 4 << 20, ROW_BYTES = 300 };
 
 static struct job *read_job(struct db *db, struct db_cursor *c, struct arena *a)
 {
@@ -87,13 +87,6 @@ int store_job_get(struct db *db, struct arena *a, int64_t project, const char *i
     static const struct stmt s = {"job_get",
                                   "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.id = $1 AND j.project = $2", false};
     struct db_value args[] = {db_of_text(id), db_of_int(project)};
-    return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
-}
-
-int store_job_by_pk(struct db *db, struct arena *a, int64_t pk, struct job **ret, struct err *e)
-{
-    static const struct stmt s = {"job_by_pk", "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.pk = $1", false};
-    struct db_value args[] = {db_of_int(pk)};
     return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
@@ -182,15 +175,27 @@ static int list_jobs(struct db *db, struct arena *a, const struct stmt *s, const
     return rc;
 }
 
-int store_job_lapsed(struct db *db, struct arena *a, int64_t now, int64_t limit, struct job **ret,
-                     struct err *e)
+int store_job_lapsed(struct db *db, struct arena *a, int64_t project, int64_t now, int64_t limit,
+                     struct job **ret, struct err *e)
 {
-    static const struct stmt s = {"job_lapsed",
-                                  "SELECT " JOB_COLUMNS JOB_FROM
-                                  "WHERE j.lease_expires_at <= $1 ORDER BY j.lease_expires_at LIMIT $2",
-                                  false};
-    struct db_value args[] = {db_of_int(now), db_of_int(limit)};
+    static const struct stmt s = {
+        "job_lapsed",
+        "SELECT " JOB_COLUMNS JOB_FROM
+        "WHERE j.lease_expires_at <= $1 AND ($3 = 0 OR j.project = $3) ORDER BY j.lease_expires_at LIMIT $2",
+        false};
+    struct db_value args[] = {db_of_int(now), db_of_int(limit), db_of_int(project)};
     return list_jobs(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+int store_job_next_lapse(struct db *db, int64_t *ret, struct err *e)
+{
+    static const struct stmt s = {
+        "job_next_lapse",
+        "SELECT lease_expires_at FROM job WHERE lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1",
+        false};
+    *ret = 0;
+    int rc = row_int(db, &s, NULL, 0, ret, e);
+    return rc < 0 ? rc : 0;
 }
 
 int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
@@ -205,16 +210,21 @@ int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, 
     return list_jobs(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
-static void add_conditions(struct row_sql *q, const struct job_filter *f)
+/* `status` as it is stored; of the running ones those whose lease has or has not run out. */
+static void add_stored_status(struct row_sql *q, const struct job_filter *f, enum job_status status,
+                              bool lapsed)
 {
-    row_sql_value(q, " WHERE project = ", db_of_int(f->project));
-    if (f->status) {
-        row_sql_value(q, " AND status = ", db_of_text(f->status));
-        if (strcmp(f->status, job_status_names[JOB_RUNNING]) ==
-            0) /* one whose lease ran out is queued again */
-            row_sql_value(q, " AND (lease_expires_at IS NULL OR lease_expires_at > ", db_of_int(f->now)),
-                row_sql_add(q, ")");
-    }
+    row_sql_value(q, " AND status = ", db_of_text(job_status_names[status]));
+    if (status != JOB_RUNNING)
+        return;
+    row_sql_value(
+        q, lapsed ? " AND (lease_expires_at <= " : " AND (lease_expires_at IS NULL OR lease_expires_at > ",
+        db_of_int(f->now));
+    row_sql_add(q, ")");
+}
+
+static void add_conditions(struct row_sql *q, const struct job_filter *f, const struct page *page)
+{
     if (f->kind)
         row_sql_value(q, " AND kind = ", db_of_text(f->kind));
     if (f->batch)
@@ -227,6 +237,24 @@ static void add_conditions(struct row_sql *q, const struct job_filter *f)
         row_sql_add(q, " AND deleted_at IS NULL");
     if (f->deleted == DELETED_ONLY)
         row_sql_add(q, " AND deleted_at IS NOT NULL");
+    row_sql_value(q, " AND pk < ", db_of_int(page->before ? page->before : INT64_MAX));
+}
+
+/* A job whose lease has run out is queued again, whether or not that has been recorded: two lists merged by
+ * pk. */
+static void add_jobs(struct row_sql *q, const struct job_filter *f, const struct page *page)
+{
+    int status = f->status ? store_word(job_status_names, JOB_STATUS_END, f->status) : -1;
+    row_sql_value(q, "SELECT * FROM job WHERE project = ", db_of_int(f->project));
+    if (status >= 0)
+        add_stored_status(q, f, (enum job_status)status, false);
+    add_conditions(q, f, page);
+    if (status == JOB_QUEUED) {
+        row_sql_value(q, " UNION ALL SELECT * FROM job WHERE project = ", db_of_int(f->project));
+        add_stored_status(q, f, JOB_RUNNING, true);
+        add_conditions(q, f, page);
+    }
+    row_sql_value(q, " ORDER BY pk DESC LIMIT ", db_of_int(page->limit));
 }
 
 /* The few columns of its results that a job shows; they follow JOB_COLUMNS. */
@@ -244,16 +272,28 @@ static struct result *read_brief(struct db *db, struct db_cursor *c, struct aren
     return r;
 }
 
-static int read_page(struct db *db, struct db_cursor *c, struct arena *a, struct job **ret, struct err *e)
+/*
+ * Up to LARGEST_PAGE bytes of texts, for an input may have a mebibyte and a job thousands of results: then
+ * the page ends with the job before, and *ret_cut tells that there are more.
+ */
+static int read_page(struct db *db, struct db_cursor *c, struct arena *a, struct job **ret, bool *ret_cut,
+                     struct err *e)
 {
     struct job **link = ret;
     struct job *j = NULL;
     struct result **result_link = NULL;
+    size_t bytes = 0;
     int rc;
     *ret = NULL;
+    *ret_cut = false;
     while ((rc = db_step(db, c, e)) > 0) {
         if (!j || j->pk != db_int(db, c, 0)) {
+            if (bytes > LARGEST_PAGE) {
+                *ret_cut = true;
+                return 0;
+            }
             j = read_job(db, c, a);
+            bytes += ROW_BYTES + (j->input ? strlen(j->input) : 0) + (j->error ? strlen(j->error) : 0);
             *link = j;
             link = &j->next;
             result_link = &j->results;
@@ -261,21 +301,20 @@ static int read_page(struct db *db, struct db_cursor *c, struct arena *a, struct
         if (!db_is_null(db, c, JOB_COLUMN_COUNT)) {
             *result_link = read_brief(db, c, a);
             result_link = &(*result_link)->next;
+            bytes += ROW_BYTES;
         }
     }
     return rc;
 }
 
 int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, const struct page *page,
-                   struct job **ret, struct err *e)
+                   struct job **ret, bool *ret_cut, struct err *e)
 {
     struct row_sql q = {.text = {.arena = a}};
     struct db_cursor *c;
-    row_sql_add(&q, "SELECT " JOB_COLUMNS ", r.id, r.name, r.type, r.is_primary, r.state, r.due_at, r.size"
-                    " FROM (SELECT * FROM job");
-    add_conditions(&q, f);
-    row_sql_value(&q, " AND pk < ", db_of_int(page->before ? page->before : INT64_MAX));
-    row_sql_value(&q, " ORDER BY pk DESC LIMIT ", db_of_int(page->limit));
+    row_sql_add(&q, "SELECT " JOB_COLUMNS
+                    ", r.id, r.name, r.type, r.is_primary, r.state, r.due_at, r.size FROM (");
+    add_jobs(&q, f, page);
     row_sql_add(&q, ") j LEFT JOIN batch b ON b.pk = j.batch JOIN principal c ON c.pk = j.creator"
                     " LEFT JOIN result r ON r.job = j.pk AND (r.deleted_at IS NULL OR r.with_job = 1)"
                     " ORDER BY j.pk DESC, r.pk");
@@ -283,7 +322,7 @@ int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, c
     int rc = db_query(db, &s, q.args, q.count, &c, e);
     if (rc < 0)
         return rc;
-    rc = read_page(db, c, a, ret, e);
+    rc = read_page(db, c, a, ret, ret_cut, e);
     db_done(db, c);
     return rc;
 }

@@ -36,8 +36,10 @@ static void add_filters(struct row_sql *q, const struct result_filter *f)
         row_sql_value(q, " AND r.job = ", db_of_int(f->job));
     if (f->batch)
         row_sql_value(q, " AND r.batch = ", db_of_int(f->batch));
+    bool narrowed = f->job || f->batch;
     if (f->name)
-        row_sql_value(q, " AND r.name = ", db_of_text(f->name));
+        row_sql_value(q, narrowed ? " AND r.name || '' = " : " AND r.name = ", db_of_text(f->name));
+    narrowed = narrowed || f->name;
     if (f->type)
         row_sql_value(q,
                       *f->type ? " AND r.type <> '' AND r.type = " : " AND r.type = ", db_of_text(f->type));
@@ -74,7 +76,9 @@ static void add_expired(struct row_sql *q, const struct result_filter *f, const 
     add_state(q, f, result_state_names[RESULT_EXPIRED]);
     row_sql_add(q, " UNION ALL ");
     add_select(q, f, page);
-    row_sql_value(q, " AND r.due_at <= ", db_of_int(f->now));
+    row_sql_value(q, " AND r.pk IN (SELECT pk FROM result WHERE due_at <= ",
+                  db_of_int(f->now)); /* few: by their index */
+    row_sql_add(q, ")");
 }
 
 static void add_in_state(struct row_sql *q, const struct result_filter *f, const struct page *page,

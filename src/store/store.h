@@ -171,7 +171,6 @@ int store_job_add(struct db *db, struct job *j,
                   struct err *e); /* sets pk; ERR_DB_CONSTRAINT: reference taken */
 int store_job_get(struct db *db, struct arena *a, int64_t project, const char *id, struct job **ret,
                   struct err *e);
-int store_job_by_pk(struct db *db, struct arena *a, int64_t pk, struct job **ret, struct err *e);
 int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const char *kind, struct job **ret,
                           struct err *e); /* kind NULL: of any kind */
 /* Writes what moves: status, progress, error, lease, times. 0 if the row is not in `from` with that lease any
@@ -182,14 +181,16 @@ int store_job_move(struct db *db, const struct job *to, enum job_status from, co
 int store_job_count_result(struct db *db, int64_t pk, int64_t change, int64_t limit, struct err *e);
 int store_job_mark_deleted(struct db *db, int64_t pk, int64_t deleted_at, struct err *e); /* 0: back */
 int store_job_remove(struct db *db, int64_t pk, struct err *e);
-/* Those whose lease has run out, the longest ago first. */
-int store_job_lapsed(struct db *db, struct arena *a, int64_t now, int64_t limit, struct job **ret,
-                     struct err *e);
+/* Those whose lease has run out, the longest ago first; project 0: of all. */
+int store_job_lapsed(struct db *db, struct arena *a, int64_t project, int64_t now, int64_t limit,
+                     struct job **ret, struct err *e);
+int store_job_next_lapse(struct db *db, int64_t *ret, struct err *e); /* 0: none will */
 /* Soft-deleted ones without results, the longest deleted first. */
 int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
                         struct job **ret, struct err *e);
+/* With their results, in one query. *ret_cut: the page ends early because its texts are large. */
 int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, const struct page *page,
-                   struct job **ret, struct err *e); /* with their results, in one query */
+                   struct job **ret, bool *ret_cut, struct err *e);
 
 /* result.c */
 int store_result_add(struct db *db, struct result *r, struct err *e); /* sets pk */

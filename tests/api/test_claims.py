@@ -188,3 +188,14 @@ def test_a_worker_without_a_claim_keeps_its_running_job(own_api):
     short = claimed(own_api, lease_seconds=1)
     eventually(lambda: own_api.get_job(short["id"])["status"] == "queued", "the claimed one is queued again")
     assert ids(expect(own_api.get("/jobs?status=running"), 200)["data"]) == [unclaimed]
+
+
+@pytest.mark.slow
+def test_a_job_whose_lease_ran_out_is_listed_as_queued_before_the_sweeper_has_come_by(fresh_server):
+    api = fresh_server(sweep_interval="1d").api()
+    made = api.job()["id"]
+    sleep_until(claimed(api, lease_seconds=1)["lease_expires_at"])
+    listed = {status: [job["id"] for job in expect(api.get("/jobs", params={"status": status}), 200)["data"]]
+              for status in ("queued", "running")}
+    assert listed == {"queued": [made], "running": []}
+    assert claimed(api)["id"] == made

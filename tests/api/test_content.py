@@ -343,3 +343,11 @@ def test_a_consumed_result_can_still_be_downloaded(api, payload):
     result = api.publish("a", payload)
     expect(api.ack(result["id"]), 200)
     assert content(api, result).content == payload
+
+
+def test_a_304_has_the_length_of_the_200_or_none(api):
+    result = api.publish("a", INLINE)
+    answer = api.get(f"/results/{result['id']}/content", headers={"If-None-Match": f'"{result["sha256"]}"'})
+    assert answer.status_code == 304
+    assert answer.content == b""
+    assert answer.headers.get("Content-Length") in (None, str(len(INLINE)))

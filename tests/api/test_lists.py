@@ -185,3 +185,14 @@ def test_a_wrong_or_unknown_parameter_is_400_naming_it(api, path, name, value):
 @pytest.mark.parametrize("path", LISTS)
 def test_a_parameter_given_twice_is_400(api, path):
     problem(api.get(path + "?limit=1&limit=2"), 400, parameter="limit")
+
+
+def test_a_page_of_large_jobs_ends_early_and_the_next_goes_on(own_api):
+    made = [own_api.job(input="x" * 900_000)["id"] for _ in range(8)]
+    seen, cursor, pages = [], None, 0
+    while pages == 0 or cursor:
+        page = expect(own_api.get("/jobs", params={"cursor": cursor} if cursor else {}), 200)
+        seen += [job["id"] for job in page["data"]]
+        cursor, pages = page["next"], pages + 1
+    assert seen == made[::-1]
+    assert pages > 1

@@ -2,8 +2,11 @@
 """Operating: health, metrics, logs, settings, signals, restarts, check, backup."""
 
 import concurrent.futures
+import pathlib
 import re
+import shutil
 import signal
+import tempfile
 import threading
 import time
 
@@ -516,3 +519,22 @@ def test_a_user_is_made_once_and_the_password_is_not_stored(server, own_api):
     for path in server.data.rglob("*"):
         if path.is_file():
             assert b"a password of its own" not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+def test_a_backup_to_another_kind_of_file_system_is_a_data_folder(fresh_server):
+    """Where files can be neither linked nor copied by the kernel."""
+    server = fresh_server()
+    api = server.api()
+    stored = [api.publish("a", FILED)["id"], api.publish("b", INLINE)["id"]]
+    shared = pathlib.Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        server.succeed("backup", str(shared / "copy"))
+        server.stop()
+        copy = fresh_server(data=shared / "copy")
+        api.server = copy
+        assert [api.content(result).content for result in stored] == [FILED, INLINE]
+        assert copy.check().returncode == 0
+        copy.stop()
+    finally:
+        shutil.rmtree(shared)

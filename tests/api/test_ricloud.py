@@ -255,3 +255,14 @@ def test_the_api_can_be_switched_off(fresh_server):
     api = fresh_server(ricloud="off").api()
     api.publish("a", INLINE)
     assert Ricloud(api).get("/results").status_code == 404
+
+
+def test_ack_of_many_ignores_members_it_does_not_know(own_api, ricloud):
+    result = own_api.publish("a", INLINE)["id"]
+    answer = ricloud.post("/results/ack", body=f'{{"results": ["{result}"], "metadata": 1}}')
+    assert expect(answer, 200)["data"][0]["state"] == "consumed"
+
+
+@pytest.mark.parametrize("path", ["/polls", "/tasks/1", "/users", "/configs/storage", "/organisation"])
+def test_an_unknown_path_under_a_root_name_answers_in_its_own_words(ricloud, path):
+    failed(ricloud.get(path), 404, "not-found")

@@ -549,3 +549,18 @@ def test_a_chunked_upload_that_goes_far_beyond_the_limit_is_413(fresh_server):
     api = fresh_server(max_result_size="80MiB").api()
     problem(api.try_publish("a", pieces(bytes(100 << 20), 1 << 20)), 413)
     assert api.results() == []
+
+
+@pytest.mark.parametrize("kind", ["a\nb", "a\x1bb", "x" * 256])
+def test_a_kind_that_is_no_name_is_400_naming_it(api, kind):
+    problem(api.try_publish("a", INLINE, kind=kind), 400, parameter="kind")
+
+
+def test_keeping_an_upload_needs_the_scope_delete(server):
+    writer = server.api(scopes=["read", "write"])
+    problem(writer.try_publish("a", INLINE, keep="true"), 403)
+    assert expect(writer.try_publish("a", INLINE), 201)["keep"] is False
+
+
+def test_an_empty_content_type_counts_as_none(api):
+    assert api.publish("a", INLINE, headers={"Content-Type": ""})["media_type"] == "application/octet-stream"

@@ -39,7 +39,7 @@ READY_WITHIN = 10  # seconds
 CHECK_EVERY = 10  # rounds
 FULL_EVERY = 100  # rounds: everything is looked at, not only the last rounds' objects
 TIME_TO_VANISH = 6  # seconds: longer than any short life and trash_ttl
-CLEAN_WITHIN = 45  # seconds: the sweeper looks at a sixteenth of the folders in each of its rounds
+CLEAN_WITHIN = 45  # seconds: the sweeper may need several rounds to see all folders
 SETTINGS = {
     "sweep_interval": "1s",
     "orphan_grace": "1s",
