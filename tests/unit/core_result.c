@@ -283,7 +283,7 @@ static void announced_digests_and_sizes_are_held_to(void **state)
     must_fail(world_run(&w, commit, &c, &e), ERR_TOO_LARGE);
     w.settings.max_result_size = 1 << 20;
     w.settings.max_results_per_job = 2;
-    must_fail(world_run(&w, commit, &c, &e), ERR_TOO_LARGE);
+    must_fail(world_run(&w, commit, &c, &e), ERR_LIMIT);
     w.settings.disk_floor = INT64_MAX / 2;
     c.p.content_length = 100000;
     must_fail(world_run(&w, prepare, &c, &e), ERR_STORAGE_FULL);

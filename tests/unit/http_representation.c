@@ -198,7 +198,7 @@ static void what_cannot_be_sent_lets_go_of_the_source(void **state)
     if_none_match = "\"tag\"";
     must(send_bytes(), &e);
     assert_int_equal(rq.response.status, 304);
-    assert_int_equal(rq.response.size, 0);
+    assert_int_equal(rq.response.size, 10); /* the length of what the 200 would have sent */
     assert_string_equal(header("ETag"), "\"tag\"");
     assert_int_equal(done_calls, 1);
 }
