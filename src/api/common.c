@@ -121,7 +121,7 @@ int api_send_content(struct request *rq, const struct result *r, struct err *e)
 int api_read_body(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,
                   struct err *e)
 {
-    const struct json *body;
+    const struct json *body = NULL;
     if (optional && rq->body_len == 0)
         return 0;
     int depth = (int)core_settings(&api_app(rq)->core)->json_depth_limit;

@@ -17,7 +17,7 @@ static int follow(struct request *rq, struct err *e)
 {
     const char *token = rq->raw_path + strlen(SIGN_PREFIX);
     const char *slash = strchr(token, '/');
-    struct result *r;
+    struct result *r = NULL;
     if (rq->raw_query)
         return err_set(e, ERR_BAD_SIGNATURE, "a link takes no parameters");
     int rc = sign_verify(api_session(rq), arena_copy(&rq->arena, token, (size_t)(slash - token)), slash + 1,

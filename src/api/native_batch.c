@@ -23,7 +23,7 @@ int native_batch_create(struct request *rq, struct err *e)
         {"name", JSON_TO_STRING, offsetof(struct body, name), true, 1, 255},
         {"description", JSON_TO_STRING, offsetof(struct body, description), false, 0, 65536},
     };
-    struct batch *batch;
+    struct batch *batch = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = api_read_body(rq, false, fields, API_COUNT(fields), &b, e);
@@ -73,7 +73,7 @@ int native_batch_list(struct request *rq, struct err *e)
 
 int native_batch_get(struct request *rq, struct err *e)
 {
-    struct batch *b;
+    struct batch *b = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = batch_get(api_session(rq), rq->places[0], &b, e);
@@ -93,7 +93,7 @@ static void put_sum(struct json_out *j, const char *key, int64_t results, int64_
 
 int native_usage(struct request *rq, struct err *e)
 {
-    struct usage u;
+    struct usage u = {0};
     struct json_out j = {.buf = {.arena = &rq->arena}};
     int64_t bytes = 0;
     int rc = request_no_params(rq, e);

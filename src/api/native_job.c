@@ -43,7 +43,7 @@ int native_job_create(struct request *rq, struct err *e)
         {"priority_weight", JSON_TO_INT, offsetof(struct body, job.priority_weight), false, 1, 10},
         {"input", JSON_TO_VALUE, offsetof(struct body, input), false, 0, 0},
     };
-    struct job *job;
+    struct job *job = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = api_read_body(rq, false, fields, API_COUNT(fields), &b, e);
@@ -112,7 +112,7 @@ int native_job_list(struct request *rq, struct err *e)
 
 int native_job_get(struct request *rq, struct err *e)
 {
-    struct job *job;
+    struct job *job = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = job_get(api_session(rq), rq->places[0], &job, e);
@@ -154,7 +154,7 @@ int native_job_claim(struct request *rq, struct err *e)
         {"kinds", JSON_TO_STRINGS, offsetof(struct body, kinds), false, 1, MOST_KINDS},
         {"lease_seconds", JSON_TO_INT, offsetof(struct body, lease_seconds), false, 1, 3600},
     };
-    struct job *job;
+    struct job *job = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = api_read_body(rq, true, fields, API_COUNT(fields), &b, e);
@@ -162,7 +162,7 @@ int native_job_claim(struct request *rq, struct err *e)
         rc = job_claim(api_session(rq), list_kinds(rq, b.kinds), b.lease_seconds, &job, e);
     if (rc < 0)
         return rc;
-    if (rc > 0)
+    if (rc > 0 && job)
         return send_claimed(rq, job);
     response_empty(rq, 204);
     return 0;
@@ -170,7 +170,7 @@ int native_job_claim(struct request *rq, struct err *e)
 
 static int move(struct request *rq, const struct job_move *m, struct err *e)
 {
-    struct job *job;
+    struct job *job = NULL;
     int rc = job_move(api_session(rq), rq->places[0], m, &job, e);
     return rc < 0 ? rc : native_send_job(rq, 200, job);
 }
@@ -269,7 +269,7 @@ int native_job_delete(struct request *rq, struct err *e)
 
 int native_job_restore(struct request *rq, struct err *e)
 {
-    struct job *job;
+    struct job *job = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = job_restore(api_session(rq), rq->places[0], &job, e);

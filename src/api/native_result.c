@@ -48,7 +48,7 @@ int native_result_list(struct request *rq, struct err *e)
     struct list_params p = {.job = NULL};
     struct native_page page;
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    struct result *r;
+    struct result *r = NULL;
     int rc = native_page_open(rq, &page, e);
     if (rc == 0)
         rc = read_filter(rq, &p, e);
@@ -66,7 +66,7 @@ int native_result_list(struct request *rq, struct err *e)
 
 int native_result_get(struct request *rq, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = result_get(api_session(rq), rq->places[0], &r, e);
@@ -75,7 +75,7 @@ int native_result_get(struct request *rq, struct err *e)
 
 int native_content(struct request *rq, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = result_get(api_session(rq), rq->places[0], &r, e);
@@ -122,7 +122,7 @@ int native_result_delete(struct request *rq, struct err *e)
 
 int native_result_restore(struct request *rq, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = result_restore(api_session(rq), rq->places[0], &r, e);
@@ -131,7 +131,7 @@ int native_result_restore(struct request *rq, struct err *e)
 
 static int set_keep(struct request *rq, bool keep, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = result_keep(api_session(rq), rq->places[0], keep, &r, e);
@@ -159,7 +159,7 @@ int native_result_link(struct request *rq, struct err *e)
         {"format", JSON_TO_STRING, offsetof(struct body, format), false, 1, 16},
         {"note", JSON_TO_STRING, offsetof(struct body, note), false, 0, 4096},
     };
-    struct sign_link l;
+    struct sign_link l = {.id = NULL};
     struct json_out j = {.buf = {.arena = &rq->arena}};
     int rc = request_no_params(rq, e);
     if (rc == 0)

@@ -119,7 +119,7 @@ static int metrics(struct request *rq, struct err *e)
 {
     struct app *app = api_app(rq);
     struct buf out = {.arena = &rq->arena};
-    struct usage u;
+    struct usage u = {0};
     int rc = usage_get_all(api_session(rq), &u, e);
     if (rc < 0)
         return rc;

@@ -184,7 +184,7 @@ static int find(struct request *rq, const char *id, struct result **ret, struct 
 
 static int retrieve(struct request *rq, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = find(rq, rq->places[0], &r, e);
     return rc < 0 ? rc : send_result(rq, r, e);
 }
@@ -198,7 +198,7 @@ static int acknowledge_one(struct request *rq, const char *id, struct result **r
 
 static int acknowledge(struct request *rq, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = acknowledge_one(rq, rq->places[0], &r, e);
     return rc < 0 ? rc : send_result(rq, r, e);
 }
@@ -215,7 +215,7 @@ static const struct json *member(const struct json *object, const char *key)
 static int read_ids(struct request *rq, const struct json **ret, struct err *e)
 {
     int depth = (int)core_settings(&api_app(rq)->core)->json_depth_limit;
-    const struct json *body;
+    const struct json *body = NULL;
     int64_t count = 0;
     int rc = json_parse(&rq->arena, rq->body ? rq->body : "", rq->body_len, depth, &body, e);
     if (rc < 0)
@@ -236,7 +236,7 @@ static int acknowledge_many(struct request *rq, struct err *e)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     const struct json *ids = NULL;
-    struct result *r;
+    struct result *r = NULL;
     int64_t count = 0;
     int rc = read_ids(rq, &ids, e);
     if (rc < 0)
@@ -274,7 +274,7 @@ static int read_limit(struct request *rq, struct query *q, struct err *e)
 
 static int read_place(struct request *rq, struct query *q, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     const char *after = request_query(rq, "after_id");
     const char *before = request_query(rq, "before_id");
     const char *id = after ? after : before;

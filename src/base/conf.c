@@ -239,7 +239,7 @@ static void add_flag(const struct conf_item *item, struct buf *out)
 {
     buf_puts(out, "--");
     for (const char *p = item->name; *p; p++)
-        buf_putc(out, *p == '_' ? '-' : *p);
+        buf_putc(out, (char)(*p == '_' ? '-' : *p));
 }
 
 void conf_help(const struct conf *c, struct buf *out)

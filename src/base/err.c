@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors as values; see err.h. Any thread; no state. */
+#define ERR_IMPLEMENTATION
 #include "base/err.h"
 
 #include <stdarg.h>

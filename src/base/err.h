@@ -52,3 +52,11 @@ void err_prefix(struct err *e, const char *prefix);
 int err_status(int code);         /* the HTTP status that stands for it */
 bool err_retryable(int code);     /* whether the same request may succeed later */
 const char *err_public(int code); /* the code that clients see */
+
+/* Static analysis does not see through functions of variable arguments: tell it that they return their code.
+ */
+#if (defined(__clang_analyzer__) || defined(__CPPCHECK__)) && !defined(ERR_IMPLEMENTATION)
+#define err_set(e, code, ...)       ((void)err_set(e, code, __VA_ARGS__), (code))
+#define err_at(e, code, place, ...) ((void)err_at(e, code, place, __VA_ARGS__), (code))
+#define err_operator(e, code, ...)  ((void)err_operator(e, code, __VA_ARGS__), (code))
+#endif

@@ -208,7 +208,7 @@ static int at_member(const char *name, struct err *e, int code, const char *what
     for (const char *p = name; *p && n < sizeof where - 3; p++) {
         if (*p == '~' || *p == '/')
             where[n++] = '~';
-        where[n++] = *p == '~' ? '0' : *p == '/' ? '1' : *p;
+        where[n++] = (char)(*p == '~' ? '0' : *p == '/' ? '1' : *p);
     }
     where[n] = '\0';
     while (n > 1 && !text_is_utf8(where, n)) /* a long name may have been cut inside a character */

@@ -196,7 +196,7 @@ bool text_unpercent(struct arena *a, const char *s, size_t len, bool plus, char 
             n++;
             i += 2;
         } else {
-            out[n++] = plus && s[i] == '+' ? ' ' : s[i];
+            out[n++] = (char)(plus && s[i] == '+' ? ' ' : s[i]);
         }
     }
     *ret = out;

@@ -52,7 +52,7 @@ static int take_flag(const struct cmd_flag *flags, size_t count, char **argv, in
             (*at)++;
             return 1;
         }
-        if (!argv[*at + 1])
+        if (!argv[*at + 1] || !flags[i].text)
             return -1;
         *flags[i].text = argv[*at + 1];
         *at += 2;
@@ -171,7 +171,7 @@ int cmd_write(const struct cmd_args *a, bool may_create, const char *project, cm
               struct err *e)
 {
     struct folder f;
-    struct db *db;
+    struct db *db = NULL;
     struct err ignored;
     struct write w = {project, body, ctx};
     int lock = -1;

@@ -41,9 +41,9 @@ static int print_report(const struct check_report *r)
 static int check_folder(const struct cmd_args *a, bool quick, struct err *e)
 {
     struct folder f;
-    struct db *db;
-    struct blob_store *blobs;
-    struct check_report report;
+    struct db *db = NULL;
+    struct blob_store *blobs = NULL;
+    struct check_report report = {0};
     int rc = folder_find(a->settings.data, &f, e);
     if (rc == 0)
         rc = folder_open_reader(&f, a->settings.db_busy_timeout, &db, e);

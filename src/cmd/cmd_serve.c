@@ -93,7 +93,7 @@ static int lock_folder(struct daemon *d, struct err *e)
 
 static int open_storage(struct daemon *d, const struct settings *set, struct err *e)
 {
-    struct db *db;
+    struct db *db = NULL;
     int rc = folder_prepare(set->data, &d->folder, e);
     if (rc == 0)
         rc = lock_folder(d, e);
@@ -107,7 +107,7 @@ static int open_storage(struct daemon *d, const struct settings *set, struct err
 
 static int start_sweeper(struct daemon *d, const struct settings *set, struct err *e)
 {
-    struct db *reader;
+    struct db *reader = NULL;
     int rc = folder_open_reader(&d->folder, set->db_busy_timeout, &reader, e);
     if (rc == 0)
         d->sweeper = sweeper_new(&d->app.core, d->app.writer, reader, d->folder.files_lock);

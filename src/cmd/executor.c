@@ -57,7 +57,7 @@ static struct reader *add_reader(struct executor *x, struct db *db)
 
 static int get_reader(struct executor *x, struct reader **ret, struct err *e)
 {
-    struct db *db;
+    struct db *db = NULL;
     *ret = pthread_getspecific(x->own_reader);
     if (*ret)
         return 0;

@@ -59,7 +59,7 @@ static void remember(struct session *s, const unsigned char hash[DIGEST_SHA256_L
 static int look_up(struct session *s, const char *key, const unsigned char hash[DIGEST_SHA256_LEN],
                    struct err *e)
 {
-    struct principal *p;
+    struct principal *p = NULL;
     const char *id = arena_copy(s->arena, key + PREFIX_LEN, ID_PART);
     int rc = store_principal_by_public_id(s->db, s->arena, id, &p, e);
     if (rc < 0)

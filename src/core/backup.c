@@ -53,7 +53,7 @@ static int copy_database(const struct folder *from, const struct folder *to, str
     static const struct stmt s = {"backup", "VACUUM INTO $1", false};
     struct db_options o = {.busy_ms = 60000, .cache_kib = 4096};
     struct db_value args[] = {db_of_text(to->db_path)};
-    struct db *db;
+    struct db *db = NULL;
     int rc = db_open(&db_sqlite_ops, from->db_path, &o, &db, e);
     if (rc < 0)
         return rc;
@@ -165,8 +165,8 @@ static int copy_all(const struct folder *from, const struct folder *to, const ch
                     backup_progress_fn *progress, void *ctx, struct err *e)
 {
     struct copier c = {.from = from, .to = to, .progress = progress, .ctx = ctx};
-    struct blob_store *made; /* opened only to make the folders */
-    struct db *copy;
+    struct blob_store *made = NULL; /* opened only to make the folders */
+    struct db *copy = NULL;
     int rc = copy_database(from, to, e);
     if (rc == 0)
         rc = disk_open(to->blobs_path, &made, e);

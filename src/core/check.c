@@ -76,7 +76,7 @@ static int hash_blob(struct checker *c, struct blob *b, const struct result *r, 
 
 static int check_blob(struct checker *c, const struct result *r, enum verdict *ret, struct err *e)
 {
-    struct blob *b;
+    struct blob *b = NULL;
     int64_t size;
     int rc = blob_open(c->blobs, r->id, &b, &size, e);
     if (rc == ERR_NOT_FOUND) {
@@ -96,7 +96,7 @@ static int check_blob(struct checker *c, const struct result *r, enum verdict *r
 static bool still_stored(struct checker *c, struct arena *a, const struct result *r)
 {
     struct err ignored;
-    struct result *now;
+    struct result *now = NULL;
     return store_result_by_id(c->db, a, r->id, &now, &ignored) > 0 && now->stored;
 }
 

@@ -80,7 +80,7 @@ int folder_open_writer(const struct folder *f, bool may_migrate, int64_t busy_se
                        struct err *e)
 {
     struct db_options o = {.busy_ms = busy_seconds * 1000, .cache_kib = WRITER_CACHE_KIB};
-    struct db *db;
+    struct db *db = NULL;
     int rc = db_open(&db_sqlite_ops, f->db_path, &o, &db, e);
     if (rc < 0)
         return rc;
@@ -97,7 +97,7 @@ int folder_open_writer(const struct folder *f, bool may_migrate, int64_t busy_se
 int folder_open_reader(const struct folder *f, int64_t busy_seconds, struct db **ret, struct err *e)
 {
     struct db_options o = {.read_only = true, .busy_ms = busy_seconds * 1000, .cache_kib = READER_CACHE_KIB};
-    struct db *db;
+    struct db *db = NULL;
     int rc = db_open(&db_sqlite_ops, f->db_path, &o, &db, e);
     if (rc < 0)
         return rc;

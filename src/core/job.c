@@ -85,7 +85,7 @@ static int find_job(struct session *s, const char *id, struct job **ret, struct 
 int job_refer(struct session *s, const char *id, enum err_place place, const char *where, int64_t *ret,
               struct err *e)
 {
-    struct job *j;
+    struct job *j = NULL;
     int rc = find_job(s, id, &j, e);
     if (rc == ERR_NOT_FOUND)
         return err_at(e, ERR_BAD_REFERENCE, place, where, "there is no job with this id");
@@ -96,7 +96,7 @@ int job_refer(struct session *s, const char *id, enum err_place place, const cha
 
 static int add_results(struct session *s, struct job *j, struct err *e)
 {
-    struct result *all;
+    struct result *all = NULL;
     struct result **link = &j->results;
     int rc = store_result_of_job(s->db, s->arena, j->pk, &all, e);
     if (rc < 0)
@@ -170,7 +170,7 @@ int job_create(struct session *s, const struct job_new *n, struct job **ret, str
 /* Before a worker is told that nothing is queued: jobs whose lease has run out are. */
 static int lapse_some(struct session *s, struct err *e)
 {
-    struct job *j;
+    struct job *j = NULL;
     int rc = store_job_lapsed(s->db, s->arena, s->actor.project, s->now, LAPSES_PER_CLAIM, &j, e);
     for (; rc >= 0 && j; j = j->next)
         rc = job_lapse(s, j, e);
@@ -187,7 +187,7 @@ static bool more_urgent(const struct job *a, const struct job *b)
 static int find_queued(struct session *s, const char *const *kinds, struct job **ret, struct err *e)
 {
     struct job *best = NULL;
-    struct job *j;
+    struct job *j = NULL;
     if (!kinds)
         return store_job_next_queued(s->db, s->arena, s->actor.project, NULL, ret, e);
     for (; *kinds; kinds++) {
@@ -296,7 +296,7 @@ static void apply_move(struct session *s, struct job *j, const struct job_move *
 
 int job_move(struct session *s, const char *id, const struct job_move *m, struct job **ret, struct err *e)
 {
-    struct job *j;
+    struct job *j = NULL;
     enum job_status to = JOB_QUEUED;
     int rc = job_load(s, id, &j, e);
     if (rc == 0)
@@ -322,7 +322,7 @@ int job_move(struct session *s, const char *id, const struct job_move *m, struct
 /* The results that go and come with their job. */
 static int mark_results(struct session *s, struct job *j, int64_t deleted_at, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = store_result_of_job(s->db, s->arena, j->pk, &r, e);
     for (; rc == 0 && r; r = r->next) {
         if (deleted_at ? r->deleted_at != 0 : !r->with_job)
@@ -338,7 +338,7 @@ static int mark_results(struct session *s, struct job *j, int64_t deleted_at, st
 
 int job_delete(struct session *s, const char *id, struct err *e)
 {
-    struct job *j;
+    struct job *j = NULL;
     int rc = find_job(s, id, &j, e);
     if (rc < 0 || j->deleted_at)
         return rc;
@@ -354,7 +354,7 @@ int job_delete(struct session *s, const char *id, struct err *e)
 
 int job_restore(struct session *s, const char *id, struct job **ret, struct err *e)
 {
-    struct job *j;
+    struct job *j = NULL;
     int rc = find_job(s, id, &j, e);
     if (rc == 0 && j->deleted_at) {
         rc = store_job_mark_deleted(s->db, j->pk, 0, e);

@@ -82,8 +82,8 @@ static bool could_be_same(const struct result *r, const struct publish *p)
 
 int publish_prepare(struct session *s, const struct publish *p, struct err *e)
 {
-    struct job *j;
-    struct result *existing;
+    struct job *j = NULL;
+    struct result *existing = NULL;
     int rc = check_names(s, p, e);
     if (rc == 0)
         rc = check_size(s, p, e);
@@ -158,7 +158,7 @@ static int insert(struct session *s, const struct publish *p, const struct uploa
 int publish_commit(struct session *s, const struct publish *p, const struct upload_result *u,
                    struct result **ret, bool *ret_new, struct err *e)
 {
-    struct job *j;
+    struct job *j = NULL;
     struct job_new around = {.kind = p->kind, .priority_weight = 5, .completed = true};
     int rc = check_digests(p, u, e);
     *ret_new = true;

@@ -128,7 +128,7 @@ static void set_due(struct result *r)
 int result_acknowledge(struct session *s, const char *id, const struct result_ack *a, struct result **ret,
                        struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int64_t ttl = core_settings(s->core)->consumed_ttl;
     int rc = find_live(s, id, &r, e);
     if (rc == 0)
@@ -152,7 +152,7 @@ int result_acknowledge(struct session *s, const char *id, const struct result_ac
 
 int result_keep(struct session *s, const char *id, bool keep, struct result **ret, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = find_live(s, id, &r, e);
     if (rc < 0)
         return rc;
@@ -174,7 +174,7 @@ static int refuse_kept(const struct result *r, struct err *e)
 
 int result_delete(struct session *s, const char *id, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = find_result(s, id, &r, e);
     if (rc < 0 || r->deleted_at || (rc = refuse_kept(r, e)) < 0)
         return rc;
@@ -184,7 +184,7 @@ int result_delete(struct session *s, const char *id, struct err *e)
 
 int result_restore(struct session *s, const char *id, struct result **ret, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = find_result(s, id, &r, e);
     if (rc < 0)
         return rc;
@@ -221,7 +221,7 @@ int result_remove(struct session *s, struct result *r, struct err *e)
 
 int result_purge(struct session *s, const char *id, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = find_result(s, id, &r, e);
     if (rc == 0)
         rc = refuse_kept(r, e);

@@ -83,7 +83,7 @@ int sign_make(struct session *s, const struct result *r, const char *format, int
     put_number(payload + AT_EXPIRY, expires_at);
     memcpy(payload + AT_RESULT, r->id, ID_LEN);
     memcpy(payload + AT_LINK, id, ID_LEN);
-    memcpy(payload + AT_FORMAT, format, format_len);
+    memcpy(payload + AT_FORMAT, format, format_len); /* NOLINT(bugprone-not-null-terminated-result): bytes */
     const char *text = text_base64url(s->arena, payload, AT_FORMAT + format_len);
     const char *file = deliver_file_name(s->arena, r);
     const char *name = text_percent(s->arena, file, strlen(file));
@@ -99,7 +99,7 @@ int sign_make(struct session *s, const struct result *r, const char *format, int
 int sign_create(struct session *s, const char *result_id, const char *format, const char *note,
                 int64_t seconds, struct sign_link *ret, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int rc = result_get(s, result_id, &r, e);
     if (rc == 0)
         rc = result_require_live(s, r, e);

@@ -111,7 +111,7 @@ static int expire_row(struct session *s, void *row, struct err *e)
 
 static int expire_step(struct step *st, struct session *s, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int64_t limit = core_settings(s->core)->sweep_batch + st->bad_count;
     int64_t seen = 0;
     int rc = store_result_due(s->db, s->arena, s->now, limit, &r, e);
@@ -134,7 +134,7 @@ static int64_t trash_limit(const struct session *s)
 
 static int purge_results_step(struct step *st, struct session *s, struct err *e)
 {
-    struct result *r;
+    struct result *r = NULL;
     int64_t limit = core_settings(s->core)->sweep_batch + st->bad_count;
     int64_t seen = 0;
     int rc = store_result_purgeable(s->db, s->arena, trash_limit(s), limit, &r, e);
@@ -154,7 +154,7 @@ static int purge_job(struct session *s, void *row, struct err *e)
 
 static int purge_jobs_step(struct step *st, struct session *s, struct err *e)
 {
-    struct job *j;
+    struct job *j = NULL;
     int64_t limit = core_settings(s->core)->sweep_batch + st->bad_count;
     int64_t seen = 0;
     int rc = store_job_purgeable(s->db, s->arena, trash_limit(s), limit, &j, e);
@@ -172,7 +172,7 @@ static int lapse_row(struct session *s, void *row, struct err *e)
 
 static int lapse_step(struct step *st, struct session *s, struct err *e)
 {
-    struct job *j;
+    struct job *j = NULL;
     int64_t limit = core_settings(s->core)->sweep_batch + st->bad_count;
     int64_t seen = 0;
     int rc = store_job_lapsed(s->db, s->arena, 0, s->now, limit, &j, e);

@@ -66,7 +66,7 @@ void db_done(struct db *db, struct db_cursor *c)
 int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_changes,
            struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = db_query(db, s, args, count, &c, e);
     if (rc < 0)
         return rc;

@@ -52,7 +52,7 @@ static int compare(struct db *db, struct db_cursor *c, const struct run *r, int6
 
 static int check_applied(struct db *db, const struct run *r, int64_t *ret_version, struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     *ret_version = 0;
     int rc = db_query(db, &list_applied, NULL, 0, &c, e);
     if (rc < 0)

@@ -213,7 +213,7 @@ const char *fields_disposition(struct arena *a, const char *name)
     for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
         if ((*p & 0xC0) == 0x80)
             continue; /* one underscore for a whole character */
-        buf_putc(&b, *p < 0x20 || *p >= 0x7F || strchr("\"\\/%", *p) ? '_' : (char)*p);
+        buf_putc(&b, (char)(*p < 0x20 || *p >= 0x7F || strchr("\"\\/%", *p) ? '_' : (char)*p));
     }
     buf_printf(&b, "\"; filename*=UTF-8''%s", text_percent(a, name, strlen(name)));
     return buf_str(&b);

@@ -56,6 +56,7 @@ struct server {
     struct connections *connections;
     struct metrics *metrics;
     int listen_fd;
+    int quiesced_fd; /* the same, once it is ours again; -1 before */
     atomic_bool draining;
     atomic_bool closing; /* drained long enough: connections are cut off instead of put to sleep */
     atomic_int active;   /* exchanges between their header and their end */
@@ -151,6 +152,7 @@ static ssize_t read_block(void *cls, uint64_t pos, char *to, size_t max)
     return (ssize_t)max;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type is the library's */
 static ssize_t read_nothing(void *cls, uint64_t pos, char *to, size_t max)
 {
     (void)cls;
@@ -658,7 +660,8 @@ int server_new(const struct server_options *o, const struct server_hooks *hooks,
     if (rc < 0)
         return rc;
     struct server *s = mem_alloc(sizeof *s);
-    *s = (struct server){.options = *o, .hooks = *hooks, .apis = apis, .listen_fd = fd};
+    *s = (struct server){
+        .options = *o, .hooks = *hooks, .apis = apis, .listen_fd = fd, .quiesced_fd = MHD_INVALID_SOCKET};
     s->metrics = *ret_metrics = metrics_new(apis);
     s->connections = connections_new();
     s->daemon = start(s);
@@ -675,9 +678,9 @@ bool server_drain(struct server *s, int64_t seconds)
 {
     int64_t until = clock_monotonic() + seconds * CLOCK_SECOND;
     atomic_store(&s->draining, true);
-    MHD_socket fd = MHD_quiesce_daemon(s->daemon);
-    if (fd != MHD_INVALID_SOCKET)
-        (void)close(fd);
+    s->quiesced_fd = MHD_quiesce_daemon(s->daemon);
+    if (s->quiesced_fd != MHD_INVALID_SOCKET)
+        (void)shutdown(s->quiesced_fd, SHUT_RD); /* refuses; closed when the event loops use it no more */
     while (atomic_load(&s->active) > 0 && clock_monotonic() < until)
         (void)usleep(10000);
     bool finished = atomic_load(&s->active) == 0;
@@ -693,6 +696,8 @@ void server_free(struct server *s)
         return;
     if (s->daemon)
         MHD_stop_daemon(s->daemon);
+    if (s->quiesced_fd != MHD_INVALID_SOCKET)
+        (void)close(s->quiesced_fd);
     connections_free(s->connections);
     metrics_free(s->metrics);
     free(s);

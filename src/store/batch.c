@@ -40,7 +40,7 @@ int store_batch_get(struct db *db, struct arena *a, int64_t project, const char 
     static const struct stmt s = {
         "batch_get", "SELECT " BATCH_COLUMNS " FROM batch b WHERE b.id = $1 AND b.project = $2", false};
     struct db_value args[] = {db_of_text(id), db_of_int(project)};
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = row_one(db, &s, args, STORE_COUNT(args), &c, e);
     if (rc > 0) {
         *ret = read_batch(db, c, a);
@@ -65,7 +65,7 @@ int store_batch_each(struct db *db, struct arena *a, int64_t project, const stru
                                   false};
     struct db_value args[] = {db_of_int(project), db_of_int(page->before ? page->before : INT64_MAX),
                               db_of_int(page->limit)};
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = db_query(db, &s, args, STORE_COUNT(args), &c, e);
     if (rc < 0)
         return rc;

@@ -16,7 +16,7 @@ int store_bytes_get(struct db *db, struct arena *a, int64_t result, const void *
 {
     static const struct stmt s = {"bytes_get", "SELECT bytes FROM result_bytes WHERE result = $1", false};
     struct db_value args[] = {db_of_int(result)};
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = row_one(db, &s, args, STORE_COUNT(args), &c, e);
     if (rc > 0) {
         const void *bytes = db_blob(db, c, 0, ret_len);
@@ -48,7 +48,7 @@ int store_doomed_due(struct db *db, struct arena *a, int64_t now, int64_t limit,
     static const struct stmt s = {
         "doomed_due", "SELECT key FROM doomed_blob WHERE retry_at <= $1 ORDER BY retry_at LIMIT $2", false};
     struct db_value args[] = {db_of_int(now), db_of_int(limit)};
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     const char **keys = arena_alloc(a, (size_t)limit * sizeof *keys);
     int64_t n = 0;
     int rc = db_query(db, &s, args, STORE_COUNT(args), &c, e);

@@ -44,7 +44,7 @@ static struct job *read_job(struct db *db, struct db_cursor *c, struct arena *a)
 static int get_job(struct db *db, struct arena *a, const struct stmt *s, const struct db_value *args,
                    int count, struct job **ret, struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = row_one(db, s, args, count, &c, e);
     if (rc > 0) {
         *ret = read_job(db, c, a);
@@ -161,7 +161,7 @@ int store_job_remove(struct db *db, int64_t pk, struct err *e)
 static int list_jobs(struct db *db, struct arena *a, const struct stmt *s, const struct db_value *args,
                      int count, struct job **ret, struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     struct job **link = ret;
     *ret = NULL;
     int rc = db_query(db, s, args, count, &c, e);
@@ -311,7 +311,7 @@ int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, c
                    struct job **ret, bool *ret_cut, struct err *e)
 {
     struct row_sql q = {.text = {.arena = a}};
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     row_sql_add(&q, "SELECT " JOB_COLUMNS
                     ", r.id, r.name, r.type, r.is_primary, r.state, r.due_at, r.size FROM (");
     add_jobs(&q, f, page);

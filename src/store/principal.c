@@ -52,7 +52,7 @@ int store_principal_by_public_id(struct db *db, struct arena *a, const char *pub
         " FROM principal k JOIN project p ON p.pk = k.project WHERE k.public_id = $1",
         false};
     struct db_value args[] = {db_of_text(public_id)};
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = row_one(db, &s, args, STORE_COUNT(args), &c, e);
     if (rc > 0) {
         *ret = read_principal(db, c, a);
@@ -79,7 +79,7 @@ int store_principal_each_key(struct db *db, struct arena *a, store_principal_fn 
                                   " FROM principal k JOIN project p ON p.pk = k.project"
                                   " WHERE k.kind = 'key' ORDER BY k.pk",
                                   false};
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = db_query(db, &s, NULL, 0, &c, e);
     if (rc < 0)
         return rc;

@@ -54,7 +54,7 @@ struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena 
 int result_row_list(struct db *db, struct arena *a, const struct stmt *s, const struct db_value *args,
                     int count, struct result **ret, struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     struct result **link = ret;
     *ret = NULL;
     int rc = db_query(db, s, args, count, &c, e);
@@ -71,7 +71,7 @@ int result_row_list(struct db *db, struct arena *a, const struct stmt *s, const 
 static int get_result(struct db *db, struct arena *a, const struct stmt *s, const struct db_value *args,
                       int count, struct result **ret, struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = row_one(db, s, args, count, &c, e);
     if (rc > 0) {
         *ret = result_row_read(db, c, a);

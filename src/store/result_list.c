@@ -41,10 +41,11 @@ static void add_filters(struct row_sql *q, const struct result_filter *f)
         row_sql_value(q, narrowed ? " AND r.name || '' = " : " AND r.name = ", db_of_text(f->name));
     narrowed = narrowed || f->name;
     if (f->type)
-        row_sql_value(q,
-                      *f->type ? " AND r.type <> '' AND r.type = " : " AND r.type = ", db_of_text(f->type));
+        row_sql_value(q, *f->type && !narrowed ? " AND r.type <> '' AND r.type = " : " AND r.type || '' = ",
+                      db_of_text(f->type));
+    narrowed = narrowed || (f->type && *f->type);
     if (f->kind)
-        row_sql_value(q, " AND r.kind = ", db_of_text(f->kind));
+        row_sql_value(q, narrowed ? " AND r.kind || '' = " : " AND r.kind = ", db_of_text(f->kind));
     if (f->created_after)
         row_sql_value(q, " AND r.created_at > ", db_of_int(f->created_after));
     if (f->created_before)

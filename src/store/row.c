@@ -7,7 +7,7 @@
 int row_one(struct db *db, const struct stmt *s, const struct db_value *args, int count,
             struct db_cursor **ret, struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = db_query(db, s, args, count, &c, e);
     if (rc < 0)
         return rc;
@@ -22,7 +22,7 @@ int row_one(struct db *db, const struct stmt *s, const struct db_value *args, in
 int row_int(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret,
             struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = row_one(db, s, args, count, &c, e);
     if (rc > 0) {
         *ret = db_int(db, c, 0);
@@ -35,7 +35,7 @@ int row_int(struct db *db, const struct stmt *s, const struct db_value *args, in
 int row_insert(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_pk,
                struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = db_query(db, s, args, count, &c, e);
     if (rc < 0)
         return rc;

@@ -7,7 +7,7 @@
 static int read_key(struct db *db, const struct stmt *s, const struct db_value *args, int count,
                     struct signing_key *ret, struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     size_t len;
     int rc = row_one(db, s, args, count, &c, e);
     if (rc <= 0)

@@ -16,7 +16,7 @@ static void add(struct usage *u, int state, bool trash, int64_t results, int64_t
 static int read_sums(struct db *db, const struct stmt *s, const struct db_value *args, int count, bool due,
                      struct usage *u, struct err *e)
 {
-    struct db_cursor *c;
+    struct db_cursor *c = NULL;
     int rc = db_query(db, s, args, count, &c, e);
     if (rc < 0)
         return rc;
