@@ -5,6 +5,7 @@ A Server runs the real binary on a free loopback port with its own data folder. 
 API with one key. A Wire is one TCP connection spoken by hand, for what no HTTP library would send.
 """
 
+import contextlib
 import base64
 import datetime
 import hashlib
@@ -271,7 +272,8 @@ class Wire:
         self.socket.sendall(data)
 
     def end_of_sending(self):
-        self.socket.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # the server may have closed the connection already
+            self.socket.shutdown(socket.SHUT_WR)
 
     def answer(self, method="GET"):
         response = http.client.HTTPResponse(self.socket, method=method)
