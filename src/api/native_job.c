@@ -12,10 +12,8 @@ enum { LONGEST_TEXT = 255, MOST_KINDS = 100 };
 static int check_label(const char *value, const char *pointer, struct err *e)
 {
     int rc = value ? name_check_text(value, pointer + 1, e) : 0;
-    if (rc < 0) {
-        e->place = ERR_POINTER;
-        (void)memcpy(e->where, pointer, strlen(pointer) + 1);
-    }
+    if (rc < 0)
+        err_locate(e, ERR_POINTER, pointer);
     return rc;
 }
 

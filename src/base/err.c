@@ -57,6 +57,12 @@ int err_operator(struct err *e, int code, const char *fallback, const char *log,
     return code;
 }
 
+void err_locate(struct err *e, enum err_place place, const char *where)
+{
+    e->place = place;
+    (void)snprintf(e->where, sizeof e->where, "%s", where);
+}
+
 void err_prefix(struct err *e, const char *prefix)
 {
     char inner[sizeof e->where];

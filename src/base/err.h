@@ -45,6 +45,9 @@ int err_at(struct err *e, int code, enum err_place place, const char *where, con
 int err_operator(struct err *e, int code, const char *fallback, const char *log, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Says afterwards which part of the request an error is about. */
+void err_locate(struct err *e, enum err_place place, const char *where);
+
 /* Writes `where` anew with `prefix` before it: a nested parser reports "/code", its caller makes it
  * "/error/code". */
 void err_prefix(struct err *e, const char *prefix);

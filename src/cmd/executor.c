@@ -79,8 +79,8 @@ static void drop_snapshot(struct reader *r)
 static int take_snapshot(struct executor *x, struct reader *r, struct err *e)
 {
     int64_t now = clock_monotonic();
-    uint64_t commits =
-        writer_commits(x->app->writer); /* before the snapshot, so that it holds at least these */
+    /* Before the snapshot, so that it holds at least these. */
+    uint64_t commits = writer_commits(x->app->writer);
     if (r->has_snapshot && r->commits == commits && now - r->taken_at < SNAPSHOT_US)
         return 1;
     drop_snapshot(r);
@@ -165,8 +165,8 @@ static int write_body(struct writer_task *t, struct db *db, struct err *e)
 
 static void write_done(struct writer_task *t, int rc, const struct err *e)
 {
-    server_finish(((struct write *)t)->call.rq, rc,
-                  e); /* the request, and t with it, may be gone after this */
+    /* The request, and t with it, may be gone after this. */
+    server_finish(((struct write *)t)->call.rq, rc, e);
 }
 
 static int write_hook(void *ctx, struct request *rq, handler_fn *fn, struct err *e)

@@ -13,26 +13,25 @@
 
 static int check_names(const struct session *s, const struct publish *p, struct err *e)
 {
-    static const char place[] = "name";
     int rc = name_check(p->name, "the name", e);
-    if (rc == 0)
-        rc = name_check_text(p->type, "the type", e);
-    if (rc == 0)
-        rc = name_check_text(p->media_type, "the Content-Type", e);
-    if (rc == 0 && p->kind && name_check_text(p->kind, "the kind", e) < 0) {
-        char detail[sizeof e->detail];
-        memcpy(detail, e->detail, sizeof detail);
-        return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, "kind", "%s", detail);
-    }
-    if (rc == 0 && p->keep)
-        rc = access_require(s, SCOPE_DELETE, e); /* what is kept can neither expire nor be deleted */
-    if (rc == ERR_FORBIDDEN)
-        return rc;
     if (rc < 0) {
-        e->place = ERR_PARAMETER;
-        memcpy(e->where, place, sizeof place);
+        err_locate(e, ERR_PARAMETER, "name");
+        return rc;
     }
-    return rc;
+    if ((rc = name_check_text(p->type, "the type", e)) < 0) {
+        err_locate(e, ERR_PARAMETER, "type");
+        return rc;
+    }
+    if ((rc = name_check_text(p->media_type, "the Content-Type", e)) < 0) {
+        err_locate(e, ERR_HEADER, "Content-Type");
+        return rc;
+    }
+    if (p->kind && (rc = name_check_text(p->kind, "the kind", e)) < 0) {
+        err_locate(e, ERR_PARAMETER, "kind");
+        return rc;
+    }
+    return p->keep ? access_require(s, SCOPE_DELETE, e)
+                   : 0; /* what is kept can neither expire nor be deleted */
 }
 
 /* As far as it is known before the bytes are. */

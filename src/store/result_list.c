@@ -11,11 +11,14 @@
 
 #include <string.h>
 
-/* SQLite has no statistics here: `state <> …` cannot be used with an index, so that the narrower filter is.
+/*
+ * SQLite has no statistics here, so only the narrowest filter is written so that an index serves it: `state
+ * <> …` and `kind || '' = …` say the same without one. Narrow means job, batch, name, type, kind, deleted, in
+ * this order.
  */
 static bool has_narrow_filter(const struct result_filter *f)
 {
-    return f->job || f->batch || f->name || f->kind || (f->type && *f->type);
+    return f->job || f->batch || f->name || f->kind || (f->type && *f->type) || f->deleted == DELETED_ONLY;
 }
 
 static void add_state(struct row_sql *q, const struct result_filter *f, const char *state)
