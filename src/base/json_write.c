@@ -70,10 +70,27 @@ static void add_escaped(struct buf *b, unsigned char c)
         buf_printf(b, "\\u%04x", c);
 }
 
+/* Whether one of eight bytes may need an escape: " \\ DEL or below 0x20. Some harmless ones are taken for
+ * one. */
+static bool may_need_escape(const char *s)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t v;
+    memcpy(&v, s, sizeof v);
+    uint64_t quote = v ^ ones * '"';
+    uint64_t backslash = v ^ ones * '\\';
+    uint64_t del = v ^ ones * 0x7F;
+    /* Borrows: of a byte below 0x20, and of a byte that is zero after the exclusive or. */
+    uint64_t low = (v - ones * 0x20) | (quote - ones) | (backslash - ones) | (del - ones);
+    return (low & ~v & ones * 0x80) != 0;
+}
+
 /* The length of the run at s that needs no escape. */
 static size_t plain_run(const char *s, size_t len)
 {
     size_t i = 0;
+    while (len - i >= 8 && !may_need_escape(s + i))
+        i += 8;
     while (i < len && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\' && s[i] != 0x7F)
         i++;
     return i;

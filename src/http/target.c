@@ -86,6 +86,12 @@ static bool matches(const char *pattern, const char *path, struct piece pieces[R
                     int *ret_count)
 {
     int n = 0;
+    const char *slash = pattern; /* nearly all routes differ before their first {} */
+    for (size_t i = 0; path[i] && path[i] == pattern[i] && path[i] != '{'; i++)
+        if (path[i] == '/')
+            slash = pattern + i;
+    path += slash - pattern;
+    pattern = slash;
     while (*pattern && *path) {
         if (*path != '/')
             return false;
@@ -144,14 +150,14 @@ static int find_route(struct request *rq, struct err *e)
     int count;
     for (size_t i = 0; i < rq->api->route_count; i++) {
         const struct route *r = &rq->api->routes[i];
-        if (!matches(r->path, rq->raw_path, pieces, &count))
-            continue;
-        if (takes(r, rq->method)) {
+        if (takes(r, rq->method) && matches(r->path, rq->raw_path, pieces, &count)) {
             rq->route = r;
             return take_places(rq, pieces, count, e);
         }
-        add_allowed(rq, r);
     }
+    for (size_t i = 0; i < rq->api->route_count; i++)
+        if (matches(rq->api->routes[i].path, rq->raw_path, pieces, &count))
+            add_allowed(rq, &rq->api->routes[i]);
     if (rq->allow)
         return err_set(e, ERR_METHOD, "this address takes %s", rq->allow);
     return err_set(e, ERR_NOT_FOUND, "there is nothing at this address");
