@@ -2,7 +2,7 @@
 -- Projects, who may do what in them, jobs and their results.
 --
 -- Times are microseconds since 1970 UTC; NULL is "not yet" or "never". pk is internal and grows with creation; id is
--- the public UUIDv7.
+-- the public UUIDv7. Checks say a = x OR a = y: for IN (…) of more than two SQLite fills a table for each row it checks.
 
 CREATE TABLE project (
     pk         INTEGER PRIMARY KEY,
@@ -44,7 +44,8 @@ CREATE TABLE job (
     reference_id     TEXT,
     tag              TEXT,
     priority_weight  INTEGER NOT NULL CHECK (priority_weight BETWEEN 1 AND 10),
-    status           TEXT    NOT NULL CHECK (status IN ('queued', 'running', 'completed', 'failed', 'cancelled')),
+    status           TEXT    NOT NULL CHECK (status = 'queued' OR status = 'running' OR status = 'completed'
+                                             OR status = 'failed' OR status = 'cancelled'),
     progress         REAL    NOT NULL DEFAULT 0,
     error            TEXT,                    -- JSON {code, message}
     input            TEXT,                    -- JSON, as it was sent
@@ -87,7 +88,7 @@ CREATE TABLE result (
     md5          BLOB    NOT NULL,
     sha256       BLOB    NOT NULL,
     crc32        INTEGER NOT NULL,
-    state        TEXT    NOT NULL CHECK (state IN ('available', 'consumed', 'expired')),
+    state        TEXT    NOT NULL CHECK (state = 'available' OR state = 'consumed' OR state = 'expired'),
     keep         INTEGER NOT NULL DEFAULT 0,
     stored       INTEGER NOT NULL DEFAULT 1,    -- 0: the bytes are gone
     is_inline    INTEGER NOT NULL,              -- 1: the bytes are in result_bytes, 0: in a blob named after id
@@ -136,7 +137,7 @@ CREATE TABLE event (
     job     TEXT                                -- of a result: its job's id
 ) STRICT;
 
--- What GET /usage answers: kept exact by the triggers below.
+-- What GET /usage answers: src/store/usage.c adds to it in every transaction that changes results.
 CREATE TABLE usage (
     project INTEGER NOT NULL REFERENCES project (pk),
     state   TEXT    NOT NULL,
@@ -145,25 +146,6 @@ CREATE TABLE usage (
     bytes   INTEGER NOT NULL,                   -- that are stored
     PRIMARY KEY (project, state, trash)
 ) STRICT, WITHOUT ROWID;
-
-CREATE TRIGGER usage_add AFTER INSERT ON result BEGIN
-    INSERT INTO usage (project, state, trash, results, bytes)
-    VALUES (new.project, new.state, new.deleted_at IS NOT NULL, 1, new.size * new.stored)
-    ON CONFLICT (project, state, trash) DO UPDATE SET results = results + 1, bytes = bytes + excluded.bytes;
-END;
-CREATE TRIGGER usage_move AFTER UPDATE OF state, deleted_at, stored ON result
-WHEN old.state <> new.state OR old.stored <> new.stored OR (old.deleted_at IS NULL) <> (new.deleted_at IS NULL)
-BEGIN
-    UPDATE usage SET results = results - 1, bytes = bytes - old.size * old.stored
-    WHERE project = old.project AND state = old.state AND trash = (old.deleted_at IS NOT NULL);
-    INSERT INTO usage (project, state, trash, results, bytes)
-    VALUES (new.project, new.state, new.deleted_at IS NOT NULL, 1, new.size * new.stored)
-    ON CONFLICT (project, state, trash) DO UPDATE SET results = results + 1, bytes = bytes + excluded.bytes;
-END;
-CREATE TRIGGER usage_remove AFTER DELETE ON result BEGIN
-    UPDATE usage SET results = results - 1, bytes = bytes - old.size * old.stored
-    WHERE project = old.project AND state = old.state AND trash = (old.deleted_at IS NOT NULL);
-END;
 
 -- Keys that sign links. The newest unretired one signs; retired ones verify until no link of theirs can be alive.
 CREATE TABLE signing_key (

@@ -46,7 +46,7 @@ static int check_folder(const struct cmd_args *a, bool quick, struct err *e)
     struct check_report report = {0};
     int rc = folder_find(a->settings.data, &f, e);
     if (rc == 0)
-        rc = folder_open_reader(&f, a->settings.db_busy_timeout, &db, e);
+        rc = folder_open_reader(&f, a->settings.db_busy_timeout, 0, &db, e);
     if (rc < 0)
         return rc;
     rc = disk_open(f.blobs_path, &blobs, e);

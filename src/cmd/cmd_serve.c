@@ -108,7 +108,7 @@ static int open_storage(struct daemon *d, const struct settings *set, struct err
 static int start_sweeper(struct daemon *d, const struct settings *set, struct err *e)
 {
     struct db *reader = NULL;
-    int rc = folder_open_reader(&d->folder, set->db_busy_timeout, &reader, e);
+    int rc = folder_open_reader(&d->folder, set->db_busy_timeout, set->db_map, &reader, e);
     if (rc == 0)
         d->sweeper = sweeper_new(&d->app.core, d->app.writer, reader, d->folder.files_lock);
     return rc;

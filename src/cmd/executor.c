@@ -61,7 +61,8 @@ static int get_reader(struct executor *x, struct reader **ret, struct err *e)
     *ret = pthread_getspecific(x->own_reader);
     if (*ret)
         return 0;
-    int rc = folder_open_reader(&x->folder, core_settings(&x->app->core)->db_busy_timeout, &db, e);
+    const struct settings *set = core_settings(&x->app->core);
+    int rc = folder_open_reader(&x->folder, set->db_busy_timeout, set->db_map, &db, e);
     if (rc == 0)
         *ret = add_reader(x, db);
     return rc;

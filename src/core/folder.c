@@ -90,13 +90,18 @@ int folder_open_writer(const struct folder *f, bool may_migrate, int64_t busy_se
         db_close(db);
         return rc;
     }
+    db_gather(db, &store_usage_gathering);
     *ret = db;
     return 0;
 }
 
-int folder_open_reader(const struct folder *f, int64_t busy_seconds, struct db **ret, struct err *e)
+int folder_open_reader(const struct folder *f, int64_t busy_seconds, int64_t map_bytes, struct db **ret,
+                       struct err *e)
 {
-    struct db_options o = {.read_only = true, .busy_ms = busy_seconds * 1000, .cache_kib = READER_CACHE_KIB};
+    struct db_options o = {.read_only = true,
+                           .busy_ms = busy_seconds * 1000,
+                           .cache_kib = READER_CACHE_KIB,
+                           .map_bytes = map_bytes};
     struct db *db = NULL;
     int rc = db_open(&db_sqlite_ops, f->db_path, &o, &db, e);
     if (rc < 0)

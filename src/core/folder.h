@@ -29,4 +29,5 @@ int folder_lock(const struct folder *f, int *ret, struct err *e);
  */
 int folder_open_writer(const struct folder *f, bool may_migrate, int64_t busy_seconds, struct db **ret,
                        struct err *e);
-int folder_open_reader(const struct folder *f, int64_t busy_seconds, struct db **ret, struct err *e);
+int folder_open_reader(const struct folder *f, int64_t busy_seconds, int64_t map_bytes, struct db **ret,
+                       struct err *e);

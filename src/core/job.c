@@ -329,7 +329,7 @@ static int mark_results(struct session *s, struct job *j, int64_t deleted_at, st
             continue;
         r->deleted_at = deleted_at;
         r->with_job = deleted_at != 0;
-        rc = store_result_change(s->db, r, r->state, e);
+        rc = store_result_change(s->db, r, e);
         if (rc >= 0)
             rc = event_of_result(s, r, deleted_at ? "deleted" : "restored", e);
     }

@@ -103,10 +103,9 @@ static int finish_change(struct session *s, const struct result *r, int rc, cons
     return rc < 0 ? rc : event_of_result(s, r, verb, e);
 }
 
-static int write_change(struct session *s, struct result *r, enum result_state from, const char *verb,
-                        struct err *e)
+static int write_change(struct session *s, struct result *r, const char *verb, struct err *e)
 {
-    return finish_change(s, r, store_result_change(s->db, r, from, e), verb, e);
+    return finish_change(s, r, store_result_change(s->db, r, e), verb, e);
 }
 
 static int compare_ack(const struct result *r, const struct result_ack *a, struct err *e)
@@ -143,9 +142,9 @@ int result_acknowledge(struct session *s, const char *id, const struct result_ac
     if (ttl && (!r->expires_at || s->now + ttl * CLOCK_SECOND < r->expires_at)) {
         r->expires_at = s->now + ttl * CLOCK_SECOND;
         set_due(r);
-        rc = store_result_change(s->db, r, RESULT_AVAILABLE, e);
+        rc = store_result_change(s->db, r, e);
     } else {
-        rc = store_result_consume(s->db, r->pk, r->consumed_at, e);
+        rc = store_result_consume(s->db, r, e);
     }
     return finish_change(s, r, rc, result_state_names[RESULT_CONSUMED], e);
 }
@@ -159,7 +158,7 @@ int result_keep(struct session *s, const char *id, bool keep, struct result **re
     if (r->keep != keep) {
         r->keep = keep;
         set_due(r);
-        rc = write_change(s, r, r->state, keep ? "kept" : "unkept", e);
+        rc = write_change(s, r, keep ? "kept" : "unkept", e);
     }
     show_now(r, s->now);
     *ret = r;
@@ -179,7 +178,7 @@ int result_delete(struct session *s, const char *id, struct err *e)
     if (rc < 0 || r->deleted_at || (rc = refuse_kept(r, e)) < 0)
         return rc;
     r->deleted_at = s->now;
-    return write_change(s, r, r->state, "deleted", e);
+    return write_change(s, r, "deleted", e);
 }
 
 int result_restore(struct session *s, const char *id, struct result **ret, struct err *e)
@@ -192,7 +191,7 @@ int result_restore(struct session *s, const char *id, struct result **ret, struc
         return err_set(e, ERR_WRONG_STATE, "this result was deleted with its job: restore job %s", r->job_id);
     if (r->deleted_at) {
         r->deleted_at = 0;
-        rc = write_change(s, r, r->state, "restored", e);
+        rc = write_change(s, r, "restored", e);
     }
     show_now(r, s->now);
     *ret = r;
@@ -213,7 +212,7 @@ int result_remove(struct session *s, struct result *r, struct err *e)
 {
     int rc = let_go_of_bytes(s, r, e);
     if (rc == 0)
-        rc = store_result_remove(s->db, r->pk, e) < 0 ? e->code : 0;
+        rc = store_result_remove(s->db, r, e) < 0 ? e->code : 0;
     if (rc == 0)
         rc = store_job_count_result(s->db, r->job, -1, INT64_MAX, e) < 0 ? e->code : 0;
     return rc < 0 ? rc : event_of_result(s, r, "purged", e);
@@ -230,7 +229,6 @@ int result_purge(struct session *s, const char *id, struct err *e)
 
 int result_expire(struct session *s, struct result *r, struct err *e)
 {
-    enum result_state from = r->state;
     int rc = let_go_of_bytes(s, r, e);
     if (rc < 0)
         return rc;
@@ -238,5 +236,5 @@ int result_expire(struct session *s, struct result *r, struct err *e)
     r->expired_at = r->due_at;
     r->due_at = 0;
     r->stored = false;
-    return write_change(s, r, from, result_state_names[RESULT_EXPIRED], e);
+    return write_change(s, r, result_state_names[RESULT_EXPIRED], e);
 }

@@ -2,7 +2,10 @@
 /* The engine-independent half: values, and transactions as functions. See db.h. */
 #include "db/db.h"
 
+#include "base/arena.h"
+
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TRIES = 4 };
@@ -42,8 +45,10 @@ int db_open(const struct db_ops *ops, const char *where, const struct db_options
 
 void db_close(struct db *db)
 {
-    if (db)
-        db->ops->close(db);
+    if (!db)
+        return;
+    free(db->gathered);
+    db->ops->close(db);
 }
 
 int db_query(struct db *db, const struct stmt *s, const struct db_value *args, int count,
@@ -79,6 +84,15 @@ int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int
     return rc;
 }
 
+int db_insert(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_key,
+              struct err *e)
+{
+    int rc = db_run(db, s, args, count, NULL, e);
+    if (rc == 0)
+        *ret_key = db->ops->inserted(db);
+    return rc;
+}
+
 int64_t db_written(struct db *db)
 {
     return db->ops->written(db);
@@ -106,8 +120,7 @@ double db_real(struct db *db, struct db_cursor *c, int column)
 
 const char *db_text(struct db *db, struct db_cursor *c, int column)
 {
-    size_t len;
-    return db_is_null(db, c, column) ? NULL : db->ops->get_bytes(c, column, &len);
+    return db_is_null(db, c, column) ? NULL : db->ops->get_text(c, column);
 }
 
 const void *db_blob(struct db *db, struct db_cursor *c, int column, size_t *ret_len)
@@ -123,6 +136,27 @@ static int control(struct db *db, const char *text, struct err *e)
     return db_run(db, &s, NULL, 0, NULL, e);
 }
 
+void db_gather(struct db *db, const struct db_gathering *g)
+{
+    assert(!db->in_tx && !db->gathered);
+    db->gathering = g;
+    db->gathered = mem_alloc(g->size);
+}
+
+void *db_gathered(struct db *db)
+{
+    return db->in_tx ? db->gathered : NULL;
+}
+
+static int run_whole(struct db *db, db_body_fn *body, void *ctx, struct err *e)
+{
+    if (db->gathering)
+        memset(db->gathered, 0, db->gathering->size);
+    int rc = body(db, ctx, e);
+    int flushed = rc >= 0 && db->gathering ? db->gathering->flush(db, db->gathered, e) : 0;
+    return flushed < 0 ? flushed : rc;
+}
+
 static int attempt(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx, bool *ret_again,
                    struct err *e)
 {
@@ -132,7 +166,7 @@ static int attempt(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx
     if (rc < 0)
         return rc;
     db->in_tx = true;
-    rc = body(db, ctx, e);
+    rc = run_whole(db, body, ctx, e);
     *ret_again = rc == ERR_DB_CONFLICT;
     if (rc >= 0) {
         int committed = control(db, "COMMIT", e);
@@ -186,6 +220,19 @@ static const struct {
     {"SAVEPOINT level4", "ROLLBACK TO level4", "RELEASE level4"},
 };
 
+static int run_nested(struct db *db, db_body_fn *body, void *ctx, struct err *e)
+{
+    size_t size = db->gathering ? db->gathering->size : 0;
+    void *before = size ? memcpy(mem_alloc(size), db->gathered, size) : NULL;
+    db->depth++;
+    int rc = body(db, ctx, e);
+    db->depth--;
+    if (rc < 0 && size)
+        memcpy(db->gathered, before, size);
+    free(before);
+    return rc;
+}
+
 int db_nested(struct db *db, db_body_fn *body, void *ctx, bool *ret_broken, struct err *e)
 {
     struct err undo;
@@ -195,9 +242,7 @@ int db_nested(struct db *db, db_body_fn *body, void *ctx, bool *ret_broken, stru
     int rc = control(db, savepoints[level].set, e);
     if (rc < 0)
         return rc;
-    db->depth++;
-    rc = body(db, ctx, e);
-    db->depth--;
+    rc = run_nested(db, body, ctx, e);
     if (rc < 0 && control(db, savepoints[level].undo, &undo) < 0)
         *ret_broken = true;
     if (!*ret_broken && control(db, savepoints[level].release, &undo) < 0) {

@@ -52,6 +52,7 @@ struct db_options {
     bool read_only;
     int64_t busy_ms; /* how long to wait for a lock */
     int64_t cache_kib;
+    int64_t map_bytes; /* of the file, read through a mapping; a read error there ends the process */
 };
 
 /* What an engine provides; all are called with their own connection's thread. */
@@ -65,12 +66,24 @@ struct db_ops {
     void (*done)(struct db *db, struct db_cursor *c);
     int64_t (*changes)(struct db *db);     /* rows that the last statement changed */
     int64_t (*written)(struct db *db);     /* rows that all statements of this connection changed */
+    int64_t (*inserted)(struct db *db);    /* the integer key of the row that the last INSERT made */
     bool (*in_transaction)(struct db *db); /* false also if the engine ended it by itself, which rolls back */
     int (*script)(struct db *db, const char *text, struct err *e); /* several statements, no parameters */
     enum db_type (*type)(struct db_cursor *c, int column);
     int64_t (*get_int)(struct db_cursor *c, int column);
     double (*get_real)(struct db_cursor *c, int column);
-    const void *(*get_bytes)(struct db_cursor *c, int column, size_t *ret_len); /* text: NUL after it */
+    const char *(*get_text)(struct db_cursor *c, int column); /* with a NUL, which can cost a copy */
+    const void *(*get_bytes)(struct db_cursor *c, int column, size_t *ret_len); /* of a text: without */
+};
+
+/*
+ * What a transaction gathers while it runs and writes once, at its end: sums that nearly all of its changes
+ * touch. `size` bytes, zero when it begins. `flush` writes them, just before the commit; the transaction
+ * fails if it does. What is gathered in the body of db_nested is undone with it.
+ */
+struct db_gathering {
+    size_t size;
+    int (*flush)(struct db *db, void *gathered, struct err *e);
 };
 
 /* The head of every engine's connection. */
@@ -78,6 +91,8 @@ struct db {
     const struct db_ops *ops;
     bool in_tx;
     int depth; /* of savepoints */
+    const struct db_gathering *gathering;
+    void *gathered;
 };
 
 extern const struct db_ops db_sqlite_ops;
@@ -95,6 +110,10 @@ void db_done(struct db *db, struct db_cursor *c); /* NULL is fine */
 int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_changes,
            struct err *e);
 
+/* An INSERT of one row; *ret_key is its integer primary key. */
+int db_insert(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_key,
+              struct err *e);
+
 /* Grows with every row that this connection changes: equal before and after means that nothing was written.
  */
 int64_t db_written(struct db *db);
@@ -104,8 +123,9 @@ bool db_in_transaction(struct db *db);
 bool db_is_null(struct db *db, struct db_cursor *c, int column);
 int64_t db_int(struct db *db, struct db_cursor *c, int column); /* NULL is 0 */
 double db_real(struct db *db, struct db_cursor *c, int column);
-const char *db_text(struct db *db, struct db_cursor *c, int column);                  /* NULL stays NULL */
-const void *db_blob(struct db *db, struct db_cursor *c, int column, size_t *ret_len); /* NULL stays NULL */
+const char *db_text(struct db *db, struct db_cursor *c, int column); /* NULL stays NULL */
+/* NULL stays NULL. Of a text too: its bytes without a NUL. */
+const void *db_blob(struct db *db, struct db_cursor *c, int column, size_t *ret_len);
 
 /*
  * The only way to a transaction: begin, body, commit; rolled back when the body fails. A conflict is
@@ -114,6 +134,12 @@ const void *db_blob(struct db *db, struct db_cursor *c, int column, size_t *ret_
  */
 typedef int db_body_fn(struct db *db, void *ctx, struct err *e);
 int db_tx(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx, struct err *e);
+
+/* From now on the transactions of this connection gather. Not inside one. */
+void db_gather(struct db *db, const struct db_gathering *g);
+/* Where to gather, until the end of the transaction; NULL: not in a transaction, or the connection does not.
+ */
+void *db_gathered(struct db *db);
 
 /*
  * A reading transaction that stays open over several uses, so that they all see one moment: for readers that

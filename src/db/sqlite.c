@@ -99,15 +99,16 @@ static int sqlite_script(struct db *db, const char *text, struct err *e)
 
 static int configure(struct sqlite *s, const struct db_options *o, struct err *e)
 {
-    char text[400];
+    char text[480];
     (void)sqlite3_busy_timeout(s->handle, (int)o->busy_ms);
     (void)sqlite3_extended_result_codes(s->handle, 1);
-    (void)snprintf(text, sizeof text,
-                   "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -%lld;"
-                   "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;"
-                   "PRAGMA wal_autocheckpoint = 16384; PRAGMA trusted_schema = OFF;%s",
-                   (long long)o->cache_kib,
-                   o->read_only ? "PRAGMA query_only = ON;" : "PRAGMA journal_mode = WAL;");
+    (void)snprintf(
+        text, sizeof text,
+        "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -%lld; PRAGMA mmap_size = %lld;"
+        "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;"
+        "PRAGMA wal_autocheckpoint = 16384; PRAGMA trusted_schema = OFF;%s",
+        (long long)o->cache_kib, (long long)o->map_bytes,
+        o->read_only ? "PRAGMA query_only = ON;" : "PRAGMA journal_mode = WAL;");
     return sqlite_script(&s->db, text, e);
 }
 
@@ -259,6 +260,11 @@ static int64_t sqlite_written(struct db *db)
     return sqlite3_total_changes64(of(db)->handle);
 }
 
+static int64_t sqlite_inserted(struct db *db)
+{
+    return sqlite3_last_insert_rowid(of(db)->handle);
+}
+
 static bool sqlite_in_transaction(struct db *db)
 {
     return !sqlite3_get_autocommit(of(db)->handle);
@@ -290,11 +296,15 @@ static double sqlite_real(struct db_cursor *c, int column)
     return sqlite3_column_double(c->stmt, column);
 }
 
+static const char *sqlite_text(struct db_cursor *c, int column)
+{
+    const unsigned char *s = sqlite3_column_text(c->stmt, column);
+    return s ? (const char *)s : "";
+}
+
 static const void *sqlite_bytes(struct db_cursor *c, int column, size_t *ret_len)
 {
-    const void *p = sqlite3_column_type(c->stmt, column) == SQLITE_BLOB
-                        ? sqlite3_column_blob(c->stmt, column)
-                        : sqlite3_column_text(c->stmt, column);
+    const void *p = sqlite3_column_blob(c->stmt, column);
     *ret_len = (size_t)sqlite3_column_bytes(c->stmt, column);
     return p ? p : "";
 }
@@ -308,10 +318,12 @@ const struct db_ops db_sqlite_ops = {
     .done = sqlite_done,
     .changes = sqlite_changes,
     .written = sqlite_written,
+    .inserted = sqlite_inserted,
     .in_transaction = sqlite_in_transaction,
     .script = sqlite_script,
     .type = sqlite_type,
     .get_int = sqlite_int,
     .get_real = sqlite_real,
+    .get_text = sqlite_text,
     .get_bytes = sqlite_bytes,
 };

@@ -27,11 +27,11 @@ int store_batch_add(struct db *db, struct batch *b, struct err *e)
 {
     static const struct stmt s = {"batch_add",
                                   "INSERT INTO batch (id, project, name, description, created_at)"
-                                  " VALUES ($1, $2, $3, $4, $5) RETURNING pk",
+                                  " VALUES ($1, $2, $3, $4, $5)",
                                   false};
     struct db_value args[] = {db_of_text(b->id), db_of_int(b->project), db_of_text(b->name),
                               db_of_text(b->description), db_of_int(b->created_at)};
-    return row_insert(db, &s, args, STORE_COUNT(args), &b->pk, e);
+    return db_insert(db, &s, args, STORE_COUNT(args), &b->pk, e);
 }
 
 int store_batch_get(struct db *db, struct arena *a, int64_t project, const char *id, struct batch **ret,

@@ -60,7 +60,7 @@ int store_job_add(struct db *db, struct job *j, struct err *e)
         "INSERT INTO job (id, project, batch, kind, reference_id, tag, priority_weight, status, progress, "
         "input,"
         " creator, created_at, started_at, finished_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING pk",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         false};
     struct db_value args[] = {
         db_of_text(j->id),
@@ -78,7 +78,7 @@ int store_job_add(struct db *db, struct job *j, struct err *e)
         db_of_time(j->started_at),
         db_of_time(j->finished_at),
     };
-    return row_insert(db, &s, args, STORE_COUNT(args), &j->pk, e);
+    return db_insert(db, &s, args, STORE_COUNT(args), &j->pk, e);
 }
 
 int store_job_get(struct db *db, struct arena *a, int64_t project, const char *id, struct job **ret,

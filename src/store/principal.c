@@ -28,7 +28,7 @@ int store_principal_add(struct db *db, enum principal_kind kind, const struct pr
     static const struct stmt s = {
         "principal_add",
         "INSERT INTO principal (project, kind, name, public_id, secret, scopes, staff, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING pk",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         false};
     struct db_value args[] = {
         db_of_int(p->project),
@@ -40,7 +40,7 @@ int store_principal_add(struct db *db, enum principal_kind kind, const struct pr
         db_of_int(p->staff),
         db_of_int(p->created_at),
     };
-    return row_insert(db, &s, args, STORE_COUNT(args), ret_pk, e);
+    return db_insert(db, &s, args, STORE_COUNT(args), ret_pk, e);
 }
 
 int store_principal_by_public_id(struct db *db, struct arena *a, const char *public_id,

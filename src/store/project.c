@@ -4,10 +4,10 @@
 
 int store_project_create(struct db *db, const char *name, int64_t now, int64_t *ret_pk, struct err *e)
 {
-    static const struct stmt s = {
-        "project_create", "INSERT INTO project (name, created_at) VALUES ($1, $2) RETURNING pk", false};
+    static const struct stmt s = {"project_create", "INSERT INTO project (name, created_at) VALUES ($1, $2)",
+                                  false};
     struct db_value args[] = {db_of_text(name), db_of_int(now)};
-    return row_insert(db, &s, args, STORE_COUNT(args), ret_pk, e);
+    return db_insert(db, &s, args, STORE_COUNT(args), ret_pk, e);
 }
 
 int store_project_get(struct db *db, const char *name, int64_t *ret_pk, struct err *e)

@@ -15,6 +15,30 @@ static void read_hex(struct db *db, struct db_cursor *c, int column, char *ret, 
         text_hex(bytes, len, ret);
 }
 
+static void set_counted(struct result *r)
+{
+    r->counted.state = r->state;
+    r->counted.trash = r->deleted_at != 0;
+    r->counted.bytes = r->stored ? r->size : 0;
+}
+
+static int count(struct db *db, const struct result *r, int sign, struct err *e)
+{
+    return usage_add(db, r->project, r->counted.state, r->counted.trash, sign, sign * r->counted.bytes, e);
+}
+
+/* `changed`: what the statement returned that changed the row. */
+static int recount(struct db *db, struct result *r, int changed, struct err *e)
+{
+    if (changed <= 0)
+        return changed;
+    int rc = count(db, r, -1, e);
+    set_counted(r);
+    if (rc == 0)
+        rc = count(db, r, 1, e);
+    return rc < 0 ? rc : 1;
+}
+
 struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena *a)
 {
     struct result *r = arena_alloc(a, sizeof *r);
@@ -48,6 +72,7 @@ struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena 
     r->expired_at = db_int(db, c, n++);
     r->deleted_at = db_int(db, c, n++);
     r->with_job = db_int(db, c, n++) != 0;
+    set_counted(r);
     return r;
 }
 
@@ -87,8 +112,7 @@ int store_result_add(struct db *db, struct result *r, struct err *e)
                                   "is_primary, media_type, size, md5, sha256,"
                                   " crc32, state, keep, is_inline, creator, created_at, expires_at, due_at)"
                                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
-                                  "$14, 'available', $15, $16, $17, $18, $19, $20)"
-                                  " RETURNING pk",
+                                  "$14, 'available', $15, $16, $17, $18, $19, $20)",
                                   false};
     unsigned char md5[DIGEST_MD5_LEN];
     unsigned char sha256[DIGEST_SHA256_LEN];
@@ -116,7 +140,11 @@ int store_result_add(struct db *db, struct result *r, struct err *e)
         db_of_time(r->expires_at),
         db_of_time(r->due_at),
     };
-    return row_insert(db, &s, args, STORE_COUNT(args), &r->pk, e);
+    int rc = db_insert(db, &s, args, STORE_COUNT(args), &r->pk, e);
+    if (rc < 0)
+        return rc;
+    set_counted(r);
+    return count(db, r, 1, e);
 }
 
 int store_result_get(struct db *db, struct arena *a, int64_t project, const char *id, struct result **ret,
@@ -164,7 +192,7 @@ int store_result_kept_of_job(struct db *db, int64_t job, struct err *e)
     return row_int(db, &s, args, STORE_COUNT(args), &pk, e);
 }
 
-int store_result_change(struct db *db, const struct result *to, enum result_state from, struct err *e)
+int store_result_change(struct db *db, struct result *to, struct err *e)
 {
     static const struct stmt s = {
         "result_change",
@@ -174,7 +202,7 @@ int store_result_change(struct db *db, const struct result *to, enum result_stat
         false};
     struct db_value args[] = {
         db_of_int(to->pk),
-        db_of_text(result_state_names[from]),
+        db_of_text(result_state_names[to->counted.state]),
         db_of_text(result_state_names[to->state]),
         db_of_int(to->keep),
         db_of_int(to->stored),
@@ -185,25 +213,27 @@ int store_result_change(struct db *db, const struct result *to, enum result_stat
         db_of_time(to->deleted_at),
         db_of_int(to->with_job),
     };
-    return row_change(db, &s, args, STORE_COUNT(args), e);
+    return recount(db, to, row_change(db, &s, args, STORE_COUNT(args), e), e);
 }
 
 /* Acknowledging is the most frequent change of all: only the indexes that it concerns are touched. */
-int store_result_consume(struct db *db, int64_t pk, int64_t consumed_at, struct err *e)
+int store_result_consume(struct db *db, struct result *to, struct err *e)
 {
     static const struct stmt s = {
         "result_consume",
         "UPDATE result SET state = 'consumed', consumed_at = $2 WHERE pk = $1 AND state = 'available'",
         false};
-    struct db_value args[] = {db_of_int(pk), db_of_int(consumed_at)};
-    return row_change(db, &s, args, STORE_COUNT(args), e);
+    struct db_value args[] = {db_of_int(to->pk), db_of_int(to->consumed_at)};
+    return recount(db, to, row_change(db, &s, args, STORE_COUNT(args), e), e);
 }
 
-int store_result_remove(struct db *db, int64_t pk, struct err *e)
+int store_result_remove(struct db *db, const struct result *r, struct err *e)
 {
     static const struct stmt s = {"result_remove", "DELETE FROM result WHERE pk = $1", false};
-    struct db_value args[] = {db_of_int(pk)};
-    return row_change(db, &s, args, STORE_COUNT(args), e);
+    struct db_value args[] = {db_of_int(r->pk)};
+    int rc = row_change(db, &s, args, STORE_COUNT(args), e);
+    int counted = rc > 0 ? count(db, r, -1, e) : 0;
+    return counted < 0 ? counted : rc;
 }
 
 int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit, struct result **ret,

@@ -31,20 +31,6 @@ int row_int(struct db *db, const struct stmt *s, const struct db_value *args, in
     return rc;
 }
 
-/* Stepped to the end: only then is an INSERT … RETURNING complete. */
-int row_insert(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_pk,
-               struct err *e)
-{
-    struct db_cursor *c = NULL;
-    int rc = db_query(db, s, args, count, &c, e);
-    if (rc < 0)
-        return rc;
-    while ((rc = db_step(db, c, e)) > 0)
-        *ret_pk = db_int(db, c, 0);
-    db_done(db, c);
-    return rc;
-}
-
 int row_change(struct db *db, const struct stmt *s, const struct db_value *args, int count, struct err *e)
 {
     int64_t changes;
@@ -54,8 +40,9 @@ int row_change(struct db *db, const struct stmt *s, const struct db_value *args,
 
 const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int column)
 {
-    const char *s = db_text(db, c, column);
-    return s ? arena_strdup(a, s) : NULL;
+    size_t len;
+    const void *bytes = db_blob(db, c, column, &len);
+    return bytes ? arena_copy(a, bytes, len) : NULL;
 }
 
 void row_sql_add(struct row_sql *q, const char *piece)

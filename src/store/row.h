@@ -12,11 +12,12 @@ int row_one(struct db *db, const struct stmt *s, const struct db_value *args, in
 /* A statement that returns one integer: 1 and *ret, 0 when there is no row. */
 int row_int(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret,
             struct err *e);
-/* An INSERT … RETURNING pk. */
-int row_insert(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_pk,
-               struct err *e);
 /* An UPDATE or DELETE: 1 if it changed a row, else 0. */
 int row_change(struct db *db, const struct stmt *s, const struct db_value *args, int count, struct err *e);
+
+/* Adds to the sums that store_usage_get reads: at the end of the transaction where the connection gathers. */
+int usage_add(struct db *db, int64_t project, enum result_state state, bool trash, int64_t results,
+              int64_t bytes, struct err *e);
 
 const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int column);
 

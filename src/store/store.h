@@ -85,6 +85,11 @@ struct result {
     int64_t expired_at;
     int64_t deleted_at;
     bool with_job;
+    struct {
+        enum result_state state;
+        bool trash;
+        int64_t bytes;
+    } counted;           /* the store's own: how the sums of usage.c have this row */
     struct result *next; /* in a list */
 };
 
@@ -203,11 +208,12 @@ int store_result_of_job(struct db *db, struct arena *a, int64_t job, struct resu
 int store_result_kept_of_job(struct db *db, int64_t job, struct err *e); /* 1: one is kept */
 int store_result_list(struct db *db, struct arena *a, const struct result_filter *f, const struct page *page,
                       struct result **ret, struct err *e);
-/* Writes what changes in a life: state, keep, stored, times. 0 if the row is not in `from` any more. */
-int store_result_change(struct db *db, const struct result *to, enum result_state from, struct err *e);
-int store_result_consume(struct db *db, int64_t pk, int64_t consumed_at,
-                         struct err *e); /* available → consumed */
-int store_result_remove(struct db *db, int64_t pk, struct err *e);
+/* Writes what changes in a life: state, keep, stored, times. The row must have been read in the same
+ * transaction; 0 if it is not in the state in which it was read. */
+int store_result_change(struct db *db, struct result *to, struct err *e);
+int store_result_consume(struct db *db, struct result *to,
+                         struct err *e); /* the same, of available → consumed only */
+int store_result_remove(struct db *db, const struct result *r, struct err *e);
 /* What expiry takes and what the end of the trash takes, the longest due first. */
 int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit, struct result **ret,
                      struct err *e);
@@ -243,6 +249,8 @@ struct usage {
     int64_t trash_results;
     int64_t trash_bytes;
 };
+extern const struct db_gathering
+    store_usage_gathering; /* for db_gather, of connections that change results */
 /* What has passed its time counts as expired even before the sweep. project 0: of all projects. */
 int store_usage_get(struct db *db, int64_t project, int64_t now, struct usage *ret, struct err *e);
 int store_usage_of_job(struct db *db, int64_t job, int64_t now, struct usage *ret,

@@ -255,6 +255,83 @@ static int nested(struct db *in, void *ctx, struct err *err)
     return rc == 0 && n->depth == n->fail_at ? err_set(err, ERR_KEPT, "on purpose") : rc;
 }
 
+struct total {
+    int64_t sum;
+};
+
+static int write_total(struct db *in, void *gathered, struct err *err)
+{
+    struct total *t = gathered;
+    return t->sum < 0 ? err_set(err, ERR_BAD_VALUE, "refused") : insert(in, t->sum, "total", err);
+}
+
+static const struct db_gathering totals = {sizeof(struct total), write_total};
+
+struct addition {
+    int64_t amount;
+    int fail;
+    struct addition *inside;
+};
+
+static int add_to_total(struct db *in, void *ctx, struct err *err)
+{
+    struct addition *a = ctx;
+    bool broken;
+    ((struct total *)db_gathered(in))->sum += a->amount;
+    if (a->inside) {
+        (void)db_nested(in, add_to_total, a->inside, &broken, err);
+        assert_false(broken);
+    }
+    return a->fail ? err_set(err, ERR_BAD_VALUE, "on purpose") : 0;
+}
+
+static int64_t total_after(struct addition *a, int expected)
+{
+    static const struct stmt clear = {"clear", "DELETE FROM t", false};
+    static const struct stmt sum = {"sum", "SELECT coalesce(sum(a), 0) FROM t", false};
+    struct db_cursor *c;
+    must(db_run(db, &clear, NULL, 0, NULL, &e), &e);
+    assert_int_equal(db_tx(db, DB_WRITE, add_to_total, a, &e), expected);
+    must(db_query(db, &sum, NULL, 0, &c, &e), &e);
+    must(db_step(db, c, &e), &e);
+    int64_t n = db_int(db, c, 0);
+    db_done(db, c);
+    return n;
+}
+
+static void what_is_gathered_is_written_once_at_the_end(void **state)
+{
+    (void)state;
+    assert_null(db_gathered(db));
+    db_gather(db, &totals);
+    assert_null(db_gathered(db));
+    struct addition lost = {.amount = 30, .fail = 1};
+    struct addition kept = {.amount = 4};
+    assert_int_equal(total_after(&(struct addition){.amount = 1}, 0), 1);
+    assert_int_equal(total_after(&(struct addition){.amount = 2, .inside = &kept}, 0), 6);
+    assert_int_equal(total_after(&(struct addition){.amount = 2, .inside = &lost}, 0), 2);
+    assert_int_equal(total_after(&(struct addition){.amount = 2, .fail = 1}, ERR_BAD_VALUE), 0);
+    assert_int_equal(total_after(&(struct addition){.amount = -1}, ERR_BAD_VALUE), 0);
+    assert_int_equal(total_after(&(struct addition){.amount = 7}, 0), 7);
+}
+
+static void an_insert_tells_the_key_it_made(void **state)
+{
+    static const struct stmt s = {"insert_b", "INSERT INTO t (b) VALUES ($1)", false};
+    struct db_value args[] = {db_of_text("x")};
+    int64_t first = 0;
+    int64_t second = 0;
+    (void)state;
+    must(insert(db, 41, "before", &e), &e);
+    must(db_insert(db, &s, args, 1, &first, &e), &e);
+    must(db_insert(db, &s, args, 1, &second, &e), &e);
+    assert_int_equal(first, 42);
+    assert_int_equal(second, 43);
+    args[0] = db_of_text(NULL);
+    must_fail(db_insert(db, &s, args, 1, &second, &e), ERR_DB_CONSTRAINT);
+    assert_int_equal(second, 43);
+}
+
 static void a_nested_failure_undoes_itself_and_nothing_else(void **state)
 {
     (void)state;
@@ -310,6 +387,8 @@ int main(void)
         TEST(a_reading_transaction_sees_one_moment),
         TEST(a_reader_cannot_write),
         TEST(a_nested_failure_undoes_itself_and_nothing_else),
+        TEST(what_is_gathered_is_written_once_at_the_end),
+        TEST(an_insert_tells_the_key_it_made),
         TEST(a_cursor_may_be_left_in_the_middle),
         TEST(what_was_committed_is_there_after_reopening),
     };

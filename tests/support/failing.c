@@ -154,6 +154,11 @@ static int64_t db_written_(struct db *db)
     return of(db)->inner->ops->written(of(db)->inner);
 }
 
+static int64_t db_inserted_(struct db *db)
+{
+    return of(db)->inner->ops->inserted(of(db)->inner);
+}
+
 static int db_script_(struct db *db, const char *text, struct err *e)
 {
     struct wrapped_db *w = of(db);
@@ -177,6 +182,11 @@ static double db_real_(struct db_cursor *c, int column)
     return db_sqlite_ops.get_real(c, column);
 }
 
+static const char *db_text_(struct db_cursor *c, int column)
+{
+    return db_sqlite_ops.get_text(c, column);
+}
+
 static const void *db_bytes_(struct db_cursor *c, int column, size_t *ret_len)
 {
     return db_sqlite_ops.get_bytes(c, column, ret_len);
@@ -190,11 +200,13 @@ static const struct db_ops wrapped_db_ops = {
     .done = db_done_,
     .changes = db_changes_,
     .written = db_written_,
+    .inserted = db_inserted_,
     .in_transaction = db_in_transaction_,
     .script = db_script_,
     .type = db_type_,
     .get_int = db_int_,
     .get_real = db_real_,
+    .get_text = db_text_,
     .get_bytes = db_bytes_,
 };
 
@@ -202,6 +214,8 @@ struct db *failing_db(struct failing *f, struct db *inner)
 {
     struct wrapped_db *w = mem_alloc(sizeof *w);
     *w = (struct wrapped_db){.db = {.ops = &wrapped_db_ops}, .inner = inner, .plan = f};
+    if (inner->gathering)
+        db_gather(&w->db, inner->gathering);
     return &w->db;
 }
 

@@ -89,7 +89,7 @@ struct db *world_reader(struct world *w)
 {
     struct err e;
     struct db *db;
-    must(folder_open_reader(&w->folder, 5, &db, &e), &e);
+    must(folder_open_reader(&w->folder, 5, 0, &db, &e), &e);
     return failing_db(&w->fault, db);
 }
 
@@ -105,6 +105,12 @@ void world_sql(struct world *w, const char *sql)
 {
     struct err e;
     must(w->db->ops->script(w->db, sql, &e), &e);
+    must(w->db->ops->script(w->db,
+                            "DELETE FROM usage; INSERT INTO usage (project, state, trash, results, bytes)"
+                            " SELECT project, state, deleted_at IS NOT NULL, count(*), sum(size * stored)"
+                            " FROM result GROUP BY 1, 2, 3",
+                            &e),
+         &e);
 }
 
 int64_t world_count(struct world *w, const char *sql)

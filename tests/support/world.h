@@ -42,7 +42,7 @@ struct result *world_publish(struct world *w, const char *job, const char *name,
 struct result *world_get(struct world *w,
                          const char *id);              /* NULL: there is none; as stored, not as it is now */
 int64_t world_count(struct world *w, const char *sql); /* one integer */
-void world_sql(struct world *w, const char *sql);
+void world_sql(struct world *w, const char *sql);      /* the sums of usage follow */
 /* One more connection, which the caller closes or hands on; faults reach it too. */
 struct db *world_reader(struct world *w);
 struct db *world_writer(struct world *w);

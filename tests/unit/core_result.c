@@ -5,6 +5,7 @@
 #include "core/deliver.h"
 #include "support/world.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define DAY (86400 * CLOCK_SECOND)
@@ -103,6 +104,44 @@ static void an_acknowledged_result_stays_as_long_as_it_was_to(void **state)
     assert_int_equal(c.result->consumed_at, w.now - CLOCK_SECOND);
     assert_int_equal(world_count(&w, "SELECT count(*) FROM event"), events);
     must(world_run(&w, deliver, &anything, &e), &e);
+}
+
+enum { MANY_PROJECTS = 60 }; /* more than one transaction gathers */
+
+static int move_between_projects(struct session *s, void *ctx, struct err *err)
+{
+    (void)ctx;
+    for (int i = 0; i < MANY_PROJECTS; i++) {
+        char name[20];
+        int64_t pk;
+        struct result one = *world_get(&w, r->id);
+        (void)snprintf(name, sizeof name, "project-%d", i);
+        int rc = store_project_create(s->db, name, s->now, &pk, err);
+        one.id = arena_printf(s->arena, "moved-%d", i);
+        one.name = one.id;
+        one.project = pk;
+        if (rc == 0)
+            rc = store_result_add(s->db, &one, err);
+        one.deleted_at = s->now;
+        if (rc == 0)
+            rc = store_result_change(s->db, &one, err);
+        if (rc < 0)
+            return rc;
+        if (i % 2 && (rc = store_result_remove(s->db, &one, err)) < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static void sums_of_many_projects_in_one_transaction(void **state)
+{
+    (void)state;
+    must(world_run(&w, move_between_projects, NULL, &e), &e);
+    assert_int_equal(world_count(&w, "SELECT sum(results) FROM usage"), 1 + MANY_PROJECTS / 2);
+    assert_int_equal(world_count(&w, "SELECT sum(bytes) FROM usage WHERE trash"), 100 * MANY_PROJECTS / 2);
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM usage WHERE results < 0 OR bytes < 0"), 0);
+    assert_int_equal(
+        world_count(&w, "SELECT sum(results) FROM usage WHERE state = 'available' AND NOT trash"), 1);
 }
 
 static void consumed_ttl_shortens_a_life_and_never_lengthens_it(void **state)
@@ -352,6 +391,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_acknowledged_result_stays_as_long_as_it_was_to),
+        TEST(sums_of_many_projects_in_one_transaction),
         TEST(consumed_ttl_shortens_a_life_and_never_lengthens_it),
         TEST(an_acknowledgement_of_other_bytes_is_refused),
         TEST(expiry_is_exact_to_the_microsecond),
