@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The length of the well-formed sequence at s (1–4), or 0. Table 3-7 of the Unicode standard. */
-static size_t utf8_sequence(const unsigned char *s, size_t left)
+/* Table 3-7 of the Unicode standard. `cut`: what follows `left` bytes is unknown and may be right. */
+static size_t utf8_sequence(const unsigned char *s, size_t left, bool cut)
 {
     unsigned char low = 0x80;
     unsigned char high = 0xBF;
@@ -29,24 +29,50 @@ static size_t utf8_sequence(const unsigned char *s, size_t left)
         low = 0x90;
     else if (s[0] == 0xF4)
         high = 0x8F;
-    if (left < len || s[1] < low || s[1] > high)
+    if ((left < len && !cut) || (left > 1 && (s[1] < low || s[1] > high)))
         return 0;
-    for (size_t i = 2; i < len; i++)
+    for (size_t i = 2; i < len && i < left; i++)
         if (s[i] < 0x80 || s[i] > 0xBF)
             return 0;
     return len;
 }
 
-bool text_is_utf8(const char *s, size_t len)
+size_t text_utf8_sequence(const char *s, size_t left)
+{
+    return utf8_sequence((const unsigned char *)s, left, false);
+}
+
+bool text_utf8_is_cut(const char *s, size_t left)
+{
+    return utf8_sequence((const unsigned char *)s, left, true) > left;
+}
+
+size_t text_utf8_prefix(const char *s, size_t len)
 {
     const unsigned char *p = (const unsigned char *)s;
-    for (size_t i = 0; i < len;) {
-        size_t n = utf8_sequence(p + i, len - i);
+    size_t i = 0;
+    while (i < len) {
+        uint64_t eight;
+        size_t n;
+        while (len - i >= sizeof eight) { /* most texts are ASCII for most of their way */
+            memcpy(&eight, p + i, sizeof eight);
+            if (eight & UINT64_C(0x8080808080808080))
+                break;
+            i += sizeof eight;
+        }
+        if (i == len)
+            break;
+        n = utf8_sequence(p + i, len - i, false);
         if (!n)
-            return false;
+            break;
         i += n;
     }
-    return true;
+    return i;
+}
+
+bool text_is_utf8(const char *s, size_t len)
+{
+    return text_utf8_prefix(s, len) == len;
 }
 
 void text_hex(const void *bytes, size_t len, char *ret)

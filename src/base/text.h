@@ -10,7 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-bool text_is_utf8(const char *s, size_t len); /* RFC 3629: no surrogates, nothing overlong */
+bool text_is_utf8(const char *s, size_t len);       /* RFC 3629: no surrogates, nothing overlong */
+size_t text_utf8_prefix(const char *s, size_t len); /* the bytes before the first that is not UTF-8 */
+/* The length (1 to 4) of the well-formed sequence that s begins with, of which there are `left` > 0 bytes; 0:
+ * none. */
+size_t text_utf8_sequence(const char *s, size_t left);
+/* Whether s is the beginning of a well-formed sequence that needs more than `left` > 0 bytes. */
+bool text_utf8_is_cut(const char *s, size_t left);
 
 void text_hex(const void *bytes, size_t len, char *ret);     /* 2·len lower-case digits and a NUL */
 bool text_unhex(const char *hex, size_t hex_len, void *ret); /* hex_len/2 bytes */

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e;
     bool own_limit;
     int rc = json_parse(&a, (const char *)data, size, DEPTH, &v, &e);
-    void *other = reference_load(data, size, &own_limit);
+    void *other = reference_load(data, size, false, &own_limit);
     if (rc == 0) {
         FUZZ_ASSERT(v->raw >= (const char *)data && v->raw + v->raw_len <= (const char *)data + size);
         FUZZ_ASSERT(other || own_limit);

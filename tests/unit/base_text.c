@@ -51,6 +51,21 @@ static void utf8_as_rfc_3629_has_it(void **state)
     assert_true(text_is_utf8("a\0b", 3));
 }
 
+static void utf8_ends_where_it_is_broken(void **state)
+{
+    char text[40];
+    (void)state;
+    for (size_t at = 0; at + 2 <= sizeof text; at++) {
+        memset(text, 'a', sizeof text);
+        memcpy(text + at, "\xc3\xa9", 2);
+        assert_int_equal(text_utf8_prefix(text, sizeof text), sizeof text);
+        assert_int_equal(text_utf8_prefix(text, at + 1), at);
+        text[at] = '\xff';
+        assert_int_equal(text_utf8_prefix(text, sizeof text), at);
+    }
+    assert_int_equal(text_utf8_prefix("", 0), 0);
+}
+
 static void hex_both_ways(void **state)
 {
     char text[9];
@@ -159,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8_as_rfc_3629_has_it),
+        cmocka_unit_test(utf8_ends_where_it_is_broken),
         cmocka_unit_test(hex_both_ways),
         cmocka_unit_test(base64_vectors_of_rfc_4648),
         cmocka_unit_test(base64_takes_the_canonical_form_only),

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes CSV and TSV; see write_csv.h.
+ *
+ * Bytes gather in one buffer and are put whenever the next text may not fit. A text that fits is copied first
+ * and looked at in the buffer, eight bytes at a time: most texts need no quotes, and then nothing is left to
+ * do. A text that would never fit goes through the buffer in pieces.
+ */
+#include "render/write_csv.h"
+
+#include "base/arena.h"
+#include "render/csv.h"
+
+#include <stdlib.h>
+
+enum {
+    BUFFER = 1 << 16,
+    BEYOND = 8,        /* readable bytes after the buffer's end */
+    LARGE = BUFFER / 4 /* a text above that goes in pieces */
+};
+
+struct csv_writer {
+    const struct column_name *names;
+    int count;
+    put_fn *put;
+    void *ctx;
+    char delimiter;
+    uint64_t delimiters; /* eight of it */
+    const char *line_end;
+    size_t line_end_len;
+    bool bom, safe;
+    bool begun;
+    size_t used;
+    char bytes[BUFFER + BEYOND];
+};
+
+struct csv_writer *csv_writer_new(const struct writer_options *o, const struct column_name *names, int count,
+                                  put_fn *put, void *ctx)
+{
+    struct csv_writer *w = mem_alloc(sizeof *w);
+    memset(w, 0, sizeof *w);
+    w->names = names;
+    w->count = count;
+    w->put = put;
+    w->ctx = ctx;
+    w->delimiter = (char)(o->format == FORMAT_TSV ? '\t' : o->delimiter ? o->delimiter : ',');
+    w->delimiters = csv_repeat(w->delimiter);
+    w->line_end = o->lf ? "\n" : "\r\n";
+    w->line_end_len = o->lf ? 1 : 2;
+    w->bom = o->bom;
+    w->safe = o->safe;
+    return w;
+}
+
+void csv_writer_free(struct csv_writer *w)
+{
+    free(w);
+}
+
+static int flush(struct csv_writer *w, struct err *e)
+{
+    size_t len = w->used;
+    w->used = 0;
+    return len ? w->put(w->ctx, w->bytes, len, e) : 0;
+}
+
+/* Afterwards `len` bytes fit, at most BUFFER. */
+static int need(struct csv_writer *w, size_t len, struct err *e)
+{
+    return BUFFER - w->used < len ? flush(w, e) : 0;
+}
+
+static int add(struct csv_writer *w, const char *bytes, size_t len, struct err *e)
+{
+    while (len > 0) {
+        int rc = need(w, 1, e);
+        if (rc < 0)
+            return rc;
+        size_t n = len < BUFFER - w->used ? len : BUFFER - w->used;
+        memcpy(w->bytes + w->used, bytes, n);
+        w->used += n;
+        bytes += n;
+        len -= n;
+    }
+    return 0;
+}
+
+/* Whether the `len` bytes from `at` in the buffer hold a mark. */
+static bool has_marks(const struct csv_writer *w, size_t at, size_t len)
+{
+    const char *p = w->bytes + at;
+    uint64_t found = 0;
+    for (; len >= 8; p += 8, len -= 8)
+        found |= csv_marks(csv_load(p), w->delimiters);
+    return (found | (csv_marks(csv_load(p), w->delimiters) & csv_first(len))) != 0;
+}
+
+static int add_quoted(struct csv_writer *w, bool prefix, const char *text, size_t len, struct err *e)
+{
+    const char *end = text + len;
+    int rc = add(w, "\"'", prefix ? 2 : 1, e);
+    while (rc == 0 && text < end) {
+        const char *quote = memchr(text, '"', (size_t)(end - text));
+        const char *stop = quote ? quote + 1 : end;
+        if ((rc = add(w, text, (size_t)(stop - text), e)) == 0 && quote)
+            rc = add(w, "\"", 1, e);
+        text = stop;
+    }
+    return rc < 0 ? rc : add(w, "\"", 1, e);
+}
+
+/* What a spreadsheet may take for a formula. */
+static bool is_formula(const char *text, size_t len)
+{
+    return len && text[0] && strchr("=+-@\t\r", text[0]);
+}
+
+/* A text, quoted if `quoted` says so or it has a mark in it. */
+static int add_text(struct csv_writer *w, bool quoted, bool prefix, const char *text, size_t len,
+                    struct err *e)
+{
+    if (quoted || len > LARGE)
+        return add_quoted(w, prefix, text, len, e);
+    int rc = need(w, len + 1, e);
+    if (rc < 0)
+        return rc;
+    size_t before = w->used;
+    if (prefix)
+        w->bytes[w->used++] = '\'';
+    if (len)
+        memcpy(w->bytes + w->used, text, len);
+    w->used += len;
+    if (!has_marks(w, before, w->used - before))
+        return 0;
+    w->used = before;
+    return add_quoted(w, prefix, text, len, e);
+}
+
+/* A bare text must not read back as a number, true, false or null. */
+static int add_text_cell(struct csv_writer *w, const struct cell *c, struct err *e)
+{
+    bool prefix = w->safe && is_formula(c->bytes, c->len);
+    bool quoted = !prefix && csv_bare_kind(c->bytes, c->len) != CELL_TEXT;
+    return add_text(w, quoted, prefix, c->bytes, c->len, e);
+}
+
+static int add_cell(struct csv_writer *w, const struct cell *c, struct err *e)
+{
+    switch (c->kind) {
+    case CELL_ABSENT:
+    case CELL_NULL:
+        break;
+    case CELL_FALSE:
+        return add(w, "false", 5, e);
+    case CELL_TRUE:
+        return add(w, "true", 4, e);
+    case CELL_NUMBER:
+        return add(w, c->bytes, c->len, e);
+    case CELL_TEXT:
+    case CELL_NESTED:
+        return add_text_cell(w, c, e);
+    }
+    return 0;
+}
+
+static int add_separator(struct csv_writer *w, bool last, struct err *e)
+{
+    int rc = need(w, 2, e);
+    if (rc < 0)
+        return rc;
+    if (last) {
+        memcpy(w->bytes + w->used, w->line_end, w->line_end_len);
+        w->used += w->line_end_len;
+    } else {
+        w->bytes[w->used++] = w->delimiter;
+    }
+    return 0;
+}
+
+/* Names are text whatever they look like; but a line must not be empty, nor a name begin like a BOM. */
+static int add_name(struct csv_writer *w, int index, struct err *e)
+{
+    const struct column_name *n = &w->names[index];
+    bool like_bom = index == 0 && n->len >= 3 && memcmp(n->bytes, CSV_BOM, 3) == 0;
+    bool empty_line = w->count == 1 && n->len == 0;
+    return add_text(w, like_bom || empty_line, w->safe && is_formula(n->bytes, n->len), n->bytes, n->len, e);
+}
+
+static int begin(struct csv_writer *w, struct err *e)
+{
+    int rc = 0;
+    if (w->begun)
+        return 0;
+    w->begun = true;
+    if (w->bom)
+        rc = add(w, CSV_BOM, 3, e);
+    for (int i = 0; i < w->count && rc == 0; i++)
+        if ((rc = add_name(w, i, e)) == 0)
+            rc = add_separator(w, i == w->count - 1, e);
+    return rc;
+}
+
+int csv_writer_row(struct csv_writer *w, const struct row *row, struct err *e)
+{
+    int rc = begin(w, e);
+    for (int i = 0; i < w->count && rc == 0; i++)
+        if ((rc = add_cell(w, &row->cells[i], e)) == 0)
+            rc = add_separator(w, i == w->count - 1, e);
+    return rc;
+}
+
+int csv_writer_finish(struct csv_writer *w, struct err *e)
+{
+    int rc = begin(w, e);
+    return rc < 0 ? rc : flush(w, e);
+}
