@@ -150,7 +150,7 @@ tsan_api() {
 
 # shellcheck disable=SC2034  # these three are for whoever sources this
 {
-    all_steps='build format sources includes shell unit storage fault fuzz api docs crash clang tidy cppcheck asan tsan'
+    all_steps='build format sources includes shell unit storage fault fuzz api docs formats crash clang tidy cppcheck asan tsan'
     quick_steps='build format sources includes shell unit docs api'
     check_steps='format sources includes shell clang tidy cppcheck'
 }
@@ -210,6 +210,11 @@ crash_test() {
 }
 
 step_docs() { build_test && python_tests docs build-test; }
+
+# What is written, as other programs read it. The tools for that are built here only.
+step_formats() {
+    build_test && ninja -C "$root/build-test" --quiet tests/rows2xlsx && python_tests formats build-test
+}
 
 step_crash() { build_test && crash_test "${CRASH_ROUNDS:-300}" "${CRASH_SEED:-1}"; }
 
