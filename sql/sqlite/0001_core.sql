@@ -100,6 +100,11 @@ CREATE TABLE result (
     expired_at   INTEGER,
     deleted_at   INTEGER,
     with_job     INTEGER NOT NULL DEFAULT 0,    -- 1: soft-deleted because its job was
+    content_encoding TEXT NOT NULL DEFAULT '',  -- gzip or zstd, as it was uploaded
+    rows         INTEGER,                       -- of a table; NULL: it is none
+    columns      INTEGER,
+    formats      INTEGER NOT NULL DEFAULT 0,    -- that it can be had in: bits of enum format
+    unavailable  TEXT,                          -- JSON: why not in the others
     UNIQUE (job, name, type)
 ) STRICT;
 CREATE INDEX result_job ON result (job, pk);
@@ -117,6 +122,27 @@ CREATE TABLE result_bytes (
     result INTEGER PRIMARY KEY REFERENCES result (pk) ON DELETE CASCADE,
     bytes  BLOB NOT NULL
 ) STRICT;
+
+-- How a table is read: its columns and, so that a page deep inside is quick, where some of its rows begin.
+CREATE TABLE result_table (
+    result      INTEGER PRIMARY KEY REFERENCES result (pk) ON DELETE CASCADE,
+    description TEXT NOT NULL,                  -- JSON, written by src/core/table_scan.c
+    offsets     BLOB
+) STRICT;
+
+-- Representations that were made and are kept: the blob, and what is to be known of it. Core lets go of the blob when a
+-- row goes.
+CREATE TABLE representation (
+    tag     TEXT    PRIMARY KEY,                -- the entity tag
+    result  INTEGER NOT NULL REFERENCES result (pk),
+    key     TEXT    NOT NULL UNIQUE,            -- of the blob
+    size    INTEGER NOT NULL,
+    sha256  TEXT    NOT NULL,
+    crc32   INTEGER NOT NULL,
+    made_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX representation_result ON representation (result);
+CREATE INDEX representation_made ON representation (made_at, size);
 
 -- Files whose row is gone and that are still to be removed: written in the transaction that let go of them.
 CREATE TABLE doomed_blob (

@@ -104,6 +104,7 @@ int api_send_content(struct request *rq, const struct result *r, struct err *e)
         return rc;
     struct representation rep = {
         .media_type = *r->media_type ? r->media_type : "application/octet-stream",
+        .encoding = *r->content_encoding ? r->content_encoding : NULL,
         .etag = arena_printf(&rq->arena, "\"%s\"", r->digests.sha256),
         .sha256 = r->digests.sha256,
         .modified = r->created_at,

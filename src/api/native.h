@@ -12,8 +12,10 @@ handler_fn native_job_create, native_job_list, native_job_get, native_job_claim,
     native_job_finish, native_job_fail, native_job_cancel, native_job_delete, native_job_restore;
 handler_fn native_batch_create, native_batch_list, native_batch_get;
 handler_fn native_result_list, native_result_get, native_result_ack, native_result_delete,
-    native_result_restore, native_result_keep, native_result_unkeep, native_result_link, native_content;
+    native_result_restore, native_result_keep, native_result_unkeep, native_result_link, native_content,
+    native_rows;
 handler_fn native_upload_begin, native_publish_begin, native_upload;
+handler_fn native_job_archive, native_batch_archive;
 handler_fn native_usage;
 void native_upload_render(struct request *rq);
 void native_result_render(struct request *rq);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The native API's objects and errors as JSON. */
 #include "api/native.h"
+#include "core/format.h"
+#include "core/making.h"
 
 #include <string.h>
 
@@ -12,11 +14,22 @@ void native_fail(struct request *rq, const struct err *e)
         int status;
         const char *title;
     } titles[] = {
-        {400, "Bad request"},    {401, "Unauthorized"},          {403, "Forbidden"},
-        {404, "Not found"},      {405, "Method not allowed"},    {409, "Conflict"},
-        {410, "Gone"},           {412, "Precondition failed"},   {413, "Content too large"},
-        {414, "URI too long"},   {416, "Range not satisfiable"}, {431, "Header too large"},
-        {500, "Internal error"}, {503, "Service unavailable"},   {507, "Insufficient storage"},
+        {400, "Bad request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not found"},
+        {405, "Method not allowed"},
+        {406, "Not acceptable"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {412, "Precondition failed"},
+        {413, "Content too large"},
+        {414, "URI too long"},
+        {416, "Range not satisfiable"},
+        {431, "Header too large"},
+        {500, "Internal error"},
+        {503, "Service unavailable"},
+        {507, "Insufficient storage"},
     };
     struct json_out j = {.buf = {.arena = &rq->arena}};
     int status = err_status(e->code);
@@ -153,6 +166,50 @@ static void put_identity(struct json_out *j, struct request *rq, const struct re
     json_bool(j, r->is_primary);
 }
 
+static void put_count(struct json_out *j, int64_t n)
+{
+    if (n < 0)
+        json_null(j);
+    else
+        json_int(j, n);
+}
+
+static void put_preparing(struct json_out *j, struct request *rq, const struct result *r)
+{
+    enum format format;
+    int64_t done;
+    if (r->table.rows < 0 || !making_progress(&api_app(rq)->core, r->pk, &format, &done)) {
+        json_null(j);
+        return;
+    }
+    json_begin_object(j);
+    json_key(j, "format");
+    json_string(j, format_words[format].name);
+    json_key(j, "rows_done");
+    json_int(j, done);
+    json_key(j, "rows");
+    json_int(j, r->table.rows);
+    json_end_object(j);
+}
+
+static void put_table(struct json_out *j, struct request *rq, const struct result *r)
+{
+    json_key(j, "formats");
+    json_begin_array(j);
+    for (int f = 0; f < FORMAT_END; f++)
+        if (r->table.formats & 1U << f)
+            json_string(j, format_words[f].name);
+    json_end_array(j);
+    json_key(j, "unavailable");
+    put_text_or_null(j, r->table.unavailable);
+    json_key(j, "preparing");
+    put_preparing(j, rq, r);
+    json_key(j, "rows");
+    put_count(j, r->table.rows);
+    json_key(j, "columns");
+    put_count(j, r->table.columns);
+}
+
 static void put_bytes(struct json_out *j, struct request *rq, const struct result *r)
 {
     json_key(j, "media_type");
@@ -165,13 +222,7 @@ static void put_bytes(struct json_out *j, struct request *rq, const struct resul
     json_string(j, r->digests.sha256);
     json_key(j, "state");
     json_string(j, result_state_names[r->state]);
-    json_key(j, "formats");
-    json_begin_array(j);
-    json_end_array(j);
-    json_key(j, "rows");
-    json_null(j);
-    json_key(j, "columns");
-    json_null(j);
+    put_table(j, rq, r);
     json_key(j, "storage");
     json_string(j, "default");
     json_key(j, "url");

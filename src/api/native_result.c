@@ -73,15 +73,6 @@ int native_result_get(struct request *rq, struct err *e)
     return rc < 0 ? rc : native_send_result(rq, 200, r);
 }
 
-int native_content(struct request *rq, struct err *e)
-{
-    struct result *r = NULL;
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = result_get(api_session(rq), rq->places[0], &r, e);
-    return rc < 0 ? rc : api_send_content(rq, r, e);
-}
-
 int native_result_ack(struct request *rq, struct err *e)
 {
     struct result_ack a = {.size = -1};

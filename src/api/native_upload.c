@@ -81,12 +81,15 @@ static int begin(struct request *rq, const struct param *params, size_t count, s
                  struct err *e)
 {
     const char *media_type = request_header(rq, "Content-Type");
+    const char *encoding = request_header(rq, "Content-Encoding");
     struct native_publish *n = arena_alloc(&rq->arena, sizeof *n);
+    struct table_kind kind;
     p->type = "";
     p->kind = "publish";
     p->content_length = rq->content_length;
     p->media_type =
         media_type && *media_type ? arena_strdup(&rq->arena, media_type) : "application/octet-stream";
+    p->content_encoding = encoding ? arena_strdup(&rq->arena, encoding) : NULL;
     int rc = request_params(rq, params, count, p, e);
     if (rc == 0 && !p->name)
         rc = err_at(e, ERR_MISSING, ERR_PARAMETER, "name", "the parameter \"name\" is required");
@@ -97,7 +100,8 @@ static int begin(struct request *rq, const struct param *params, size_t count, s
     if (rc < 0)
         return rc;
     n->publish = *p;
-    n->upload = upload_new(&api_app(rq)->core, rq->content_length, wake, rq);
+    bool is_candidate = table_guess(p->media_type, p->content_encoding, p->name, &kind);
+    n->upload = upload_new(&api_app(rq)->core, rq->content_length, is_candidate ? &kind : NULL, wake, rq);
     rq->own = n;
     rq->sink = n->upload;
     rq->sink_ops = &upload_sink;

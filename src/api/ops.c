@@ -5,6 +5,7 @@
  */
 #include "api/native.h"
 #include "base/pool.h"
+#include "core/making.h"
 #include "core/usage.h"
 
 #include <stdio.h>
@@ -115,6 +116,21 @@ static void print_core(struct buf *out, struct core *c)
                       NULL, c->counters.sweep_errors);
 }
 
+static void print_conversions(struct buf *out, struct core *c)
+{
+    struct making_stats s;
+    making_stats(c, &s);
+    metrics_print_one(out, "resultd_conversions", "gauge", "Representations that are being made.", NULL,
+                      s.running);
+    metrics_print_one(out, "resultd_conversion_rows", "gauge", "Rows of the tables that are being converted.",
+                      NULL, s.rows);
+    metrics_print_one(out, "resultd_conversion_rows_done", "gauge", "Of those, rows that were read.", NULL,
+                      s.rows_done);
+    metrics_print_one(out, "resultd_conversions_total", "counter", "Representations made.", NULL, s.done);
+    metrics_print_one(out, "resultd_conversion_failures_total", "counter",
+                      "Representations that could not be made.", NULL, s.failed);
+}
+
 static int metrics(struct request *rq, struct err *e)
 {
     struct app *app = api_app(rq);
@@ -127,6 +143,7 @@ static int metrics(struct request *rq, struct err *e)
     print_states(&out, &u);
     print_writer(&out, app->writer);
     print_core(&out, &app->core);
+    print_conversions(&out, &app->core);
     metrics_print_one(&out, "resultd_start_time_seconds", "gauge", "When the process started, since 1970.",
                       NULL, app->started_at / 1000000);
     response_bytes(rq, 200, "text/plain; version=0.0.4; charset=utf-8", out.bytes, out.len);

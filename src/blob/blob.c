@@ -12,6 +12,11 @@ int blob_put_write(struct blob_put *p, const void *bytes, size_t len, struct err
     return p->ops->put_write(p, bytes, len, e);
 }
 
+int blob_put_read(struct blob_put *p, int64_t offset, void *to, size_t len, struct err *e)
+{
+    return p->ops->put_read(p, offset, to, len, e);
+}
+
 int blob_put_commit(struct blob_put *p, const char *key, struct err *e)
 {
     return p->ops->put_commit(p, key, e);

@@ -39,6 +39,7 @@ struct blob_ops {
     void (*close)(struct blob_store *s);
     int (*put_open)(struct blob_store *s, struct blob_put **ret, struct err *e);
     int (*put_write)(struct blob_put *p, const void *bytes, size_t len, struct err *e);
+    int (*put_read)(struct blob_put *p, int64_t offset, void *to, size_t len, struct err *e);
     int (*put_commit)(struct blob_put *p, const char *key, struct err *e);
     void (*put_close)(struct blob_put *p); /* without a commit before it nothing remains */
     int (*open)(struct blob_store *s, const char *key, struct blob **ret, int64_t *ret_size, struct err *e);
@@ -64,6 +65,9 @@ struct blob {
 
 int blob_put_open(struct blob_store *s, struct blob_put **ret, struct err *e);
 int blob_put_write(struct blob_put *p, const void *bytes, size_t len, struct err *e);
+/* What was written so far, exactly `len` bytes; also while another thread goes on writing, and after the
+ * commit. */
+int blob_put_read(struct blob_put *p, int64_t offset, void *to, size_t len, struct err *e);
 int blob_put_commit(struct blob_put *p, const char *key, struct err *e);
 void blob_put_close(struct blob_put *p); /* NULL is fine */
 int blob_open(struct blob_store *s, const char *key, struct blob **ret, int64_t *ret_size, struct err *e);

@@ -137,7 +137,7 @@ static int open_parts(struct disk *d, struct err *e)
         if (rc < 0)
             return rc;
     }
-    int probe = openat(d->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    int probe = openat(d->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     d->unnamed = probe >= 0;
     if (d->unnamed)
         (void)close(probe);
@@ -167,17 +167,36 @@ int disk_open(const char *folder, struct blob_store **ret, struct err *e)
     return 0;
 }
 
+static int read_exactly(int fd, int64_t offset, void *to, size_t len, struct err *e)
+{
+    char *into = to;
+    while (len > 0) {
+        ssize_t n = pread(fd, into, len, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail("cannot read", "a blob", e);
+        if (n == 0)
+            return err_operator(e, ERR_STORAGE, "the server's storage failed",
+                                "a blob ends early at byte %lld", (long long)offset);
+        into += n;
+        offset += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
 static int disk_put_open(struct blob_store *s, struct blob_put **ret, struct err *e)
 {
     struct disk *d = (struct disk *)s;
     struct disk_put *p = mem_alloc(sizeof *p);
     *p = (struct disk_put){.put = {.ops = &disk_ops}, .disk = d};
     if (d->unnamed) {
-        p->fd = openat(d->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+        p->fd = openat(d->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     } else {
         (void)snprintf(p->temporary, sizeof p->temporary, "tmp/%ld-%llu", (long)getpid(),
                        atomic_fetch_add(&d->next_temporary, 1));
-        p->fd = openat(d->folder, p->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+        p->fd = openat(d->folder, p->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
     }
     if (p->fd < 0) {
         free(p);
@@ -206,6 +225,11 @@ static int disk_put_write(struct blob_put *put, const void *bytes, size_t len, s
         p->flushed = p->written;
     }
     return 0;
+}
+
+static int disk_put_read(struct blob_put *put, int64_t offset, void *to, size_t len, struct err *e)
+{
+    return read_exactly(((const struct disk_put *)put)->fd, offset, to, len, e);
 }
 
 static int give_name(struct disk_put *p, int part, const char *key)
@@ -267,22 +291,7 @@ static int disk_open_blob(struct blob_store *s, const char *key, struct blob **r
 
 static int disk_read(struct blob *blob, int64_t offset, void *to, size_t len, struct err *e)
 {
-    const struct disk_blob *b = (const struct disk_blob *)blob;
-    char *into = to;
-    while (len > 0) {
-        ssize_t n = pread(b->fd, into, len, offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail("cannot read", "a blob", e);
-        if (n == 0)
-            return err_operator(e, ERR_STORAGE, "the server's storage failed",
-                                "a blob ends early at byte %lld", (long long)offset);
-        into += n;
-        offset += n;
-        len -= (size_t)n;
-    }
-    return 0;
+    return read_exactly(((const struct disk_blob *)blob)->fd, offset, to, len, e);
 }
 
 static int disk_fd(struct blob *blob)
@@ -352,6 +361,7 @@ static const struct blob_ops disk_ops = {
     .close = disk_close,
     .put_open = disk_put_open,
     .put_write = disk_put_write,
+    .put_read = disk_put_read,
     .put_commit = disk_put_commit,
     .put_close = disk_put_close,
     .open = disk_open_blob,

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "core/access.h"
+#include "core/making.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -30,16 +31,6 @@ struct executor {
     pthread_mutex_t mutex;
     struct reader *readers;
 };
-
-struct executor *executor_new(struct app *app, const struct folder *folder)
-{
-    struct executor *x = mem_alloc(sizeof *x);
-    *x = (struct executor){.app = app, .folder = *folder};
-    app->executor = x;
-    if (pthread_mutex_init(&x->mutex, NULL) || pthread_key_create(&x->own_reader, NULL))
-        abort();
-    return x;
-}
 
 static struct reader *add_reader(struct executor *x, struct db *db)
 {
@@ -142,6 +133,35 @@ static int read_hook(void *ctx, struct request *rq, handler_fn *fn, struct err *
     return rc;
 }
 
+/* For core: like read_hook, without a request. */
+static int run_reader(void *of, db_body_fn *body, void *ctx, struct err *e)
+{
+    struct executor *x = of;
+    struct reader *r;
+    int rc = get_reader(x, &r, e);
+    if (rc < 0)
+        return rc;
+    (void)pthread_mutex_lock(&r->mutex);
+    rc = take_snapshot(x, r, e);
+    if (rc >= 0)
+        rc = body(r->db, ctx, e);
+    if (rc < 0 && err_status(rc) >= 500)
+        drop_snapshot(r);
+    (void)pthread_mutex_unlock(&r->mutex);
+    return rc;
+}
+
+struct executor *executor_new(struct app *app, const struct folder *folder)
+{
+    struct executor *x = mem_alloc(sizeof *x);
+    *x = (struct executor){.app = app, .folder = *folder};
+    app->executor = x;
+    app->core.reader = (struct core_reader){.run = run_reader, .of = x};
+    if (pthread_mutex_init(&x->mutex, NULL) || pthread_key_create(&x->own_reader, NULL))
+        abort();
+    return x;
+}
+
 void executor_tick(struct executor *x)
 {
     (void)pthread_mutex_lock(&x->mutex);
@@ -179,9 +199,15 @@ static int write_hook(void *ctx, struct request *rq, handler_fn *fn, struct err 
     return writer_submit(app->writer, &w->task, e);
 }
 
+static void give_up_hook(void *ctx)
+{
+    makings_stop(((struct app *)ctx)->core.makings);
+}
+
 struct server_hooks executor_hooks(struct executor *x)
 {
-    return (struct server_hooks){.ctx = x->app, .read = read_hook, .write = write_hook};
+    return (struct server_hooks){
+        .ctx = x->app, .read = read_hook, .write = write_hook, .give_up = give_up_hook};
 }
 
 void executor_free(struct executor *x)

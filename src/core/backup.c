@@ -129,6 +129,13 @@ static int copy_blob(struct copier *c, const struct result *r, struct err *e)
     return 0;
 }
 
+/* They can be made again, and their files are not copied. */
+static int forget_representations(struct db *copy, struct err *e)
+{
+    static const struct stmt s = {"backup_forget", "DELETE FROM representation", false};
+    return db_run(copy, &s, NULL, 0, NULL, e);
+}
+
 static int copy_blobs(struct copier *c, struct db *copy, struct err *e)
 {
     int64_t after = 0;
@@ -176,7 +183,9 @@ static int copy_all(const struct folder *from, const struct folder *to, const ch
     rc = folder_open_writer(to, true, 5, &copy, e);
     if (rc < 0)
         return rc;
-    rc = copy_blobs(&c, copy, e);
+    rc = forget_representations(copy, e);
+    if (rc == 0)
+        rc = copy_blobs(&c, copy, e);
     db_close(copy);
     if (rc == 0)
         rc = sync_path(to->db_path, e);

@@ -24,12 +24,24 @@
 
 struct pool;
 struct pending;
+struct makings;
+
+/*
+ * A read transaction on the calling thread's own connection, for what goes on reading when its session is
+ * over: the body of an answer, in its event loop. Not from inside a session of that thread.
+ */
+struct core_reader {
+    int (*run)(void *of, db_body_fn *body, void *ctx, struct err *e);
+    void *of;
+};
 
 struct core {
     settings_ref settings;
+    struct core_reader reader;
     struct blob_store *blobs;
     struct pool *workers;      /* hashing and file writing */
     struct pending *pending;   /* blobs that are named but not yet in a row */
+    struct makings *makings;   /* representations that are being made */
     atomic_llong upload_bytes; /* received and not yet written, of all uploads */
     struct {                   /* for /-/metrics */
         atomic_llong uploads, sweeps, expired, purged, orphans, lapsed, sweep_errors, blobs_removed;

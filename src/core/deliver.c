@@ -43,6 +43,24 @@ const char *deliver_file_name(struct arena *a, const struct result *r)
     return r->name;
 }
 
+const char *deliver_file_name_as(struct arena *a, const struct result *r, const char *extension)
+{
+    static const char *const of_tables[] = {".json", ".ndjson", ".jsonl", ".csv", ".tsv", ".xlsx"};
+    size_t len = strlen(r->name);
+    if (len > 3 && strcasecmp(r->name + len - 3, ".gz") == 0)
+        len -= 3;
+    else if (len > 4 && strcasecmp(r->name + len - 4, ".zst") == 0)
+        len -= 4;
+    for (size_t i = 0; i < sizeof of_tables / sizeof of_tables[0]; i++) {
+        size_t n = strlen(of_tables[i]);
+        if (len > n && strncasecmp(r->name + len - n, of_tables[i], n) == 0) {
+            len -= n;
+            break;
+        }
+    }
+    return arena_printf(a, "%.*s%s", (int)len, r->name, extension);
+}
+
 const char *deliver_local_path(struct session *s, const struct result *r)
 {
     char data[PATH_MAX];
@@ -85,4 +103,25 @@ int deliver_open(struct session *s, const struct result *r, struct content *ret,
         return rc;
     *ret = c;
     return 0;
+}
+
+/* A row whose blob is missing is as good as none: it is made again, and the row replaced. */
+int deliver_made(struct session *s, const char *tag, struct made *ret, struct err *e)
+{
+    struct representation_row row;
+    struct made m = {.blob = NULL};
+    int rc = store_representation_get(s->db, s->arena, tag, &row, e);
+    if (rc <= 0)
+        return rc;
+    rc = blob_open(s->core->blobs, row.key, &m.blob, &m.size, e);
+    if (rc == 0 && m.size != row.size) {
+        blob_close(m.blob);
+        return 0;
+    }
+    if (rc < 0)
+        return rc == ERR_NOT_FOUND ? 0 : rc;
+    m.sha256 = row.sha256;
+    m.crc32 = row.crc32;
+    *ret = m;
+    return 1;
 }

@@ -16,8 +16,19 @@ struct content {
 /* `r` was loaded in this session; it must be live. */
 int deliver_open(struct session *s, const struct result *r, struct content *ret, struct err *e);
 
+/* A representation that was made before: 1 and opened, 0: there is none. */
+struct made {
+    struct blob *blob; /* the caller closes it */
+    int64_t size;
+    const char *sha256; /* hex */
+    uint32_t crc32;
+};
+int deliver_made(struct session *s, const char *tag, struct made *ret, struct err *e);
+
 /* The file of a result on this machine, for clients on it; NULL: it has none. */
 const char *deliver_local_path(struct session *s, const struct result *r);
 
 /* Without opening it: the name under which a result is saved. */
 const char *deliver_file_name(struct arena *a, const struct result *r);
+/* The same in another format: its extension instead of the one that says what the original is. */
+const char *deliver_file_name_as(struct arena *a, const struct result *r, const char *extension);

@@ -26,6 +26,10 @@ static int check_names(const struct session *s, const struct publish *p, struct 
         err_locate(e, ERR_HEADER, "Content-Type");
         return rc;
     }
+    if (p->content_encoding && (rc = name_check_text(p->content_encoding, "the Content-Encoding", e)) < 0) {
+        err_locate(e, ERR_HEADER, "Content-Encoding");
+        return rc;
+    }
     if (p->kind && (rc = name_check_text(p->kind, "the kind", e)) < 0) {
         err_locate(e, ERR_PARAMETER, "kind");
         return rc;
@@ -112,6 +116,7 @@ static int check_digests(const struct publish *p, const struct upload_result *u,
 static int insert(struct session *s, const struct publish *p, const struct upload_result *u,
                   const struct job *j, struct result **ret, struct err *e)
 {
+    static const struct table_facts no_table = {.rows = -1, .columns = -1};
     const struct settings *set = core_settings(s->core);
     int64_t expires_at = s->now + (p->expires_in ? p->expires_in : set->results_ttl) * CLOCK_SECOND;
     struct result *r = arena_alloc(s->arena, sizeof *r);
@@ -138,8 +143,12 @@ static int insert(struct session *s, const struct publish *p, const struct uploa
         .created_at = s->now,
         .expires_at = expires_at,
         .due_at = p->keep ? 0 : expires_at,
+        .content_encoding = p->content_encoding ? p->content_encoding : "",
+        .table = u->table ? *u->table : no_table,
     };
     int rc = store_result_add(s->db, r, e);
+    if (rc == 0 && r->table.description)
+        rc = store_table_add(s->db, r->pk, &r->table, e);
     if (rc == 0 && u->is_inline)
         rc = store_bytes_add(s->db, r->pk, u->bytes, (size_t)u->size, e);
     if (rc == 0)

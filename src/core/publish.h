@@ -14,6 +14,7 @@ struct publish {
     const char *name;
     const char *type;
     const char *media_type;
+    const char *content_encoding; /* NULL: none */
     bool primary;
     bool keep;
     int64_t expires_in;     /* seconds; 0: results_ttl */

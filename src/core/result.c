@@ -202,6 +202,8 @@ static int let_go_of_bytes(struct session *s, const struct result *r, struct err
 {
     if (!r->stored)
         return 0;
+    if (r->table.rows >= 0 && store_representation_drop_of(s->db, r->pk, s->now, e) < 0)
+        return e->code;
     if (!r->is_inline)
         return store_doomed_add(s->db, r->id, s->now, e);
     int rc = store_bytes_remove(s->db, r->pk, e);

@@ -8,8 +8,10 @@
 #include "base/digest.h"
 #include "base/id.h"
 #include "base/text.h"
+#include "core/convert.h"
 #include "core/deliver.h"
 #include "core/event.h"
+#include "core/format.h"
 #include "core/result.h"
 
 #include <assert.h>
@@ -85,7 +87,9 @@ int sign_make(struct session *s, const struct result *r, const char *format, int
     memcpy(payload + AT_LINK, id, ID_LEN);
     memcpy(payload + AT_FORMAT, format, format_len); /* NOLINT(bugprone-not-null-terminated-result): bytes */
     const char *text = text_base64url(s->arena, payload, AT_FORMAT + format_len);
-    const char *file = deliver_file_name(s->arena, r);
+    int f = format_of_name(format);
+    const char *file =
+        f < 0 ? deliver_file_name(s->arena, r) : deliver_file_name_as(s->arena, r, format_words[f].extension);
     const char *name = text_percent(s->arena, file, strlen(file));
     *ret = (struct sign_link){
         .id = id,
@@ -96,6 +100,21 @@ int sign_make(struct session *s, const struct result *r, const char *format, int
     return 0;
 }
 
+/* A link promises what can be had now. */
+static int check_format(const struct result *r, const char *format, struct err *e)
+{
+    int f = format_of_name(format);
+    if (f < 0)
+        return err_at(
+            e, ERR_BAD_VALUE, ERR_POINTER, "/format",
+            "the format must be json, ndjson, csv, tsv or xlsx, or left out for the original bytes");
+    struct conversion_options o = convert_whole((enum format)f);
+    struct err why;
+    if (convert_check(r, &o, &why) == 0)
+        return 0;
+    return err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/format", "%s", why.detail);
+}
+
 int sign_create(struct session *s, const char *result_id, const char *format, const char *note,
                 int64_t seconds, struct sign_link *ret, struct err *e)
 {
@@ -104,9 +123,7 @@ int sign_create(struct session *s, const char *result_id, const char *format, co
     if (rc == 0)
         rc = result_require_live(s, r, e);
     if (rc == 0 && *format)
-        rc = err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/format",
-                    "this result is not offered in the format \"%.40s\"; leave it out for the original bytes",
-                    format);
+        rc = check_format(r, format, e);
     if (rc == 0)
         rc = sign_make(s, r, format, seconds, ret, e);
     if (rc < 0)
@@ -147,10 +164,11 @@ static int check_signature(struct session *s, const char *token, const char *nam
     return 0;
 }
 
-int sign_verify(struct session *s, const char *token, const char *name, struct result **ret, struct err *e)
+int sign_verify(struct session *s, const char *token, const char *name, struct result **ret,
+                const char **ret_format, struct err *e)
 {
     const unsigned char *payload = NULL;
-    size_t len;
+    size_t len = 0;
     int rc = check_signature(s, token, name, &payload, &len, e);
     if (rc < 0)
         return rc;
@@ -164,6 +182,7 @@ int sign_verify(struct session *s, const char *token, const char *name, struct r
         return e->code;
     }
     const char *id = arena_copy(s->arena, payload + AT_RESULT, ID_LEN);
+    *ret_format = arena_copy(s->arena, payload + AT_FORMAT, len - AT_FORMAT);
     rc = store_result_by_id(s->db, s->arena, id, ret, e);
     if (rc == 0)
         return err_set(e, ERR_NOT_FOUND, "the result of this link is gone");

@@ -33,7 +33,8 @@ int sign_create(struct session *s, const char *result_id, const char *format, co
  * `token` and `name` are the two segments of the address, not decoded. ERR_BAD_SIGNATURE, ERR_LINK_EXPIRED;
  * the result itself may be gone: ERR_EXPIRED, ERR_DELETED, ERR_NOT_FOUND.
  */
-int sign_verify(struct session *s, const char *token, const char *name, struct result **ret, struct err *e);
+int sign_verify(struct session *s, const char *token, const char *name, struct result **ret,
+                const char **ret_format, struct err *e);
 
 int sign_rotate(struct session *s, struct err *e); /* a new key signs from now on */
 int sign_ensure(struct session *s, struct err *e); /* makes the first key where there is none */

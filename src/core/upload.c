@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See upload.h. A large upload has two lanes, each a task that a worker runs while its queue has pieces: one
- * computes md5, which takes longer than all the rest, the other sha256 and CRC-32 and writes. A piece is
- * freed when both have passed it. The lane that ends last finishes: digests, then the durable commit.
+ * See upload.h. A large upload has two or three lanes, each a task that a worker runs while its queue has
+ * pieces: one computes md5, which takes longer than all the rest, one sha256 and CRC-32 and writes, and if
+ * the bytes may be a table the third looks through them. A piece is freed when all have passed it. The lane
+ * that ends last finishes: digests, then the durable commit.
  *
  * Lifetime: the owner holds one reference, each scheduled lane another. When the owner lets go in the middle,
  * the lanes see `cancelled`, drop what is queued and the last one frees. The mutex covers what is marked.
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANE_MD5, LANE_REST, LANES };
+enum { LANE_MD5, LANE_REST, LANE_TABLE, LANES };
 enum { MAX_IN_FLIGHT = 1 << 20, RESUME_BELOW = 256 << 10, LOOK_EVERY = 8 << 20 };
 
 struct piece {
@@ -42,6 +43,8 @@ struct upload {
     void *wake_ctx;
     struct upload_result result;
     struct digest *digest;
+    struct table_scan *scan; /* the TABLE lane's, the owner's once finished; NULL: no such lane */
+    int lane_count;
     int64_t inline_limit;
 
     unsigned char *gathered; /* of a small one */
@@ -51,7 +54,7 @@ struct upload {
     pthread_mutex_t mutex;
     struct lane lanes[LANES];
     int references;    /* mutex */
-    int64_t in_flight; /* mutex: bytes queued and not yet passed by both lanes */
+    int64_t in_flight; /* mutex: bytes queued and not yet passed by all lanes */
     bool paused;       /* mutex: the owner waits for `wake` */
     bool ended;        /* mutex: no more pieces will come */
     bool cancelled;    /* mutex: the owner is gone */
@@ -67,7 +70,8 @@ struct upload {
 
 static void run_lane(struct pool_task *task);
 
-struct upload *upload_new(struct core *core, int64_t expected_size, upload_wake_fn *wake, void *ctx)
+struct upload *upload_new(struct core *core, int64_t expected_size, const struct table_kind *table,
+                          upload_wake_fn *wake, void *ctx)
 {
     struct upload *u = mem_alloc(sizeof *u);
     *u = (struct upload){.core = core,
@@ -79,6 +83,8 @@ struct upload *upload_new(struct core *core, int64_t expected_size, upload_wake_
         abort();
     id_new(u->result.id);
     u->digest = digest_new();
+    u->scan = table ? table_scan_new(core_settings(core), table) : NULL;
+    u->lane_count = table ? LANES : LANE_TABLE;
     u->streaming = expected_size > u->inline_limit;
     if (!u->streaming && expected_size > 0)
         u->gathered_size = (size_t)expected_size;
@@ -98,6 +104,7 @@ static void destroy(struct upload *u)
     pending_release(u->core->pending, &u->pending);
     blob_put_close(u->put);
     digest_free(u->digest);
+    table_scan_free(u->scan);
     (void)pthread_mutex_destroy(&u->mutex);
     free(u->gathered);
     free(u);
@@ -117,10 +124,10 @@ static void enqueue(struct upload *u, const void *bytes, size_t len)
     struct piece *p = mem_alloc(sizeof *p + len);
     memcpy(p->bytes, bytes, len);
     p->len = len;
-    p->lanes_left = LANES;
+    p->lanes_left = u->lane_count;
     u->in_flight += (int64_t)len;
     atomic_fetch_add(&u->core->upload_bytes, (long long)len);
-    for (int i = 0; i < LANES; i++) {
+    for (int i = 0; i < u->lane_count; i++) {
         p->next[i] = NULL;
         *u->lanes[i].last = p;
         u->lanes[i].last = &p->next[i];
@@ -189,6 +196,11 @@ bool upload_pause(struct upload *u)
     return paused;
 }
 
+static void finish_scan(struct upload *u)
+{
+    u->result.table = u->scan ? table_scan_finish(u->scan) : NULL;
+}
+
 bool upload_end(struct upload *u)
 {
     if (!u->streaming) {
@@ -197,6 +209,9 @@ bool upload_end(struct upload *u)
         digest_finish(u->digest, &u->result.digests);
         u->result.is_inline = true;
         u->result.bytes = u->gathered ? u->gathered : (const unsigned char *)"";
+        if (u->scan)
+            table_scan_feed(u->scan, u->result.bytes, (size_t)u->result.size);
+        finish_scan(u);
         return true;
     }
     (void)pthread_mutex_lock(&u->mutex);
@@ -298,14 +313,19 @@ static void process(struct upload *u, struct lane *l, const struct piece *p)
         digest_update_md5(u->digest, p->bytes, p->len);
         return;
     }
+    if (l == &u->lanes[LANE_TABLE]) {
+        table_scan_feed(u->scan, p->bytes, p->len);
+        return;
+    }
     digest_update_rest(u->digest, p->bytes, p->len);
     write_piece(u, p);
 }
 
-/* Everything has passed both lanes. */
+/* Everything has passed all lanes. */
 static void finish(struct upload *u)
 {
     struct err e;
+    finish_scan(u);
     digest_finish(u->digest, &u->result.digests);
     if (u->rc < 0)
         return;
@@ -341,8 +361,9 @@ static struct piece *advance(struct upload *u, struct lane *l, struct piece *pas
             l->last = &l->first;
     } else {
         l->scheduled = false;
-        *ret_finish =
-            u->ended && !u->cancelled && !u->lanes[LANE_MD5].scheduled && !u->lanes[LANE_REST].scheduled;
+        *ret_finish = u->ended && !u->cancelled;
+        for (int i = 0; i < u->lane_count; i++)
+            *ret_finish = *ret_finish && !u->lanes[i].scheduled;
     }
     (void)pthread_mutex_unlock(&u->mutex);
     free(freed);

@@ -13,12 +13,15 @@
 #include "base/digest.h"
 #include "base/id.h"
 #include "core/core.h"
+#include "core/table.h"
 
 struct upload;
 
 typedef void upload_wake_fn(void *ctx);
 
-struct upload *upload_new(struct core *core, int64_t expected_size, upload_wake_fn *wake, void *ctx);
+/* `table`: how to look through the bytes for a table; NULL: they are no candidate. */
+struct upload *upload_new(struct core *core, int64_t expected_size, const struct table_kind *table,
+                          upload_wake_fn *wake, void *ctx);
 
 /*
  * 1: the workers are behind; the owner should stop reading and say so with upload_pause. An error: it is
@@ -38,7 +41,8 @@ struct upload_result {
     int64_t size;
     struct digest_values digests;
     bool is_inline;
-    const void *bytes; /* if inline: valid as long as the upload */
+    const void *bytes;               /* if inline: valid as long as the upload */
+    const struct table_facts *table; /* NULL: it was no candidate */
 };
 int upload_finished(struct upload *u, const struct upload_result **ret, struct err *e);
 

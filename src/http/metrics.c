@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int statuses[] = {200, 201, 204, 206, 303, 304, 400, 401, 403, 404, 405,
+static const int statuses[] = {200, 201, 204, 206, 303, 304, 400, 401, 403, 404, 405, 406,
                                409, 410, 412, 413, 414, 416, 431, 500, 503, 507, 0};
 enum { STATUSES = sizeof statuses / sizeof statuses[0], BUCKETS = 12 };
 

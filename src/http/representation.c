@@ -107,9 +107,10 @@ static void send_multipart(struct request *rq, const struct representation *rep,
     m->count = count;
     for (int i = 0; i < count; i++) {
         struct part *p = &m->parts[i];
-        p->head = arena_printf(&rq->arena, "%s--%s\r\nContent-Type: %s\r\nContent-Range: %s\r\n\r\n",
+        p->head = arena_printf(&rq->arena, "%s--%s\r\nContent-Type: %s\r\n%s%s%sContent-Range: %s\r\n\r\n",
                                i ? "\r\n" : "", boundary, rep->media_type,
-                               content_range(&rq->arena, &ranges[i], rep->size));
+                               rep->encoding ? "Content-Encoding: " : "", rep->encoding ? rep->encoding : "",
+                               rep->encoding ? "\r\n" : "", content_range(&rq->arena, &ranges[i], rep->size));
         p->head_len = strlen(p->head);
         p->range = ranges[i];
         p->at = m->size;
@@ -129,6 +130,34 @@ static void send_multipart(struct request *rq, const struct representation *rep,
                     arena_printf(&rq->arena, "multipart/byteranges; boundary=%s", boundary));
 }
 
+/* One range, or all, of what only `read` has. */
+struct piece {
+    struct representation rep;
+    int64_t first;
+};
+
+static int read_piece(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
+{
+    const struct piece *p = ctx;
+    return p->rep.read(p->rep.ctx, p->first + offset, to, len, e);
+}
+
+static void finish_piece(void *ctx)
+{
+    const struct piece *p = ctx;
+    if (p->rep.done)
+        p->rep.done(p->rep.ctx);
+}
+
+static void send_by_reading(struct request *rq, const struct representation *rep, int64_t first)
+{
+    struct piece *p = arena_alloc(&rq->arena, sizeof *p);
+    *p = (struct piece){.rep = *rep, .first = first};
+    rq->response.read = read_piece;
+    rq->response.read_done = finish_piece;
+    rq->response.read_ctx = p;
+}
+
 static int send_piece(struct request *rq, const struct representation *rep, int64_t first, int64_t len,
                       struct err *e)
 {
@@ -136,6 +165,12 @@ static int send_piece(struct request *rq, const struct representation *rep, int6
     int rc = 0;
     r->size = len;
     response_header(rq, "Content-Type", rep->media_type);
+    if (rep->encoding)
+        response_header(rq, "Content-Encoding", rep->encoding);
+    if (!rep->bytes && rep->fd < 0) {
+        send_by_reading(rq, rep, first);
+        return 0;
+    }
     if (rep->bytes) {
         r->bytes = (const char *)rep->bytes + first;
     } else {
@@ -170,7 +205,24 @@ static int refuse(struct request *rq, const struct representation *rep, int code
                   (long long)rep->size);
 }
 
-int representation_send(struct request *rq, const struct representation *rep, struct err *e)
+/* A date that has not moved proves nothing then (RFC 9110 section 13.1.5): If-Range gets the whole. */
+static void ignore_dates(struct conditions *c)
+{
+    c->if_modified_since = c->if_unmodified_since = NULL;
+    if (c->if_range && *c->if_range != '"')
+        c->if_range = "W/\"\"";
+}
+
+void representation_headers(struct request *rq, const struct representation *rep)
+{
+    add_validators(rq, rep);
+    if (rep->sha256)
+        response_header(rq, "Repr-Digest", fields_repr_digest(&rq->arena, rep->sha256));
+    response_header(rq, "Content-Disposition", fields_disposition(&rq->arena, rep->file_name));
+    response_header(rq, "X-Content-Type-Options", "nosniff");
+}
+
+static int check(struct request *rq, const struct representation *rep, bool *ret_range, struct err *e)
 {
     struct conditions c = {
         .if_match = request_header(rq, "If-Match"),
@@ -179,28 +231,40 @@ int representation_send(struct request *rq, const struct representation *rep, st
         .if_unmodified_since = request_header(rq, "If-Unmodified-Since"),
         .if_range = request_header(rq, "If-Range"),
     };
-    struct byte_range ranges[FIELDS_MAX_RANGES];
-    int count = 0;
-    bool with_range;
-    enum condition_outcome outcome = fields_check_conditions(&c, rep->etag, rep->modified, &with_range);
+    if (rep->vague_date)
+        ignore_dates(&c);
+    enum condition_outcome outcome = fields_check_conditions(&c, rep->etag, rep->modified, ret_range);
     if (outcome == CONDITION_FAILED)
         return refuse(rq, rep, ERR_PRECONDITION, e);
-    if (outcome == CONDITION_NOT_MODIFIED) {
-        add_validators(rq, rep);
-        response_empty(rq, 304);
-        rq->response.size = rep->size; /* Content-Length is that of the 200 (RFC 9110 section 8.6) */
-        if (rep->done)
-            rep->done(rep->ctx);
+    if (outcome != CONDITION_NOT_MODIFIED)
         return 0;
-    }
+    add_validators(rq, rep);
+    response_empty(rq, 304);
+    rq->response.size = rep->size; /* Content-Length is that of the 200 or none (RFC 9110 section 8.6) */
+    if (rep->done)
+        rep->done(rep->ctx);
+    return 1;
+}
+
+int representation_check(struct request *rq, const struct representation *rep, struct err *e)
+{
+    bool with_range;
+    return check(rq, rep, &with_range, e);
+}
+
+int representation_send(struct request *rq, const struct representation *rep, struct err *e)
+{
+    struct byte_range ranges[FIELDS_MAX_RANGES];
+    int count = 0;
+    bool with_range = false;
+    int rc = check(rq, rep, &with_range, e);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
     const char *range = with_range && rq->method == HTTP_GET ? request_header(rq, "Range") : NULL;
     enum range_outcome parts = fields_parse_range(range, rep->size, ranges, &count);
     if (parts == RANGE_UNSATISFIABLE)
         return refuse(rq, rep, ERR_RANGE, e);
-    add_validators(rq, rep);
-    response_header(rq, "Repr-Digest", fields_repr_digest(&rq->arena, rep->sha256));
-    response_header(rq, "Content-Disposition", fields_disposition(&rq->arena, rep->file_name));
-    response_header(rq, "X-Content-Type-Options", "nosniff");
+    representation_headers(rq, rep);
     if (count > 1) {
         send_multipart(rq, rep, ranges, count);
         return 0;

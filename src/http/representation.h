@@ -9,18 +9,27 @@
 
 struct representation {
     const char *media_type;
-    const char *etag;   /* strong, with its quotes */
-    const char *sha256; /* hex, for Repr-Digest */
-    int64_t modified;   /* microseconds */
+    const char *encoding; /* the bytes' Content-Encoding; NULL: none */
+    const char *etag;     /* strong, with its quotes */
+    const char *sha256;   /* hex, for Repr-Digest; NULL: not known */
+    int64_t modified;     /* microseconds */
+    bool vague_date; /* not every change moves `modified`: it is told, and conditions go by the tag alone */
     const char *file_name;
     int64_t size;
-    /* Where the bytes are: `bytes`, or a file; `read` reads from the same source, for several ranges. */
+    /* Where the bytes are: `bytes`, or a file; `read` reads from the same source, for several ranges. Or
+     * `read` alone. */
     const void *bytes; /* live as long as the request */
     int fd;            /* borrowed; -1: none */
     int (*read)(void *ctx, int64_t offset, void *to, size_t len, struct err *e);
     void (*done)(void *ctx); /* called when the source is needed no more, whatever the outcome */
     void *ctx;
 };
+
+/* The validators, file name and the like that go with its bytes, also where it is not sent by
+ * representation_send. */
+void representation_headers(struct request *rq, const struct representation *rep);
+/* Only the conditions of the request. 1: answered with 304; 0: go on; or ERR_PRECONDITION. */
+int representation_check(struct request *rq, const struct representation *rep, struct err *e);
 
 /* Fills rq->response: 200, 206, 304; or ERR_PRECONDITION, ERR_RANGE with its Content-Range set. */
 int representation_send(struct request *rq, const struct representation *rep, struct err *e);

@@ -63,18 +63,22 @@ struct header {
     const char *value;
 };
 
-enum { RESPONSE_HEADERS = 16 };
+enum { RESPONSE_HEADERS = 16, RESPONSE_LATER = 1 };
 
 struct response {
     int status;
     struct header headers[RESPONSE_HEADERS];
     int header_count;
     const void *bytes; /* the body: in the request's arena, or static */
-    int64_t size;
-    int fd; /* or `size` bytes of this file from `offset` on; -1: none; closed by the server */
+    int64_t size;      /* -1: not known yet, then `read_some` gives it */
+    int fd;            /* or `size` bytes of this file from `offset` on; -1: none; closed by the server */
     int64_t offset;
     /* or whatever this reads: 0 or an error, in an event-loop thread */
     int (*read)(void *ctx, int64_t offset, void *to, size_t len, struct err *e);
+    /* or, of a length that is not known, up to `max` bytes: *ret_len 0 is the end, RESPONSE_LATER not yet */
+    int (*read_some)(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);
+    bool (*read_wait)(
+        void *ctx); /* after that: true: request_wake will be called; false: there is more already */
     void (*read_done)(void *ctx); /* always called in the end if set */
     void *read_ctx;
 };
@@ -111,6 +115,14 @@ struct request {
     /* Set by a R_WRITE handler that needs to know how its transaction ended; called once, in the writer's
      * thread. */
     void (*settled)(struct request *rq, int rc);
+    /*
+     * Set by a R_READ handler that cannot answer yet, instead of a response. Called while the connection
+     * sleeps: true: request_wake will be called, and then the handler once more; false: at once.
+     */
+    bool (*sleep)(struct request *rq);
+    void (*done)(
+        struct request *rq); /* set by a handler: called once at the end of the request, however it ends */
+    bool http_1_0;           /* such a client does not know a length that is not known yet */
     struct response response;
 };
 

@@ -63,7 +63,7 @@ struct server {
     atomic_int asleep;   /* suspended connections: libmicrohttpd cannot be stopped while there are any */
 };
 
-enum phase { RECEIVING, PAUSED, ENDING, QUEUED };
+enum phase { RECEIVING, PAUSED, ENDING, QUEUED, WAITING, SENDING };
 
 struct exchange {
     struct request rq; /* first, so that one is the other */
@@ -73,10 +73,12 @@ struct exchange {
     int64_t started; /* monotonic; 0: the header is not complete */
     int64_t received;
     int64_t swallowed; /* of that, since the answer is known */
+    int64_t sent;      /* of an answer whose length was not known */
     enum phase phase;
     bool swallowing;   /* the answer is known, the rest of the body is not wanted */
     bool answer_ready; /* rq.response is complete */
     bool other_timeout;
+    bool again;       /* the handler has slept and is to be run once more */
     size_t body_size; /* allocated for rq.body */
     char *body;
     char id[REQUEST_ID_LEN + 1];
@@ -152,6 +154,33 @@ static ssize_t read_block(void *cls, uint64_t pos, char *to, size_t max)
     return (ssize_t)max;
 }
 
+static bool fall_asleep(struct exchange *x);
+static void wake_up(struct exchange *x);
+
+/* Of a length that is not known. 0 is "not yet" to the library, and only said while the connection sleeps. */
+static ssize_t read_what_there_is(void *cls, uint64_t pos, char *to, size_t max)
+{
+    struct exchange *x = cls;
+    struct response *r = &x->rq.response;
+    struct err e;
+    size_t len = 0;
+    int rc = r->read_some(r->read_ctx, (int64_t)pos, to, max, &len, &e);
+    x->sent = (int64_t)pos + (int64_t)len;
+    if (rc < 0) {
+        log_line(LOG_WARN, "an answer breaks off",
+                 (struct log_field[]){{"request", x->rq.id}, {"error", *e.log ? e.log : e.detail}, {0}});
+        return MHD_CONTENT_READER_END_WITH_ERROR; /* never a clean end of a short body */
+    }
+    if (rc != RESPONSE_LATER)
+        return len ? (ssize_t)len : MHD_CONTENT_READER_END_OF_STREAM;
+    if (!fall_asleep(x))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    x->phase = SENDING;
+    if (!r->read_wait(r->read_ctx))
+        wake_up(x);
+    return 0;
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): the type is the library's */
 static ssize_t read_nothing(void *cls, uint64_t pos, char *to, size_t max)
 {
@@ -174,6 +203,10 @@ static struct MHD_Response *make_response(struct exchange *x)
     struct MHD_Response *m;
     if (r->status == 304) /* no body follows, whatever its length says */
         return MHD_create_response_from_callback((uint64_t)r->size, READ_BLOCK, read_nothing, NULL, NULL);
+    if (r->size < 0) {
+        set_timeout(x, x->server->options.body_timeout);
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, READ_BLOCK, read_what_there_is, x, NULL);
+    }
     if (r->read) {
         set_timeout(x, x->server->options.body_timeout);
         return MHD_create_response_from_callback((uint64_t)r->size, READ_BLOCK, read_block, x, NULL);
@@ -188,6 +221,14 @@ static struct MHD_Response *make_response(struct exchange *x)
     return m;
 }
 
+/* A body that is not sent and has no known length: the library would chunk it all the same, and the end of
+ * those chunks would be read as the begin of the next answer. It does not where it closes the connection. */
+static bool has_no_frame(const struct exchange *x)
+{
+    const struct response *r = &x->rq.response;
+    return r->size < 0 && (r->status == 304 || x->rq.method == HTTP_HEAD);
+}
+
 static enum MHD_Result answer(struct exchange *x)
 {
     struct response *r = &x->rq.response;
@@ -197,6 +238,8 @@ static enum MHD_Result answer(struct exchange *x)
     bool good = MHD_add_response_header(m, "X-Request-Id", x->rq.id) == MHD_YES;
     for (int i = 0; i < r->header_count; i++)
         good = good && MHD_add_response_header(m, r->headers[i].name, r->headers[i].value) == MHD_YES;
+    if (has_no_frame(x))
+        good = good && MHD_set_response_options(m, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END) == MHD_YES;
     if (atomic_load(&x->server->draining))
         good = good && MHD_add_response_header(m, "Connection", "close") == MHD_YES;
     enum MHD_Result rc = good ? MHD_queue_response(x->connection, (unsigned)r->status, m) : MHD_NO;
@@ -293,12 +336,12 @@ static void queue_write(struct exchange *x)
 void request_wake(struct request *rq)
 {
     struct exchange *x = of(rq);
-    if (x->phase == PAUSED) {
+    if (x->phase == PAUSED)
         x->phase = RECEIVING;
+    if (x->phase != ENDING) {
         wake_up(x);
         return;
     }
-    assert(x->phase == ENDING);
     queue_write(x);
 }
 
@@ -470,8 +513,30 @@ static enum MHD_Result receive_piece(struct exchange *x, const char *bytes, size
     return MHD_YES;
 }
 
+/* The handler cannot answer yet. */
+static enum MHD_Result sleep_before_answer(struct exchange *x)
+{
+    bool (*wait)(struct request * rq) = x->rq.sleep;
+    x->rq.sleep = NULL;
+    x->answer_ready = false;
+    x->again = true;
+    if (!fall_asleep(x))
+        return MHD_NO;
+    x->phase = WAITING;
+    if (!wait(&x->rq))
+        wake_up(x);
+    return MHD_YES;
+}
+
 static enum MHD_Result close_body(struct exchange *x)
 {
+    if (x->again) {
+        x->again = false;
+        reset_response(&x->rq);
+        run_here(x, x->rq.route->handle);
+    }
+    if (x->rq.sleep)
+        return sleep_before_answer(x);
     if (x->answer_ready) {
         if (!x->rq.response.status)
             x->rq.route->render(&x->rq);
@@ -499,9 +564,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)cls;
     (void)connection;
     (void)url;
-    (void)version;
-    if (!x->started)
+    if (!x->started) {
+        x->rq.http_1_0 = strcmp(version, "HTTP/1.0") == 0;
         return open_exchange(x, method);
+    }
     if (!*upload_data_size)
         return close_body(x);
     if (is_asleep(x))
@@ -539,6 +605,8 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
 static int64_t bytes_sent(const struct exchange *x, bool complete)
 {
     bool with_body = complete && x->rq.method != HTTP_HEAD && x->rq.response.status != 304;
+    if (x->rq.response.size < 0)
+        return x->sent;
     return with_body ? x->rq.response.size : 0;
 }
 
@@ -597,6 +665,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     if (x->other_timeout)
         set_timeout(x, s->options.keepalive_timeout);
     reset_response(&x->rq);
+    if (x->rq.done)
+        x->rq.done(&x->rq);
     if (x->rq.sink)
         x->rq.sink_ops->free(x->rq.sink);
     free(x->body);
@@ -685,6 +755,8 @@ bool server_drain(struct server *s, int64_t seconds)
         (void)usleep(10000);
     bool finished = atomic_load(&s->active) == 0;
     atomic_store(&s->closing, true);
+    if (s->hooks.give_up)
+        s->hooks.give_up(s->hooks.ctx);
     while (atomic_load(&s->asleep) > 0)
         (void)usleep(1000);
     return finished;

@@ -6,15 +6,6 @@
 
 #include <string.h>
 
-static void read_hex(struct db *db, struct db_cursor *c, int column, char *ret, size_t hex_len)
-{
-    size_t len;
-    const void *bytes = db_blob(db, c, column, &len);
-    ret[0] = '\0';
-    if (len * 2 == hex_len)
-        text_hex(bytes, len, ret);
-}
-
 static void set_counted(struct result *r)
 {
     r->counted.state = r->state;
@@ -39,6 +30,11 @@ static int recount(struct db *db, struct result *r, int changed, struct err *e)
     return rc < 0 ? rc : 1;
 }
 
+static int64_t int_or_none(struct db *db, struct db_cursor *c, int column)
+{
+    return db_is_null(db, c, column) ? -1 : db_int(db, c, column);
+}
+
 struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena *a)
 {
     struct result *r = arena_alloc(a, sizeof *r);
@@ -56,8 +52,8 @@ struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena 
     r->is_primary = db_int(db, c, n++) != 0;
     r->media_type = row_text(db, c, a, n++);
     r->size = db_int(db, c, n++);
-    read_hex(db, c, n++, r->digests.md5, DIGEST_MD5_HEX - 1);
-    read_hex(db, c, n++, r->digests.sha256, DIGEST_SHA256_HEX - 1);
+    row_hex(db, c, n++, r->digests.md5, DIGEST_MD5_HEX - 1);
+    row_hex(db, c, n++, r->digests.sha256, DIGEST_SHA256_HEX - 1);
     r->digests.crc32 = (uint32_t)db_int(db, c, n++);
     r->state = (enum result_state)store_word(result_state_names, RESULT_STATE_END, db_text(db, c, n++));
     r->keep = db_int(db, c, n++) != 0;
@@ -72,6 +68,11 @@ struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena 
     r->expired_at = db_int(db, c, n++);
     r->deleted_at = db_int(db, c, n++);
     r->with_job = db_int(db, c, n++) != 0;
+    r->content_encoding = row_text(db, c, a, n++);
+    r->table.rows = int_or_none(db, c, n++);
+    r->table.columns = int_or_none(db, c, n++);
+    r->table.formats = (unsigned)db_int(db, c, n++);
+    r->table.unavailable = row_text(db, c, a, n++);
     set_counted(r);
     return r;
 }
@@ -105,14 +106,22 @@ static int get_result(struct db *db, struct arena *a, const struct stmt *s, cons
     return rc;
 }
 
+static struct db_value of_count(int64_t n)
+{
+    struct db_value none = {.type = DB_NULL};
+    return n < 0 ? none : db_of_int(n);
+}
+
 int store_result_add(struct db *db, struct result *r, struct err *e)
 {
     static const struct stmt s = {"result_add",
                                   "INSERT INTO result (id, project, job, job_id, batch, kind, name, type, "
                                   "is_primary, media_type, size, md5, sha256,"
-                                  " crc32, state, keep, is_inline, creator, created_at, expires_at, due_at)"
+                                  " crc32, state, keep, is_inline, creator, created_at, expires_at, due_at,"
+                                  " content_encoding, rows, columns, formats, unavailable)"
                                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
-                                  "$14, 'available', $15, $16, $17, $18, $19, $20)",
+                                  "$14, 'available', $15, $16, $17, $18, $19, $20,"
+                                  " $21, $22, $23, $24, $25)",
                                   false};
     unsigned char md5[DIGEST_MD5_LEN];
     unsigned char sha256[DIGEST_SHA256_LEN];
@@ -139,6 +148,11 @@ int store_result_add(struct db *db, struct result *r, struct err *e)
         db_of_int(r->created_at),
         db_of_time(r->expires_at),
         db_of_time(r->due_at),
+        db_of_text(r->content_encoding),
+        of_count(r->table.rows),
+        of_count(r->table.columns),
+        db_of_int(r->table.formats),
+        db_of_text(r->table.unavailable),
     };
     int rc = db_insert(db, &s, args, STORE_COUNT(args), &r->pk, e);
     if (rc < 0)
@@ -269,8 +283,10 @@ int store_result_next_due(struct db *db, int64_t *ret, struct err *e)
 
 int store_result_has_blob(struct db *db, const char *id, struct err *e)
 {
-    static const struct stmt s = {
-        "result_has_blob", "SELECT pk FROM result WHERE id = $1 AND is_inline = 0 AND stored = 1", false};
+    static const struct stmt s = {"result_has_blob",
+                                  "SELECT pk FROM result WHERE id = $1 AND is_inline = 0 AND stored = 1"
+                                  " UNION ALL SELECT result FROM representation WHERE key = $1 LIMIT 1",
+                                  false};
     struct db_value args[] = {db_of_text(id)};
     int64_t pk;
     return row_int(db, &s, args, STORE_COUNT(args), &pk, e);

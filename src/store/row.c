@@ -2,6 +2,8 @@
 /* See row.h. */
 #include "store/row.h"
 
+#include "base/text.h"
+
 #include <assert.h>
 
 int row_one(struct db *db, const struct stmt *s, const struct db_value *args, int count,
@@ -43,6 +45,15 @@ const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int co
     size_t len;
     const void *bytes = db_blob(db, c, column, &len);
     return bytes ? arena_copy(a, bytes, len) : NULL;
+}
+
+void row_hex(struct db *db, struct db_cursor *c, int column, char *ret, size_t hex_len)
+{
+    size_t len;
+    const void *bytes = db_blob(db, c, column, &len);
+    ret[0] = '\0';
+    if (len * 2 == hex_len)
+        text_hex(bytes, len, ret);
 }
 
 void row_sql_add(struct row_sql *q, const char *piece)

@@ -20,6 +20,8 @@ int usage_add(struct db *db, int64_t project, enum result_state state, bool tras
               int64_t bytes, struct err *e);
 
 const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int column);
+/* A digest as hex_len digits and a NUL; "" if it has another length. */
+void row_hex(struct db *db, struct db_cursor *c, int column, char *ret, size_t hex_len);
 
 /* A statement that is put together from constant pieces; values only ever go in as parameters. */
 struct row_sql {
@@ -35,5 +37,6 @@ void row_sql_value(struct row_sql *q, const char *piece, struct db_value v); /* 
 #define RESULT_COLUMNS                                                                                           \
     "r.pk, r.id, r.project, r.job, r.job_id, r.batch, b.id, r.kind, r.name, r.type, r.is_primary, r.media_type," \
     " r.size, r.md5, r.sha256, r.crc32, r.state, r.keep, r.stored, r.is_inline, r.creator, c.name,"              \
-    " r.created_at, r.consumed_at, r.expires_at, r.due_at, r.expired_at, r.deleted_at, r.with_job"
+    " r.created_at, r.consumed_at, r.expires_at, r.due_at, r.expired_at, r.deleted_at, r.with_job,"              \
+    " r.content_encoding, r.rows, r.columns, r.formats, r.unavailable"
 #define RESULT_FROM " FROM result r LEFT JOIN batch b ON b.pk = r.batch JOIN principal c ON c.pk = r.creator "

@@ -56,6 +56,18 @@ struct batch {
     int64_t jobs[JOB_STATUS_END];
 };
 
+/* What was found out about an uploaded table, see core/table.h. */
+struct table_facts {
+    int64_t rows;     /* -1: not a table */
+    int64_t columns;  /* -1 */
+    unsigned formats; /* bits 1 << enum format that can be had */
+    const char
+        *unavailable; /* JSON: why the others cannot, {"xlsx":"…"} or {"*":"…"}; NULL: nothing to tell */
+    const char *description; /* JSON: how it is read; NULL: not a table */
+    const void *offsets;     /* where rows begin */
+    size_t offsets_len;
+};
+
 struct result {
     int64_t pk;
     const char *id;
@@ -85,6 +97,8 @@ struct result {
     int64_t expired_at;
     int64_t deleted_at;
     bool with_job;
+    const char *content_encoding; /* of the stored bytes; "": none */
+    struct table_facts table;     /* without description and offsets when read */
     struct {
         enum result_state state;
         bool trash;
@@ -237,10 +251,45 @@ int store_doomed_retry(struct db *db, const char *key, int64_t now,
                        struct err *e); /* later, and later each time */
 int store_doomed_has(struct db *db, const char *key, struct err *e);
 
+/*
+ * archive.c: what an archive needs to know of the results of a job or a batch, in the order of pk. Of the row
+ * are set: pk, id, job_id, name, type, media_type, size, sha256, crc32, state, is_inline, created_at, due_at,
+ * expired_at and deleted_at; `reference_id` is the job's. Texts live until `each` returns.
+ */
+typedef int store_archive_fn(void *ctx, const struct result *r, const char *reference_id, struct err *e);
+int store_archive_each(struct db *db, int64_t job, int64_t batch, store_archive_fn *each, void *ctx,
+                       struct err *e); /* one of the two is 0 */
+int store_archive_count(struct db *db, int64_t job, int64_t batch, int64_t most, int64_t *ret, struct err *e);
+
 /* event.c */
 int store_event_add(struct db *db, int64_t project, int64_t now, const char *type, const char *object,
                     const char *job, struct err *e);
 int store_event_prune(struct db *db, int64_t before, int64_t limit, int64_t *ret_count, struct err *e);
+
+/* table.c */
+int store_table_add(struct db *db, int64_t result, const struct table_facts *t, struct err *e);
+/* 1 and the description and offsets, in the arena; 0: not a table. */
+int store_table_get(struct db *db, struct arena *a, int64_t result, struct table_facts *ret, struct err *e);
+
+/* representation.c */
+struct representation_row {
+    const char *tag;
+    int64_t result;
+    const char *key; /* of the blob */
+    int64_t size;
+    const char *sha256;
+    uint32_t crc32;
+    int64_t made_at;
+};
+int store_representation_get(struct db *db, struct arena *a, const char *tag, struct representation_row *ret,
+                             struct err *e);
+/* If its result has no bytes any more the blob is let go of instead. */
+int store_representation_add(struct db *db, const struct representation_row *r, struct err *e);
+/* Rows go, and with them their blobs. */
+int store_representation_drop(struct db *db, const char *tag, int64_t now, struct err *e);
+int store_representation_drop_of(struct db *db, int64_t result, int64_t now, struct err *e);
+/* The oldest go until the rest have `limit` bytes together at most. */
+int store_representation_make_room(struct db *db, int64_t limit, int64_t now, struct err *e);
 
 /* usage.c */
 struct usage {

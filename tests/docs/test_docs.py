@@ -23,8 +23,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.path.abspath(os.environ.get("RESULTD", str(ROOT / "build" / "resultd")))
-DOCUMENTS = ["README.md", "HACKING.md", "SECURITY.md", "CHANGES.md", "docs/api-native.md", "docs/api-ricloud.md",
-             "docs/operations.md"]
+DOCUMENTS = ["README.md", "HACKING.md", "SECURITY.md", "CHANGES.md", "docs/api-native.md", "docs/formats.md",
+             "docs/api-ricloud.md", "docs/operations.md"]
 EXAMPLE = "docs/resultd.conf.example"
 MANUAL = "man/resultd.8"
 SCOPES = {"SCOPE_READ": "read", "SCOPE_ACK": "ack", "SCOPE_WRITE": "write", "SCOPE_DELETE": "delete",

@@ -70,7 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (slash)
         *slash = '\0';
     struct session s = {.core = &core, .db = db, .arena = &a, .now = now()};
-    int rc = sign_verify(&s, text, slash ? slash + 1 : "", &r, &e);
+    const char *format;
+    int rc = sign_verify(&s, text, slash ? slash + 1 : "", &r, &format, &e);
     /* The good link's result is not in this database: that it is looked for proves that the signature was
      * taken. */
     FUZZ_ASSERT(rc == (same ? ERR_NOT_FOUND : ERR_BAD_SIGNATURE));

@@ -171,7 +171,7 @@ int world_upload(struct world *w, const void *bytes, size_t size, struct upload 
                  const struct upload_result **ret_done, struct err *e)
 {
     struct temp_signal wake = TEMP_SIGNAL;
-    struct upload *u = upload_new(&w->core, (int64_t)size, temp_signal, &wake);
+    struct upload *u = upload_new(&w->core, (int64_t)size, NULL, temp_signal, &wake);
     int expected = 0;
     *ret = u;
     for (size_t at = 0; at < size;) {

@@ -30,6 +30,7 @@ struct call {
     struct sign_link link;
     char token[400], name[200];
     struct result *result;
+    const char *found; /* format */
 };
 
 static int create(struct session *s, void *ctx, struct err *err)
@@ -41,7 +42,7 @@ static int create(struct session *s, void *ctx, struct err *err)
 static int verify(struct session *s, void *ctx, struct err *err)
 {
     struct call *c = ctx;
-    return sign_verify(s, c->token, c->name, &c->result, err);
+    return sign_verify(s, c->token, c->name, &c->result, &c->found, err);
 }
 
 static int rotate(struct session *s, void *ctx, struct err *err)
@@ -98,7 +99,7 @@ static void no_byte_of_a_link_can_be_changed(void **state)
                 world_session(&w, w.db, &s);
                 struct arena scratch = {0};
                 s.arena = &scratch;
-                int rc = sign_verify(&s, c.token, c.name, &c.result, &e);
+                int rc = sign_verify(&s, c.token, c.name, &c.result, &c.found, &e);
                 arena_free(&scratch);
                 *p = was;
                 must_fail(rc, ERR_BAD_SIGNATURE);

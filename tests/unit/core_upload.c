@@ -100,7 +100,7 @@ static void unknown_lengths_in_odd_pieces(void **state)
     for (size_t step = 1000; step < 60000; step += 13007) {
         struct temp_signal wake = TEMP_SIGNAL;
         const struct upload_result *done;
-        struct upload *u = upload_new(&w.core, -1, temp_signal, &wake);
+        struct upload *u = upload_new(&w.core, -1, NULL, temp_signal, &wake);
         for (size_t at = 0; at < 100000; at += step)
             assert_true(upload_feed(u, bytes + at, 100000 - at < step ? 100000 - at : step, &e) >= 0);
         assert_false(upload_end(u));
@@ -123,7 +123,7 @@ static void given_up_at_any_point_nothing_remains(void **state)
     (void)state;
     for (int pieces = 0; pieces <= 10; pieces++) {
         struct temp_signal wake = TEMP_SIGNAL;
-        struct upload *u = upload_new(&w.core, 400000, temp_signal, &wake);
+        struct upload *u = upload_new(&w.core, 400000, NULL, temp_signal, &wake);
         for (int i = 0; i < pieces; i++)
             assert_true(upload_feed(u, bytes + i * 40000, 40000, &e) >= 0);
         upload_free(u);
@@ -152,7 +152,7 @@ static void an_upload_that_is_ahead_pauses_and_is_woken(void **state)
     struct temp_signal wake = TEMP_SIGNAL;
     const unsigned char *bytes = world_bytes(&w, 3 << 20, 9);
     const struct upload_result *done;
-    struct upload *u = upload_new(&w.core, 3 << 20, temp_signal, &wake);
+    struct upload *u = upload_new(&w.core, 3 << 20, NULL, temp_signal, &wake);
     (void)state;
     for (int i = 0; i < 2; i++) { /* all workers are busy elsewhere */
         blockers[i] = (struct blocker){{.run = block}, TEMP_SIGNAL, TEMP_SIGNAL};
@@ -182,7 +182,7 @@ static void what_is_too_large_is_told_early(void **state)
 {
     struct temp_signal wake = TEMP_SIGNAL;
     const unsigned char *bytes = world_bytes(&w, 60000, 10);
-    struct upload *u = upload_new(&w.core, -1, temp_signal, &wake);
+    struct upload *u = upload_new(&w.core, -1, NULL, temp_signal, &wake);
     (void)state;
     w.settings.max_result_size = 100000;
     assert_true(upload_feed(u, bytes, 60000, &e) >= 0);
@@ -199,7 +199,7 @@ static void many_at_once_do_not_mix(void **state)
     struct temp_signal wake = TEMP_SIGNAL;
     (void)state;
     for (int i = 0; i < N; i++)
-        u[i] = upload_new(&w.core, SIZE, temp_signal, &wake);
+        u[i] = upload_new(&w.core, SIZE, NULL, temp_signal, &wake);
     for (size_t at = 0; at < SIZE; at += 30000)
         for (int i = 0; i < N; i++)
             assert_true(upload_feed(u[i], world_bytes(&w, SIZE, (unsigned)i) + at, 30000, &e) >= 0);

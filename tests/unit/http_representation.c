@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static const char body[] = "0123456789";
-static const char *range, *if_none_match, *if_match;
+static const char *range, *if_none_match, *if_match, *if_range, *if_modified_since, *if_unmodified_since;
 static struct request rq;
 static struct err e;
 static int done_calls;
@@ -25,6 +25,12 @@ const char *request_header(struct request *r, const char *name)
         return range;
     if (strcmp(name, "If-None-Match") == 0)
         return if_none_match;
+    if (strcmp(name, "If-Range") == 0)
+        return if_range;
+    if (strcmp(name, "If-Modified-Since") == 0)
+        return if_modified_since;
+    if (strcmp(name, "If-Unmodified-Since") == 0)
+        return if_unmodified_since;
     return strcmp(name, "If-Match") == 0 ? if_match : NULL;
 }
 
@@ -68,7 +74,7 @@ static int set_up(void **state)
 {
     (void)state;
     rq = (struct request){.method = HTTP_GET, .response = {.fd = -1}};
-    range = if_none_match = if_match = NULL;
+    range = if_none_match = if_match = if_range = if_modified_since = if_unmodified_since = NULL;
     done_calls = 0;
     return 0;
 }
@@ -148,6 +154,67 @@ static void the_source_is_let_go_of_when_no_descriptor_is_left(void **state)
     assert_int_equal(done_calls, 1);
 }
 
+static void what_can_only_be_read_is_read_from_its_place(void **state)
+{
+    struct representation rep = representation(-1, NULL);
+    char part[4] = "";
+    (void)state;
+    range = "bytes=4-8";
+    must(representation_send(&rq, &rep, &e), &e);
+    struct response *r = &rq.response;
+    assert_int_equal(r->status, 206);
+    assert_int_equal(r->size, 5);
+    assert_true(r->fd < 0);
+    must(r->read(r->read_ctx, 2, part, 3, &e), &e);
+    assert_string_equal(part, "678");
+    assert_int_equal(done_calls, 0);
+    r->read_done(r->read_ctx);
+    assert_int_equal(done_calls, 1);
+}
+
+static void a_digest_that_is_not_known_is_not_sent(void **state)
+{
+    struct representation rep = representation(-1, body);
+    (void)state;
+    rep.sha256 = NULL;
+    must(representation_send(&rq, &rep, &e), &e);
+    assert_null(header("Repr-Digest"));
+}
+
+static int send_dated(bool vague)
+{
+    struct representation rep = representation(-1, body);
+    arena_free(&rq.arena);
+    rq = (struct request){.method = HTTP_GET, .response = {.fd = -1}};
+    rep.vague_date = vague;
+    return representation_send(&rq, &rep, &e);
+}
+
+static void a_vague_date_decides_nothing(void **state)
+{
+    (void)state;
+    range = "bytes=3-5";
+    if_range = "Thu, 01 Jan 1970 00:00:01 GMT";
+    must(send_dated(false), &e);
+    assert_int_equal(rq.response.status, 206);
+    must(send_dated(true), &e);
+    assert_int_equal(rq.response.status, 200);
+    assert_string_equal(header("Last-Modified"), "Thu, 01 Jan 1970 00:00:01 GMT");
+    if_range = "\"tag\"";
+    must(send_dated(true), &e);
+    assert_int_equal(rq.response.status, 206);
+    range = if_range = NULL;
+    if_modified_since = "Thu, 01 Jan 1970 00:00:01 GMT";
+    must(send_dated(false), &e);
+    assert_int_equal(rq.response.status, 304);
+    must(send_dated(true), &e);
+    assert_int_equal(rq.response.status, 200);
+    if_modified_since = NULL;
+    if_unmodified_since = "Thu, 01 Jan 1970 00:00:00 GMT";
+    must_fail(send_dated(false), ERR_PRECONDITION);
+    must(send_dated(true), &e);
+}
+
 static void several_ranges_are_one_body_however_it_is_read(void **state)
 {
     char whole[2000];
@@ -222,6 +289,9 @@ int main(void)
         TEST(one_range_of_it),
         TEST(a_range_of_a_file_has_a_descriptor_of_its_own),
         TEST(the_source_is_let_go_of_when_no_descriptor_is_left),
+        TEST(what_can_only_be_read_is_read_from_its_place),
+        TEST(a_digest_that_is_not_known_is_not_sent),
+        TEST(a_vague_date_decides_nothing),
         TEST(several_ranges_are_one_body_however_it_is_read),
         TEST(what_cannot_be_sent_lets_go_of_the_source),
         TEST(head_ignores_ranges),

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sending a converted result; see converted.h. What was made before is sent like any stored file. What is
+ * being made is sent as it comes, its length unknown; who asks for a range, or speaks HTTP/1.0, or wants a
+ * spreadsheet sleeps until it is whole, and then its handler runs once more.
+ */
+#include "api/converted.h"
+
+#include "core/format.h"
+#include "core/making.h"
+#include "core/result.h"
+#include "http/fields.h"
+#include "http/representation.h"
+
+#include <string.h>
+
+struct waiting {
+    struct request *rq;
+    struct making *making;
+    struct making_waiter waiter;
+};
+
+static void wake(void *ctx)
+{
+    request_wake(ctx);
+}
+
+static void release(struct request *rq)
+{
+    struct waiting *w = rq->own;
+    making_release(w->making);
+}
+
+/* --- made already --- */
+
+static int read_blob(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
+{
+    return blob_read(ctx, offset, to, len, e);
+}
+
+static void close_blob(void *ctx)
+{
+    blob_close(ctx);
+}
+
+static int send_made(struct request *rq, struct representation *rep, const struct made *m, struct err *e)
+{
+    rep->sha256 = m->sha256;
+    rep->size = m->size;
+    rep->fd = blob_fd(m->blob);
+    rep->read = read_blob;
+    rep->done = close_blob;
+    rep->ctx = m->blob;
+    return representation_send(rq, rep, e);
+}
+
+/* --- in the making --- */
+
+static int read_some(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e)
+{
+    struct waiting *w = ctx;
+    int rc = making_read(w->making, offset, to, max, ret_len, e);
+    if (rc < 0 || *ret_len > 0)
+        return rc;
+    rc = making_outcome(w->making, e);
+    if (rc > 0) /* done: was there more in the meantime? */
+        return making_read(w->making, offset, to, max, ret_len, e);
+    w->waiter = (struct making_waiter){.offset = offset, .wake = wake, .ctx = w->rq};
+    return rc < 0 ? rc : RESPONSE_LATER;
+}
+
+static bool wait_for_more(void *ctx)
+{
+    struct waiting *w = ctx;
+    return making_wait(w->making, &w->waiter);
+}
+
+static bool wait_for_the_end(struct request *rq)
+{
+    struct waiting *w = rq->own;
+    w->waiter = (struct making_waiter){.offset = INT64_MAX, .wake = wake, .ctx = rq};
+    return making_wait(w->making, &w->waiter);
+}
+
+static void add_headers(struct request *rq, const struct representation *rep)
+{
+    representation_headers(rq, rep);
+    response_header(rq, "Content-Type", rep->media_type);
+}
+
+static void send_as_it_comes(struct request *rq, const struct representation *rep, struct waiting *w)
+{
+    add_headers(rq, rep);
+    rq->response.status = 200;
+    rq->response.size = -1;
+    rq->response.read_some = read_some;
+    rq->response.read_wait = wait_for_more;
+    rq->response.read_ctx = w;
+}
+
+static int make(struct request *rq, const struct result *r, const struct conversion_options *o,
+                const char *tag, const struct representation *rep, struct err *e)
+{
+    struct waiting *w = arena_alloc(&rq->arena, sizeof *w);
+    int rc = making_get(api_session(rq), r, o, tag, &w->making, e);
+    if (rc < 0)
+        return rc;
+    w->rq = rq;
+    rq->own = w;
+    rq->done = release;
+    if (o->writer.format == FORMAT_XLSX || rq->http_1_0 || request_header(rq, "Range"))
+        rq->sleep = wait_for_the_end;
+    else
+        send_as_it_comes(rq, rep, w);
+    return 0;
+}
+
+/* A HEAD makes nothing: it is answered by what is known. */
+static int send_head(struct request *rq, const struct representation *rep)
+{
+    add_headers(rq, rep);
+    response_empty(rq, 200);
+    rq->response.size = -1;
+    return 0;
+}
+
+/* What it slept for has failed. */
+static int woken_in_vain(struct request *rq, struct err *e)
+{
+    struct waiting *w = rq->own;
+    int rc = w ? making_outcome(w->making, e) : 0;
+    return rc < 0 ? rc : 0;
+}
+
+int converted_send(struct request *rq, const struct result *r, const struct conversion_options *o,
+                   struct err *e)
+{
+    char tag[DIGEST_SHA256_HEX];
+    struct made made;
+    int rc = result_require_live(api_session(rq), r, e);
+    if (rc == 0)
+        rc = convert_check(r, o, e);
+    if (rc == 0)
+        rc = woken_in_vain(rq, e);
+    if (rc < 0)
+        return rc;
+    convert_tag(r, o, tag);
+    const struct format_words *words = &format_words[o->writer.format];
+    struct representation rep = {
+        .media_type = words->media_type,
+        .etag = arena_printf(&rq->arena, "\"%s\"", tag),
+        .modified = r->created_at,
+        .file_name = deliver_file_name_as(&rq->arena, r, words->extension),
+        .fd = -1,
+        .size = -1,
+    };
+    response_header(rq, "Vary", "Accept");
+    rc = deliver_made(api_session(rq), tag, &made, e);
+    if (rc > 0)
+        return send_made(rq, &rep, &made, e);
+    if (rc == 0)
+        rc = representation_check(rq, &rep, e);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    return rq->method == HTTP_HEAD ? send_head(rq, &rep) : make(rq, r, o, tag, &rep, e);
+}

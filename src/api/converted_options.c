@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading what is asked of a converted result; see converted.h. */
+#include "api/converted.h"
+
+#include "base/text.h"
+#include "core/format.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { PAGE_ROWS = 100, MOST_PAGE_ROWS = 1000, MOST_NAMES = 1000 };
+
+struct asking {
+    struct request *rq;
+    bool page;
+    struct conversion_options *o;
+    const char **fields, **omit, **where;
+    bool given;
+    bool format_given;
+    const char *for_csv;       /* a parameter that only CSV knows */
+    const char *for_delimited; /* or CSV and TSV */
+};
+
+static int bad(const char *name, const char *right, struct err *e)
+{
+    return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, name, "the parameter \"%s\" must be %s", name, right);
+}
+
+/* --- one parameter each --- */
+
+static int read_format(struct asking *a, const char *value, struct err *e)
+{
+    int format = format_of_name(value);
+    if (format < 0)
+        return bad("format", "json, ndjson, csv, tsv or xlsx", e);
+    a->o->writer.format = (enum format)format;
+    a->format_given = true;
+    return 0;
+}
+
+static int add_name(const char **list, int *count, const char *parameter, const char *name, struct err *e)
+{
+    if (*count == MOST_NAMES)
+        return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, parameter, "at most %d columns can be named",
+                      MOST_NAMES);
+    list[(*count)++] = name;
+    return 0;
+}
+
+static int read_names(struct asking *a, const char **list, int *count, const char *parameter,
+                      const char *value, struct err *e)
+{
+    int rc = 0;
+    for (const char *p = value; rc == 0; p++) {
+        size_t len = strcspn(p, ",");
+        rc = add_name(list, count, parameter, arena_copy(&a->rq->arena, p, len), e);
+        p += len;
+        if (!*p)
+            break;
+    }
+    return rc;
+}
+
+static int read_fields(struct asking *a, const char *value, struct err *e)
+{
+    a->o->fields = a->fields;
+    return read_names(a, a->fields, &a->o->field_count, "fields", value, e);
+}
+
+static int read_field(struct asking *a, const char *value, struct err *e)
+{
+    a->o->fields = a->fields;
+    return add_name(a->fields, &a->o->field_count, "field", value, e);
+}
+
+static int read_omit(struct asking *a, const char *value, struct err *e)
+{
+    a->o->omit = a->omit;
+    return read_names(a, a->omit, &a->o->omit_count, "omit", value, e);
+}
+
+static int read_where(struct asking *a, const char *value, struct err *e)
+{
+    a->o->where = a->where;
+    return add_name(a->where, &a->o->where_count, "where", value, e);
+}
+
+static int read_count(const char *name, const char *value, int64_t smallest, int64_t largest, int64_t *ret,
+                      struct err *e)
+{
+    int64_t v;
+    if (text_uint(value, strlen(value), &v) && v >= smallest && v <= largest) {
+        *ret = v;
+        return 0;
+    }
+    if (largest == INT64_MAX)
+        return bad(name, "a number of rows", e);
+    return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, name,
+                  "the parameter \"%s\" must be a number from %lld to %lld", name, (long long)smallest,
+                  (long long)largest);
+}
+
+static int read_offset(struct asking *a, const char *value, struct err *e)
+{
+    return read_count("offset", value, 0, INT64_MAX, &a->o->offset, e);
+}
+
+static int read_limit(struct asking *a, const char *value, struct err *e)
+{
+    return read_count("limit", value, a->page, a->page ? MOST_PAGE_ROWS : INT64_MAX, &a->o->limit, e);
+}
+
+static int read_nested(struct asking *a, const char *value, struct err *e)
+{
+    a->o->nested_is_json = strcmp(value, "json") == 0;
+    return a->o->nested_is_json || strcmp(value, "flat") == 0 ? 0 : bad("nested", "flat or json", e);
+}
+
+static int read_types(struct asking *a, const char *value, struct err *e)
+{
+    a->o->types_text = strcmp(value, "text") == 0;
+    return a->o->types_text || strcmp(value, "auto") == 0 ? 0 : bad("types", "auto or text", e);
+}
+
+static int read_delimiter(struct asking *a, const char *value, struct err *e)
+{
+    a->for_csv = "delimiter";
+    if (strcmp(value, "tab") == 0)
+        a->o->writer.delimiter = '\t';
+    else if (strlen(value) == 1 && strchr(",;|\t", *value))
+        a->o->writer.delimiter = *value;
+    else
+        return bad("delimiter", "one of , ; | or the word tab", e);
+    return 0;
+}
+
+static int read_eol(struct asking *a, const char *value, struct err *e)
+{
+    a->for_delimited = "eol";
+    a->o->writer.lf = strcmp(value, "lf") == 0;
+    return a->o->writer.lf || strcmp(value, "crlf") == 0 ? 0 : bad("eol", "crlf or lf", e);
+}
+
+static int read_switch(const char *name, const char *value, bool *ret, struct err *e)
+{
+    *ret = strcmp(value, "1") == 0 || strcmp(value, "true") == 0;
+    return *ret || strcmp(value, "0") == 0 || strcmp(value, "false") == 0 ? 0 : bad(name, "1 or 0", e);
+}
+
+static int read_bom(struct asking *a, const char *value, struct err *e)
+{
+    a->for_delimited = "bom";
+    return read_switch("bom", value, &a->o->writer.bom, e);
+}
+
+static int read_safe(struct asking *a, const char *value, struct err *e)
+{
+    a->for_delimited = "safe";
+    return read_switch("safe", value, &a->o->writer.safe, e);
+}
+
+static const struct parameter {
+    const char *name;
+    int (*read)(struct asking *a, const char *value, struct err *e);
+    bool repeatable;
+    bool of_page; /* /rows knows it */
+} parameters[] = {
+    {"format", read_format, false, false}, {"fields", read_fields, true, true},
+    {"field", read_field, true, true},     {"omit", read_omit, true, true},
+    {"where", read_where, true, true},     {"offset", read_offset, false, true},
+    {"limit", read_limit, false, true},    {"nested", read_nested, false, true},
+    {"types", read_types, false, true},    {"delimiter", read_delimiter, false, false},
+    {"eol", read_eol, false, false},       {"bom", read_bom, false, false},
+    {"safe", read_safe, false, false},
+};
+enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
+
+static int find_parameter(const struct asking *a, const char *name, struct err *e)
+{
+    for (int i = 0; i < PARAMETERS; i++)
+        if (strcmp(parameters[i].name, name) == 0 && (parameters[i].of_page || !a->page))
+            return i;
+    return err_at(e, ERR_UNKNOWN_PARAM, ERR_PARAMETER, name, "there is no parameter \"%.80s\" here", name);
+}
+
+/* What a format does not know is an error, not ignored: the answer would not be what was meant. */
+static int check_together(const struct asking *a, struct err *e)
+{
+    enum format f = a->o->writer.format;
+    if (!a->page && a->given && !a->format_given)
+        return err_at(
+            e, ERR_MISSING, ERR_PARAMETER, "format",
+            "rows, columns and options can be chosen together with a format: json, ndjson, csv, tsv or xlsx");
+    if (a->for_csv && f != FORMAT_CSV)
+        return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, a->for_csv,
+                      "the parameter \"%s\" goes with format=csv only", a->for_csv);
+    if (a->for_delimited && f != FORMAT_CSV && f != FORMAT_TSV)
+        return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, a->for_delimited,
+                      "the parameter \"%s\" goes with format=csv or tsv only", a->for_delimited);
+    return 0;
+}
+
+int converted_options(struct request *rq, bool page, struct conversion_options *ret, bool *ret_given,
+                      struct err *e)
+{
+    bool seen[PARAMETERS] = {false};
+    struct asking a = {.rq = rq, .page = page, .o = ret};
+    a.fields = arena_alloc(&rq->arena, MOST_NAMES * sizeof *a.fields);
+    a.omit = arena_alloc(&rq->arena, MOST_NAMES * sizeof *a.omit);
+    a.where = arena_alloc(&rq->arena, MOST_NAMES * sizeof *a.where);
+    *ret = convert_whole(FORMAT_JSON);
+    if (page)
+        ret->limit = PAGE_ROWS;
+    for (const struct query_pair *q = rq->query; q; q = q->next) {
+        int i = find_parameter(&a, q->key, e);
+        if (i < 0)
+            return i;
+        if (seen[i] && !parameters[i].repeatable)
+            return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, q->key, "the parameter \"%s\" is there twice",
+                          q->key);
+        seen[i] = true;
+        int rc = parameters[i].read(&a, q->value, e);
+        if (rc < 0)
+            return rc;
+        a.given = true;
+    }
+    *ret_given = a.given;
+    return check_together(&a, e);
+}
+
+/* --- Accept (RFC 9110 section 12.5.1) --- */
+
+/* The quality that a list gives a media type, in thousandths; the most specific range counts. */
+static int quality(const char *accept, const char *type)
+{
+    size_t type_len = strcspn(type, "; ");
+    size_t main_len = strcspn(type, "/") + 1;
+    int best = 0;
+    int specific = 0;
+    for (const char *p = accept; *p; p += strcspn(p, ","), p += *p == ',') {
+        p += strspn(p, " \t");
+        size_t len = strcspn(p, ",; \t");
+        int how = len == type_len && strncasecmp(p, type, len) == 0                                 ? 3
+                  : len == main_len + 1 && p[len - 1] == '*' && strncasecmp(p, type, main_len) == 0 ? 2
+                  : len == 3 && strncmp(p, "*/*", 3) == 0                                           ? 1
+                                                                                                    : 0;
+        if (how <= specific)
+            continue;
+        specific = how;
+        const char *q = p + len;
+        size_t rest = strcspn(q, ",");
+        best = 1000;
+        for (size_t i = 0; i + 3 < rest; i++)
+            if ((q[i] == ';' || q[i] == ' ') && (q[i + 1] | 0x20) == 'q' && q[i + 2] == '=')
+                best = (int)(strtod(q + i + 3, NULL) * 1000);
+    }
+    return best;
+}
+
+bool converted_by_accept(struct request *rq, const struct result *r, enum format *ret)
+{
+    const char *accept = request_header(rq, "Accept");
+    if (!accept || !r->table.formats)
+        return false;
+    int best = quality(accept, r->media_type);
+    bool found = false;
+    for (int f = 0; f < FORMAT_END; f++) {
+        int q = r->table.formats & 1U << f ? quality(accept, format_words[f].media_type) : 0;
+        if (q > best) {
+            best = q;
+            *ret = (enum format)f;
+            found = true;
+        }
+    }
+    return found;
+}

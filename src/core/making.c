@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See making.h. One mutex covers the list, the counts and what is marked in each making; everything else in a
+ * making belongs to the thread that runs it until it has ended.
+ */
+#include "core/making.h"
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "core/pending.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RUNNING = 0, DONE = 1, WAKE_EVERY = 64 << 10 };
+
+struct making {
+    struct pool_task task; /* first, so that one is the other */
+    struct makings *all;
+    struct making *next;           /* mutex: in the list while it is under way */
+    int holders;                   /* mutex: who asks, and the thread that runs it */
+    int outcome;                   /* mutex: RUNNING, DONE or a code */
+    struct err error;              /* mutex */
+    int64_t written;               /* mutex: bytes that can be read */
+    int64_t rows_done;             /* mutex */
+    struct making_waiter *waiters; /* mutex */
+    char tag[DIGEST_SHA256_HEX];
+    int64_t result;
+    struct conversion *conversion;
+    struct blob_put *put;
+    struct digest *digest;
+    int64_t size;
+};
+
+struct makings {
+    struct core *core;
+    struct writer *writer;
+    struct pool *pool;
+    pthread_mutex_t mutex;
+    struct making *first; /* mutex */
+    bool stopping;        /* mutex */
+    int64_t done, failed; /* mutex */
+};
+
+struct makings *makings_new(struct core *core, struct writer *writer, int threads)
+{
+    struct makings *all = mem_alloc(sizeof *all);
+    *all = (struct makings){.core = core, .writer = writer};
+    if (pthread_mutex_init(&all->mutex, NULL))
+        abort();
+    all->pool = pool_new(threads, "converter");
+    return all;
+}
+
+void makings_stop(struct makings *all)
+{
+    (void)pthread_mutex_lock(&all->mutex);
+    all->stopping = true;
+    (void)pthread_mutex_unlock(&all->mutex);
+}
+
+bool makings_stopping(struct makings *all)
+{
+    (void)pthread_mutex_lock(&all->mutex);
+    bool stopping = all->stopping;
+    (void)pthread_mutex_unlock(&all->mutex);
+    return stopping;
+}
+
+void makings_run(struct makings *all, struct pool_task *task)
+{
+    pool_add(all->pool, task);
+}
+
+void makings_free(struct makings *all)
+{
+    if (!all)
+        return;
+    makings_stop(all);
+    pool_free(all->pool);
+    (void)pthread_mutex_destroy(&all->mutex);
+    free(all);
+}
+
+static void destroy(struct making *m)
+{
+    conversion_free(m->conversion);
+    blob_put_close(m->put);
+    digest_free(m->digest);
+    free(m);
+}
+
+void making_release(struct making *m)
+{
+    if (!m)
+        return;
+    (void)pthread_mutex_lock(&m->all->mutex);
+    bool last = --m->holders == 0;
+    (void)pthread_mutex_unlock(&m->all->mutex);
+    if (last)
+        destroy(m);
+}
+
+/* Those who wait for no more than there is, or all of them: taken off the list, to be woken without the
+ * mutex. */
+static struct making_waiter *take_waiters(struct making *m, bool everybody)
+{
+    struct making_waiter *taken = NULL;
+    for (struct making_waiter **link = &m->waiters; *link;) {
+        struct making_waiter *w = *link;
+        if (everybody || w->offset < m->written) {
+            *link = w->next;
+            w->next = taken;
+            taken = w;
+        } else {
+            link = &w->next;
+        }
+    }
+    return taken;
+}
+
+static void wake_all(struct making_waiter *w)
+{
+    while (w) {
+        struct making_waiter *next = w->next; /* w may be gone once it is woken */
+        w->wake(w->ctx);
+        w = next;
+    }
+}
+
+/* --- running --- */
+
+static int note(struct making *m, int64_t rows, int64_t written, struct err *e)
+{
+    (void)pthread_mutex_lock(&m->all->mutex);
+    bool stopping = m->all->stopping;
+    if (rows > m->rows_done)
+        m->rows_done = rows;
+    m->written = written;
+    struct making_waiter *w = take_waiters(m, false);
+    (void)pthread_mutex_unlock(&m->all->mutex);
+    wake_all(w);
+    return stopping ? err_set(e, ERR_SHUTTING_DOWN, "the server is being stopped; try again in a moment") : 0;
+}
+
+static int put_bytes(void *ctx, const void *bytes, size_t len, struct err *e)
+{
+    struct making *m = ctx;
+    int rc = blob_put_write(m->put, bytes, len, e);
+    if (rc < 0)
+        return rc;
+    digest_update_rest(m->digest, bytes, len);
+    m->size += (int64_t)len;
+    /* A spreadsheet is not handed out before it is whole: a fault in its last row would be seen only then. */
+    bool whole = conversion_format(m->conversion) == FORMAT_XLSX;
+    return note(m, 0, whole ? 0 : m->size, e);
+}
+
+static int progress(void *ctx, int64_t rows, struct err *e)
+{
+    struct making *m = ctx;
+    bool whole = conversion_format(m->conversion) == FORMAT_XLSX;
+    return note(m, rows, whole ? 0 : m->size, e);
+}
+
+struct keeping {
+    struct core *core;
+    struct representation_row row;
+};
+
+/* The oldest ones make room. */
+static int keep_row(struct db *db, void *ctx, struct err *e)
+{
+    struct keeping *k = ctx;
+    int64_t limit = core_settings(k->core)->cache_limit;
+    int rc = store_representation_drop(db, k->row.tag, clock_now(), e);
+    if (rc == 0)
+        rc = store_representation_make_room(db, limit - k->row.size, clock_now(), e);
+    if (rc == 0)
+        rc = store_representation_add(db, &k->row, e);
+    return rc;
+}
+
+static int keep(struct making *m, struct err *e)
+{
+    struct pending_key pending = {0};
+    struct digest_values digests;
+    char key[ID_SIZE];
+    struct keeping k = {.core = m->all->core};
+    id_new(key);
+    digest_finish(m->digest, &digests);
+    memcpy(pending.key, key, sizeof pending.key);
+    pending_hold(m->all->core->pending, &pending);
+    int rc = blob_put_commit(m->put, key, e);
+    k.row = (struct representation_row){
+        .tag = m->tag,
+        .result = m->result,
+        .key = key,
+        .size = m->size,
+        .sha256 = digests.sha256,
+        .crc32 = digests.crc32,
+        .made_at = clock_now(),
+    };
+    if (rc == 0)
+        rc = writer_call(m->all->writer, keep_row, &k, e);
+    pending_release(m->all->core->pending, &pending); /* without a row it is an orphan now */
+    return rc;
+}
+
+static int run(struct making *m, struct err *e)
+{
+    int rc = blob_put_open(m->all->core->blobs, &m->put, e);
+    if (rc == 0)
+        rc = conversion_write(m->conversion, put_bytes, progress, m, e);
+    if (rc == ERR_LIMIT)
+        e->code = rc = ERR_NOT_ACCEPTABLE; /* a spreadsheet cannot hold it */
+    return rc < 0 ? rc : keep(m, e);
+}
+
+static void unlist(struct making *m)
+{
+    struct making **link = &m->all->first;
+    while (*link != m)
+        link = &(*link)->next;
+    *link = m->next;
+}
+
+static void end(struct making *m, int rc, const struct err *e)
+{
+    (void)pthread_mutex_lock(&m->all->mutex);
+    unlist(m);
+    m->outcome = rc < 0 ? rc : DONE;
+    if (rc < 0)
+        m->error = *e;
+    else
+        m->written = m->size;
+    *(rc < 0 ? &m->all->failed : &m->all->done) += 1;
+    struct making_waiter *w = take_waiters(m, true);
+    (void)pthread_mutex_unlock(&m->all->mutex);
+    wake_all(w);
+}
+
+static void run_making(struct pool_task *task)
+{
+    struct making *m = (struct making *)task;
+    struct err e;
+    int rc = run(m, &e);
+    if (rc < 0 && *e.log)
+        log_line(LOG_ERROR, "a conversion failed", (struct log_field[]){{"error", e.log}, {0}});
+    end(m, rc, &e);
+    making_release(m);
+}
+
+/* --- asking --- */
+
+static struct making *find(struct makings *all, const char *tag)
+{
+    struct making *m = all->first;
+    while (m && strcmp(m->tag, tag) != 0)
+        m = m->next;
+    return m;
+}
+
+/* With the mutex. */
+static struct making *hold(struct makings *all, const char *tag)
+{
+    struct making *m = find(all, tag);
+    if (m)
+        m->holders++;
+    return m;
+}
+
+static struct making *prepare(struct makings *all, const struct result *r, const char *tag,
+                              struct conversion *c)
+{
+    struct making *m = mem_alloc(sizeof *m);
+    *m = (struct making){.task = {.run = run_making},
+                         .all = all,
+                         .holders = 2,
+                         .result = r->pk,
+                         .conversion = c,
+                         .digest = digest_new()};
+    text_copy(m->tag, sizeof m->tag, tag);
+    return m;
+}
+
+int making_get(struct session *s, const struct result *r, const struct conversion_options *o, const char *tag,
+               struct making **ret, struct err *e)
+{
+    struct makings *all = s->core->makings;
+    struct conversion *c = NULL;
+    (void)pthread_mutex_lock(&all->mutex);
+    *ret = hold(all, tag);
+    (void)pthread_mutex_unlock(&all->mutex);
+    if (*ret)
+        return 0;
+    int rc = conversion_new(s, r, o, &c, e);
+    if (rc < 0)
+        return rc;
+    struct making *mine = prepare(all, r, tag, c);
+    (void)pthread_mutex_lock(&all->mutex);
+    *ret = hold(all, tag); /* somebody may have been faster */
+    if (!*ret) {
+        mine->next = all->first;
+        all->first = *ret = mine;
+    }
+    (void)pthread_mutex_unlock(&all->mutex);
+    if (*ret == mine)
+        pool_add(all->pool, &mine->task);
+    else
+        destroy(mine);
+    return 0;
+}
+
+int making_outcome(struct making *m, struct err *e)
+{
+    (void)pthread_mutex_lock(&m->all->mutex);
+    int rc = m->outcome;
+    if (rc < 0)
+        *e = m->error;
+    (void)pthread_mutex_unlock(&m->all->mutex);
+    return rc;
+}
+
+int making_read(struct making *m, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e)
+{
+    (void)pthread_mutex_lock(&m->all->mutex);
+    int64_t left = m->written - offset;
+    int rc = m->outcome < 0 ? m->outcome : 0;
+    if (rc < 0)
+        *e = m->error;
+    (void)pthread_mutex_unlock(&m->all->mutex);
+    *ret_len = left <= 0 ? 0 : left < (int64_t)max ? (size_t)left : max;
+    return rc < 0 || *ret_len == 0 ? rc : blob_put_read(m->put, offset, to, *ret_len, e);
+}
+
+bool making_wait(struct making *m, struct making_waiter *w)
+{
+    (void)pthread_mutex_lock(&m->all->mutex);
+    bool waits = m->outcome == RUNNING && w->offset >= m->written;
+    if (waits) {
+        w->next = m->waiters;
+        m->waiters = w;
+    }
+    (void)pthread_mutex_unlock(&m->all->mutex);
+    return waits;
+}
+
+bool making_progress(struct core *core, int64_t result, enum format *ret_format, int64_t *ret_rows)
+{
+    struct makings *all = core->makings;
+    if (!all)
+        return false;
+    (void)pthread_mutex_lock(&all->mutex);
+    struct making *m = all->first;
+    while (m && m->result != result)
+        m = m->next;
+    if (m) {
+        *ret_format = conversion_format(m->conversion);
+        *ret_rows = m->rows_done;
+    }
+    (void)pthread_mutex_unlock(&all->mutex);
+    return m != NULL;
+}
+
+void making_stats(struct core *core, struct making_stats *ret)
+{
+    struct makings *all = core->makings;
+    *ret = (struct making_stats){0};
+    (void)pthread_mutex_lock(&all->mutex);
+    for (struct making *m = all->first; m; m = m->next) {
+        ret->running++;
+        ret->rows_done += m->rows_done;
+        ret->rows += conversion_rows(m->conversion);
+    }
+    ret->done = all->done;
+    ret->failed = all->failed;
+    (void)pthread_mutex_unlock(&all->mutex);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Representations in the making: each is made once, however many ask for it at the same time, by a thread of
+ * a pool of their own, into a blob that has no name yet. Who asks can read what there is already and be woken
+ * for more. When all is written the blob is made durable and gets its row (store/representation.c); from then
+ * on it is served from there.
+ *
+ * Any thread. A making lives until it is done and nobody holds it.
+ */
+#pragma once
+
+#include "base/pool.h"
+#include "core/convert.h"
+#include "core/writer.h"
+
+struct makings;
+struct making;
+
+struct makings *makings_new(struct core *core, struct writer *writer, int threads);
+/* Whether to give up: long work asks now and then. */
+bool makings_stopping(struct makings *all);
+/* Runs a task of somebody else's in the same threads. */
+void makings_run(struct makings *all, struct pool_task *task);
+/* What is under way ends with an error soon, and nothing new begins. */
+void makings_stop(struct makings *all);
+void makings_free(struct makings *all); /* nobody holds a making any more; NULL is fine */
+
+/* The making of this representation, begun now if there is none. Held until making_release. */
+int making_get(struct session *s, const struct result *r, const struct conversion_options *o, const char *tag,
+               struct making **ret, struct err *e);
+void making_release(struct making *m); /* NULL is fine */
+
+/* 0: under way; 1: done, its row is there; negative: it failed. */
+int making_outcome(struct making *m, struct err *e);
+
+/* Up to `max` bytes from `offset` on, *ret_len 0: none yet; or the end, if making_outcome is 1. */
+int making_read(struct making *m, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);
+
+/* Calls wake(ctx) once, from another thread, when there are bytes beyond `offset` or it has ended; false:
+ * that is so already, and it will not be called. An offset of INT64_MAX waits for the end. `w` must live
+ * until then. */
+struct making_waiter {
+    struct making_waiter *next;
+    int64_t offset;
+    void (*wake)(void *ctx);
+    void *ctx;
+};
+bool making_wait(struct making *m, struct making_waiter *w);
+
+/* One that is under way for this result; false: none. */
+bool making_progress(struct core *core, int64_t result, enum format *ret_format, int64_t *ret_rows);
+
+struct making_stats {
+    int64_t running;
+    int64_t rows_done, rows; /* of those */
+    int64_t done, failed;    /* since the start */
+};
+void making_stats(struct core *core, struct making_stats *ret);
