@@ -233,8 +233,8 @@ def test_numbers_keep_their_digits(api, kind):
 
 
 CHARACTERS = ["\0", "\x01", "\b", "\t", "\n", "\r", "\r\n", "\x1f", "\x7f", "\x85", "\u2028", "é", "😀",
-              "\U0010ffff", "\uffff", "\ufeff", "a\0b", '"', '""', "\\", "/", "'", " ", " x ", ",", ";", "|", "&<>", "]]>",
-              "_x0041_", "_x0001_", "=1+1", "null", "None"]
+              "\U0010ffff", "\uffff", "\ufeff", "a\0b", '"', '""', "\\", "/", "'", " ", " x ",
+              ",", ";", "|", "&<>", "]]>", "_x0041_", "_x0001_", "=1+1", "null", "None"]
 
 
 @pytest.mark.parametrize("ascii_", [True, False])

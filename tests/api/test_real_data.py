@@ -35,8 +35,8 @@ def fetch():
     assert shutil.which("npm"), "npm is not installed: tools/setup test installs it"
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
-        done = subprocess.run(["npm", "pack", "--silent", f"vega-datasets@{VERSION}"], cwd=scratch, capture_output=True,
-                              text=True, timeout=150)
+        done = subprocess.run(["npm", "pack", "--silent", f"vega-datasets@{VERSION}"], cwd=scratch,
+                              capture_output=True, text=True, timeout=150)
         assert done.returncode == 0, f"npm could not get vega-datasets from its registry: {done.stderr[-500:]}"
         with tarfile.open(next(pathlib.Path(scratch).glob("*.tgz"))) as archive:
             archive.extractall(scratch)  # into the folder `package`

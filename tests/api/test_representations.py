@@ -100,7 +100,9 @@ def test_head_makes_nothing_and_what_was_made_is_like_a_file(api, fresh):
         assert after.headers[name] == answer.headers[name]
 
 
-@pytest.mark.parametrize("method, conditions", [("HEAD", {}), ("GET", {"If_None_Match": "*"}), ("HEAD", {"If_None_Match": "*"})])
+@pytest.mark.parametrize("method, conditions", [
+    ("HEAD", {}), ("GET", {"If_None_Match": "*"}), ("HEAD", {"If_None_Match": "*"}),
+])
 def test_an_answer_without_a_length_has_no_stray_bytes(api, server, fresh, method, conditions):
     """The chunks of a body that is not sent must not be ended, or the next answer begins with that end."""
     with Wire(server) as wire:
@@ -228,8 +230,10 @@ def test_a_conversion_that_fails_breaks_the_connection(api, server):
 ACCEPT = [
     ("application/json", "json"), ("application/x-ndjson", "ndjson"), ("text/tab-separated-values", "tsv"),
     ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"), ("*/*", None), ("text/csv", None),
-    ("text/csv, application/json", None), ("text/csv;q=0.5, application/json", "json"), ("text/*", None), ("image/png", None),
-    ("application/json;q=0.1, */*", None), ("application/json;q=0", None), ("Application/JSON ; q=0.5", "json"), ("", None),
+    ("text/csv, application/json", None), ("text/csv;q=0.5, application/json", "json"), ("text/*", None),
+    ("image/png", None),
+    ("application/json;q=0.1, */*", None), ("application/json;q=0", None), ("Application/JSON ; q=0.5", "json"),
+    ("", None),
 ]
 
 
