@@ -124,12 +124,28 @@ static int send_head(struct request *rq, const struct representation *rep)
     return 0;
 }
 
-/* What it slept for has failed. */
-static int woken_in_vain(struct request *rq, struct err *e)
+static int read_making(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
+{
+    const struct waiting *w = ctx;
+    size_t got = 0;
+    int rc = making_read(w->making, offset, to, len, &got, e);
+    if (rc == 0 && got != len)
+        rc = err_operator(e, ERR_INTERNAL, "internal error", "read beyond the end of a representation");
+    return rc;
+}
+
+/* It slept until this was done. Its row may have made room for others already, so it is sent from what is
+ * held. */
+static int send_what_it_slept_for(struct request *rq, struct representation *rep, struct err *e)
 {
     struct waiting *w = rq->own;
-    int rc = w ? making_outcome(w->making, e) : 0;
-    return rc < 0 ? rc : 0;
+    int rc = making_outcome(w->making, e);
+    if (rc < 0)
+        return rc;
+    rep->size = making_made(w->making, &rep->sha256);
+    rep->read = read_making;
+    rep->ctx = w;
+    return representation_send(rq, rep, e);
 }
 
 int converted_send(struct request *rq, const struct result *r, const struct conversion_options *o,
@@ -140,8 +156,6 @@ int converted_send(struct request *rq, const struct result *r, const struct conv
     int rc = result_require_live(api_session(rq), r, e);
     if (rc == 0)
         rc = convert_check(r, o, e);
-    if (rc == 0)
-        rc = woken_in_vain(rq, e);
     if (rc < 0)
         return rc;
     convert_tag(r, o, tag);
@@ -155,6 +169,8 @@ int converted_send(struct request *rq, const struct result *r, const struct conv
         .size = -1,
     };
     response_header(rq, "Vary", "Accept");
+    if (rq->own)
+        return send_what_it_slept_for(rq, &rep, e);
     rc = deliver_made(api_session(rq), tag, &made, e);
     if (rc > 0)
         return send_made(rq, &rep, &made, e);

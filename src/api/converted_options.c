@@ -231,6 +231,13 @@ int converted_options(struct request *rq, bool page, struct conversion_options *
 
 /* --- Accept (RFC 9110 section 12.5.1) --- */
 
+static int thousandths(double q)
+{
+    if (!(q > 0))
+        return 0;
+    return q < 1 ? (int)(q * 1000) : 1000;
+}
+
 /* The quality that a list gives a media type, in thousandths; the most specific range counts. */
 static int quality(const char *accept, const char *type)
 {
@@ -253,7 +260,7 @@ static int quality(const char *accept, const char *type)
         best = 1000;
         for (size_t i = 0; i + 3 < rest; i++)
             if ((q[i] == ';' || q[i] == ' ') && (q[i + 1] | 0x20) == 'q' && q[i + 2] == '=')
-                best = (int)(strtod(q + i + 3, NULL) * 1000);
+                best = thousandths(strtod(q + i + 3, NULL));
     }
     return best;
 }

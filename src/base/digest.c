@@ -95,6 +95,11 @@ void digest_finish(struct digest *d, struct digest_values *ret)
     ret->crc32 = d->crc32;
 }
 
+uint32_t digest_crc32(uint32_t before, const void *bytes, size_t len)
+{
+    return libdeflate_crc32(before, bytes, len);
+}
+
 void digest_sha256(const void *bytes, size_t len, unsigned char ret[DIGEST_SHA256_LEN])
 {
     (void)pthread_once(&fetched, fetch);

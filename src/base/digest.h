@@ -29,6 +29,7 @@ void digest_finish(struct digest *d, struct digest_values *ret); /* once */
 void digest_update_md5(struct digest *d, const void *bytes, size_t len);
 void digest_update_rest(struct digest *d, const void *bytes, size_t len);
 
+uint32_t digest_crc32(uint32_t before, const void *bytes, size_t len); /* 0 before the first bytes */
 void digest_sha256(const void *bytes, size_t len, unsigned char ret[DIGEST_SHA256_LEN]);
 void digest_hmac_sha256(const void *key, size_t key_len, const void *bytes, size_t len,
                         unsigned char ret[DIGEST_SHA256_LEN]);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 256 << 10, PROGRESS_EVERY = 4096 };
+enum { BLOCK = 256 << 10 };
 
 struct conversion {
     struct arena arena;
@@ -25,6 +25,9 @@ struct conversion {
     row_fn *row;
     convert_progress_fn *progress;
     void *ctx;
+    int64_t rows_read;
+    uint32_t crc32;        /* of the stored bytes that were read */
+    uint32_t stored_crc32; /* of all of them, when they came */
 };
 
 struct conversion_options convert_whole(enum format format)
@@ -202,6 +205,7 @@ int conversion_new(struct session *s, const struct result *r, const struct conve
     if (o->types_text && c->table.reader.source == SOURCE_CSV)
         make_text(c->table.columns);
     c->content.result = NULL; /* the session's */
+    c->stored_crc32 = r->digests.crc32;
     *ret = c;
     return 0;
 }
@@ -246,8 +250,7 @@ static int take_row(void *ctx, const struct row *row, struct err *e)
     struct conversion *c = ctx;
     struct row wanted;
     int rc = 0;
-    if (c->progress && row->number % PROGRESS_EVERY == 0)
-        rc = c->progress(c->ctx, row->number, e);
+    c->rows_read = row->number + 1;
     bool counts = c->selected.condition_count > 0; /* what matches, also beyond what is wanted */
     if (rc == 0 && (counts || !select_is_full(&c->selected)) && select_row(&c->selected, row, &wanted))
         rc = c->row(c->ctx, &wanted, e);
@@ -282,8 +285,11 @@ static int feed_all(struct conversion *c, int64_t offset, struct err *e)
         int64_t left = c->content.size - offset;
         size_t len = left < BLOCK ? (size_t)left : BLOCK;
         rc = read_block(c, offset, block, len, e);
+        if (rc == 0 && c->progress)
+            rc = c->progress(c->ctx, c->rows_read, e);
         if (rc == 0)
             rc = decoder_feed(c->decoder, block, len, e);
+        c->crc32 = digest_crc32(c->crc32, block, len);
         offset += (int64_t)len;
     }
     free(block);
@@ -301,6 +307,18 @@ static int64_t start_late(struct conversion *c)
     reader_resume(c->reader, offset, number);
     c->selected.offset -= number;
     return offset;
+}
+
+/* What was read to its end has as many rows as when it came, and if it was read whole, the same checksum. */
+static int compare_with_upload(const struct conversion *c, const struct reader_end *end, bool whole,
+                               struct err *e)
+{
+    if (end->rows != c->table.rows)
+        return err_set(e, ERR_BAD_VALUE, "%lld rows where there were %lld", (long long)end->rows,
+                       (long long)c->table.rows);
+    if (whole && c->crc32 != c->stored_crc32)
+        return err_set(e, ERR_BAD_VALUE, "the stored bytes are not those that were uploaded");
+    return 0;
 }
 
 /* The original was looked through when it came: what is wrong with it now happened on our side. */
@@ -331,6 +349,8 @@ int conversion_run(struct conversion *c, row_fn *row, convert_progress_fn *progr
         rc = decoder_finish(c->decoder, e);
         if (rc == 0)
             rc = reader_finish(c->reader, &end, e);
+        if (rc == 0)
+            rc = compare_with_upload(c, &end, offset == 0, e);
     }
     if (rc == 0)
         *ret_matched = c->selected.condition_count ? c->selected.matched : c->table.rows;

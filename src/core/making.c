@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNNING = 0, DONE = 1, WAKE_EVERY = 64 << 10 };
+enum { RUNNING = 0, DONE = 1 };
 
 struct making {
     struct pool_task task; /* first, so that one is the other */
@@ -33,14 +33,17 @@ struct making {
     struct blob_put *put;
     struct digest *digest;
     int64_t size;
+    struct digest_values digests; /* once it is done */
 };
 
 struct makings {
     struct core *core;
     struct writer *writer;
     struct pool *pool;
+    struct pool *others; /* of makings_run: a page of rows does not wait behind whole tables */
     pthread_mutex_t mutex;
     struct making *first; /* mutex */
+    int64_t count;        /* mutex: of the list */
     bool stopping;        /* mutex */
     int64_t done, failed; /* mutex */
 };
@@ -52,6 +55,7 @@ struct makings *makings_new(struct core *core, struct writer *writer, int thread
     if (pthread_mutex_init(&all->mutex, NULL))
         abort();
     all->pool = pool_new(threads, "converter");
+    all->others = pool_new(threads, "pages");
     return all;
 }
 
@@ -72,7 +76,7 @@ bool makings_stopping(struct makings *all)
 
 void makings_run(struct makings *all, struct pool_task *task)
 {
-    pool_add(all->pool, task);
+    pool_add(all->others, task);
 }
 
 void makings_free(struct makings *all)
@@ -81,6 +85,7 @@ void makings_free(struct makings *all)
         return;
     makings_stop(all);
     pool_free(all->pool);
+    pool_free(all->others);
     (void)pthread_mutex_destroy(&all->mutex);
     free(all);
 }
@@ -187,11 +192,10 @@ static int keep_row(struct db *db, void *ctx, struct err *e)
 static int keep(struct making *m, struct err *e)
 {
     struct pending_key pending = {0};
-    struct digest_values digests;
     char key[ID_SIZE];
     struct keeping k = {.core = m->all->core};
     id_new(key);
-    digest_finish(m->digest, &digests);
+    digest_finish(m->digest, &m->digests);
     memcpy(pending.key, key, sizeof pending.key);
     pending_hold(m->all->core->pending, &pending);
     int rc = blob_put_commit(m->put, key, e);
@@ -200,8 +204,8 @@ static int keep(struct making *m, struct err *e)
         .result = m->result,
         .key = key,
         .size = m->size,
-        .sha256 = digests.sha256,
-        .crc32 = digests.crc32,
+        .sha256 = m->digests.sha256,
+        .crc32 = m->digests.crc32,
         .made_at = clock_now(),
     };
     if (rc == 0)
@@ -226,6 +230,7 @@ static void unlist(struct making *m)
     while (*link != m)
         link = &(*link)->next;
     *link = m->next;
+    m->all->count--;
 }
 
 static void end(struct making *m, int rc, const struct err *e)
@@ -294,9 +299,12 @@ int making_get(struct session *s, const struct result *r, const struct conversio
     struct conversion *c = NULL;
     (void)pthread_mutex_lock(&all->mutex);
     *ret = hold(all, tag);
+    bool too_many = all->count >= core_settings(s->core)->conversion_limit;
     (void)pthread_mutex_unlock(&all->mutex);
     if (*ret)
         return 0;
+    if (too_many)
+        return err_set(e, ERR_BUSY, "too many conversions are under way; try again in a moment");
     int rc = conversion_new(s, r, o, &c, e);
     if (rc < 0)
         return rc;
@@ -306,6 +314,7 @@ int making_get(struct session *s, const struct result *r, const struct conversio
     if (!*ret) {
         mine->next = all->first;
         all->first = *ret = mine;
+        all->count++;
     }
     (void)pthread_mutex_unlock(&all->mutex);
     if (*ret == mine)
@@ -323,6 +332,12 @@ int making_outcome(struct making *m, struct err *e)
         *e = m->error;
     (void)pthread_mutex_unlock(&m->all->mutex);
     return rc;
+}
+
+int64_t making_made(struct making *m, const char **ret_sha256)
+{
+    *ret_sha256 = m->digests.sha256;
+    return m->size;
 }
 
 int making_read(struct making *m, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e)
@@ -370,6 +385,8 @@ void making_stats(struct core *core, struct making_stats *ret)
 {
     struct makings *all = core->makings;
     *ret = (struct making_stats){0};
+    if (!all)
+        return;
     (void)pthread_mutex_lock(&all->mutex);
     for (struct making *m = all->first; m; m = m->next) {
         ret->running++;

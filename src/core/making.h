@@ -19,7 +19,7 @@ struct making;
 struct makings *makings_new(struct core *core, struct writer *writer, int threads);
 /* Whether to give up: long work asks now and then. */
 bool makings_stopping(struct makings *all);
-/* Runs a task of somebody else's in the same threads. */
+/* Runs a task of somebody else's, in threads beside those that make representations. */
 void makings_run(struct makings *all, struct pool_task *task);
 /* What is under way ends with an error soon, and nothing new begins. */
 void makings_stop(struct makings *all);
@@ -32,6 +32,9 @@ void making_release(struct making *m); /* NULL is fine */
 
 /* 0: under way; 1: done, its row is there; negative: it failed. */
 int making_outcome(struct making *m, struct err *e);
+
+/* Of one that is done: its size and sha256 in hex, which lives as long as it. */
+int64_t making_made(struct making *m, const char **ret_sha256);
 
 /* Up to `max` bytes from `offset` on, *ret_len 0: none yet; or the end, if making_outcome is 1. */
 int making_read(struct making *m, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);

@@ -57,6 +57,8 @@ static void keep_place(struct table_scan *s, int64_t row, int64_t offset)
 
 static void check_cells(struct table_scan *s, const struct row *row)
 {
+    if (row->size <= XLSX_CELL) /* most rows: a table may have thousands of columns that they do not have */
+        return;
     for (int i = 0; i < row->count && !s->no_xlsx; i++) {
         const struct cell *c = &row->cells[i];
         if (c->kind < CELL_TEXT || c->len <= XLSX_CELL)

@@ -534,16 +534,14 @@ static enum MHD_Result close_body(struct exchange *x)
         x->again = false;
         reset_response(&x->rq);
         run_here(x, x->rq.route->handle);
+    } else if (!x->answer_ready && x->rq.route->mode == R_READ) {
+        run_here(x, x->rq.route->handle);
     }
     if (x->rq.sleep)
         return sleep_before_answer(x);
     if (x->answer_ready) {
         if (!x->rq.response.status)
             x->rq.route->render(&x->rq);
-        return answer(x);
-    }
-    if (x->rq.route->mode == R_READ) {
-        run_here(x, x->rq.route->handle);
         return answer(x);
     }
     if (!fall_asleep(x))

@@ -11,6 +11,10 @@
 
 enum { FIRST_BUCKETS = 256 };
 
+struct bucket {
+    struct step *first;
+};
+
 struct columns {
     struct arena arena;
     struct arena names;
@@ -18,7 +22,7 @@ struct columns {
     size_t bytes_left;
     size_t bytes_limit;
     struct step root;
-    struct step **buckets;
+    struct bucket *buckets;
     size_t bucket_count; /* a power of two */
     size_t step_count;
     struct column *list;
@@ -31,8 +35,8 @@ static void reset(struct columns *c)
     c->bytes_left = c->bytes_limit;
     c->root = (struct step){.column = -1};
     c->bucket_count = FIRST_BUCKETS;
-    c->buckets = mem_alloc(c->bucket_count * sizeof(struct step *));
-    memset(c->buckets, 0, c->bucket_count * sizeof(struct step *));
+    c->buckets = mem_alloc(c->bucket_count * sizeof *c->buckets);
+    memset(c->buckets, 0, c->bucket_count * sizeof *c->buckets);
     c->step_count = 0;
     c->count = 0;
 }
@@ -86,14 +90,14 @@ static bool is_step(const struct step *s, const struct step *parent, const char 
 static void grow_buckets(struct columns *c)
 {
     size_t count = c->bucket_count * 2;
-    struct step **bigger = mem_alloc(count * sizeof(struct step *));
-    memset(bigger, 0, count * sizeof(struct step *));
+    struct bucket *bigger = mem_alloc(count * sizeof *bigger);
+    memset(bigger, 0, count * sizeof *bigger);
     for (size_t i = 0; i < c->bucket_count; i++)
-        for (struct step *s = c->buckets[i], *next; s; s = next) {
-            struct step **bucket = &bigger[hash_of(s->parent, s->key, s->key_len) & (count - 1)];
+        for (struct step *s = c->buckets[i].first, *next; s; s = next) {
+            struct bucket *bucket = &bigger[hash_of(s->parent, s->key, s->key_len) & (count - 1)];
             next = s->next_in_bucket;
-            s->next_in_bucket = *bucket;
-            *bucket = s;
+            s->next_in_bucket = bucket->first;
+            bucket->first = s;
         }
     free(c->buckets);
     c->buckets = bigger;
@@ -111,9 +115,9 @@ static struct step *add_step(struct columns *c, struct step *parent, const char 
     struct step *s = arena_alloc(&c->arena, sizeof *s);
     *s =
         (struct step){.parent = parent, .key = arena_copy(&c->arena, key, len), .key_len = len, .column = -1};
-    struct step **bucket = &c->buckets[hash_of(parent, key, len) & (c->bucket_count - 1)];
-    s->next_in_bucket = *bucket;
-    *bucket = s;
+    struct bucket *bucket = &c->buckets[hash_of(parent, key, len) & (c->bucket_count - 1)];
+    s->next_in_bucket = bucket->first;
+    bucket->first = s;
     c->step_count++;
     if (!parent->first_child)
         parent->first_child = s;
@@ -125,7 +129,7 @@ struct step *columns_step(struct columns *c, struct step *parent, struct step *g
 {
     if (guess && is_step(guess, parent, key, key_len))
         return guess;
-    struct step *s = c->buckets[hash_of(parent, key, key_len) & (c->bucket_count - 1)];
+    struct step *s = c->buckets[hash_of(parent, key, key_len) & (c->bucket_count - 1)].first;
     while (s && !is_step(s, parent, key, key_len))
         s = s->next_in_bucket;
     return s ? s : add_step(c, parent, key, key_len);

@@ -324,7 +324,7 @@ static int end_row(struct csv_reader *r, struct err *e)
     for (int i = 0; i < r->count; i++)
         r->cells[i].bytes = r->bytes + r->row_start + r->starts[i];
     r->expected = ANY_ROW;
-    struct row row = {.number = r->number, .cells = r->cells, .count = r->count};
+    struct row row = {.number = r->number, .cells = r->cells, .count = r->count, .size = SIZE_MAX};
     int rc = r->row(r->ctx, &row, e);
     r->number++;
     return rc;

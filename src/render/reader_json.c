@@ -438,7 +438,10 @@ static void make_room(struct json_reader *r, size_t len)
 {
     if (r->bytes && len <= r->room)
         return;
-    r->room = len > 2 * r->room ? len : 2 * r->room;
+    size_t most = r->options.row_limit + 1; /* never more is asked for */
+    r->room = 2 * r->room < most ? 2 * r->room : most;
+    if (r->room < len)
+        r->room = len;
     r->bytes = mem_realloc(r->bytes, r->room + TOKEN_PADDING);
 }
 

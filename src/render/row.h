@@ -32,7 +32,8 @@ struct cell {
 struct row {
     int64_t number; /* from 0, among the rows of the table */
     const struct cell *cells;
-    int count; /* of cells: as many as there are columns so far */
+    int count;   /* of cells: as many as there are columns so far */
+    size_t size; /* no cell is longer */
     /* The whole row as one JSON object without white space around tokens, nested as it was, each key once;
        NULL: there is none, or it is not what was asked for, and JSON is made from the cells. */
     const char *json;

@@ -6,6 +6,7 @@ import itertools
 import threading
 
 import pytest
+import requests
 from harness import Wire, digest_field, eventually, expect, problem, request_head
 from tables import FORMATS, ask, convert, rows, table
 
@@ -333,3 +334,45 @@ def test_the_media_type_is_the_same_before_and_after(api, fresh, format_):
     first, second = ask(api, fresh, format_), ask(api, fresh, format_)
     for name in ("Content-Type", "Content-Disposition", "X-Content-Type-Options", "Last-Modified"):
         assert first.headers[name] == second.headers[name]
+
+
+# ---- what a failure looks like ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("filler", [b"\n", b"0", b"x"])
+def test_damage_of_the_stored_bytes_never_ends_cleanly(fresh_server, filler):
+    server = fresh_server(**SETTINGS)
+    api = server.api()
+    result = table(api, LARGE)
+    twin = table(api, LARGE)
+    stored = next(path for path in server.files() if path.name == result["id"])
+    size = stored.stat().st_size
+    with open(stored, "r+b") as file:
+        file.seek(size // 2)
+        file.write(filler * (size - size // 2))
+    for options in ({"format": "ndjson"}, {"format": "csv"}):
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            ask(api, result, headers={"Connection": "close"}, **options)
+    assert ask(api, result, "xlsx").status_code >= 400
+    assert len(convert(api, twin, "ndjson").splitlines()) == LARGE.count("\n") - 1
+
+
+@pytest.mark.parametrize("address", ["rows", "content?format=xlsx"])
+def test_a_body_does_not_keep_a_get_from_waiting(api, fresh, address):
+    with Wire(api.server) as wire:
+        target = f"/api/v1/results/{fresh['id']}/{address}"
+        wire.send(request_head("GET", target, api.key, Content_Length="1") + b"x")
+        assert wire.answer().status_code == 200
+
+
+def test_a_cache_that_holds_nothing_still_answers(fresh_server):
+    api = fresh_server(cache_limit="0", **SETTINGS).api()
+    result = table(api, LARGE)
+    whole = convert(api, result, "csv", limit="1000")
+
+    def one(offset):
+        answer = ask(api, result, "csv", headers={"Range": "bytes=0-8"}, limit="1000", offset=str(offset % 5))
+        assert answer.status_code == 206 and answer.content == whole[:9], answer.text
+
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        list(pool.map(one, range(60)))

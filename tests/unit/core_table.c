@@ -190,8 +190,8 @@ static void check_no_table(const char *media_type, const char *text, const char 
 
 static void tables_are_counted(void **state)
 {
-    static const char gzipped[] =
-        "\037\213\010\000\000\000\000\000\002\003\213\256\126\112\124\262\062\254\325\001\323\106\265\261\000\143\255\167\307\021\000\000\000";
+    static const char gzipped[] = "\037\213\010\000\000\000\000\000\002\003\213\256\126\112\124\262\062"
+                                  "\254\325\001\323\106\265\261\000\143\255\167\307\021\000\000\000";
     static const char zstd[] = "\x28\xb5\x2f\xfd\x20\x11\x89\x00\x00[{\"a\":1},{\"a\":2}]";
     static const char utf16[] = "\xff\xfe[\0{\0\"\0a\0\"\0:\0\"\0\xe9\0\"\0}\0]";
     (void)state;

@@ -180,13 +180,7 @@ static void an_array_of_objects(void **state)
 
 static void other_documents_are_no_tables(void **state)
 {
-    static const char *const texts[] = {"1",
-                                        "\"[{}]\"",
-                                        "null",
-                                        "x",
-                                        "\xef\xbb\xbf"
-                                        "1",
-                                        "\x80"};
+    static const char *const texts[] = {"1", "\"[{}]\"", "null", "x", "\xef\xbb\xbf 1", "\x80"};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         check_bad(&plain, texts[i], "neither an array of objects nor an object with one");
@@ -719,6 +713,26 @@ static void a_large_row_in_single_bytes(void **state)
     columns_free(columns);
 }
 
+/* As deep as any setting allows, read twice because a key comes twice. */
+static void the_deepest_row(void **state)
+{
+    struct reader_options o = {.row_limit = 1 << 20, .depth_limit = 1000, .want_json = true};
+    struct buf b = {.arena = &a};
+    (void)state;
+    buf_puts(&b, "[{\"k\":1,\"k\":2,\"a\":");
+    buf_puts(&b, repeated("", '[', 999, "0"));
+    buf_puts(&b, repeated("", ']', 999, "}]"));
+    for (int unflat_too = 0; unflat_too < 2; unflat_too++) {
+        struct columns *columns = columns_new(9, 1 << 20);
+        o.nested_is_json = unflat_too;
+        const char *found = read_into(columns, &o, buf_str(&b), b.len, 100);
+        assert_memory_equal(found, "2 ", 2);
+        assert_non_null(strstr(found, " = {\"k\":2,\"a\":[[["));
+        assert_non_null(strstr(found, "\n1 rows"));
+        columns_free(columns);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -755,6 +769,7 @@ int main(void)
         cmocka_unit_test(reading_resumes_at_any_row),
         cmocka_unit_test(columns_that_are_set_are_all),
         cmocka_unit_test(a_large_row_in_single_bytes),
+        cmocka_unit_test(the_deepest_row),
     };
     return cmocka_run_group_tests(tests, NULL, free_arena);
 }
