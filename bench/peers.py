@@ -7,6 +7,7 @@ script dies (PR_SET_PDEATHSIG). All of them listen on and talk to the loopback a
 
 import base64
 import ctypes
+import glob
 import hashlib
 import http.client
 import json
@@ -229,6 +230,32 @@ class Server:
         with open(f"/proc/{self.proc.pid}/status", encoding="ascii") as f:
             return int(re.search(rf"^{what}:\s+(\d+) kB", f.read(), re.M).group(1)) * 1024
 
+    def cpu(self):
+        """Seconds of processor time so far, of all threads, in user and in system mode."""
+        with open(f"/proc/{self.proc.pid}/stat", encoding="ascii", errors="replace") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def disk(self):
+        """Bytes in the data folder, and in files that are open but have no name any more."""
+        total = 0
+        for folder, _, names in os.walk(self.data):
+            for name in names:
+                try:
+                    total += os.lstat(os.path.join(folder, name)).st_size
+                except FileNotFoundError:
+                    pass
+        for fd in glob.glob(f"/proc/{self.proc.pid}/fd/*"):
+            try:
+                if os.readlink(fd).endswith(" (deleted)"):
+                    total += os.stat(fd).st_size
+            except FileNotFoundError:
+                pass
+        return total
+
+    def connect(self, timeout=120):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
     def call(self, method, path, expect, document=None, body=None):
         headers = {"Authorization": "Bearer " + self.key}
         if document is not None:
@@ -237,6 +264,12 @@ class Server:
         if answer.status not in expect:
             raise Failed(f"{method} {path}: {answer.status} {answer.body[:300].decode('utf-8', 'replace')}")
         return answer
+
+    def publish(self, job, name, file):
+        """Upload by curl with both digests; returns the path of the result."""
+        curl_upload(self.processes, self, f"/api/v1/jobs/{job}/results/{name}", file)
+        found = self.call("GET", f"/api/v1/results?job={job}&name={name}", (200,)).json()["data"]
+        return "/api/v1/results/" + found[0]["id"]
 
     def running_job(self):
         job = self.call("POST", "/api/v1/jobs", (201,), {"kind": "bench"}).json()["id"]
@@ -319,16 +352,11 @@ class SqliteAlone:
         return float(self.processes.run([self.binary, file, str(group), str(seconds)], seconds + 120))
 
 
-class RandomFile:
-    """A file of random bytes with its digests."""
+class File:
+    """A file with its digests."""
 
-    def __init__(self, path, size):
-        self.path, self.size = path, size
-        if not (os.path.exists(path) and os.path.getsize(path) == size):
-            with open(path, "wb") as f:
-                left = size
-                while left:
-                    left -= f.write(os.urandom(min(left, 4 * MIB)))
+    def __init__(self, path):
+        self.path, self.size = path, os.path.getsize(path)
         md5, sha256 = hashlib.md5(), hashlib.sha256()
         with open(path, "rb") as f:
             while block := f.read(4 * MIB):
@@ -345,6 +373,18 @@ class RandomFile:
         return f"sha-256=:{base64.b64encode(bytes.fromhex(self.sha256)).decode()}:"
 
 
+class RandomFile(File):
+    """A file of random bytes."""
+
+    def __init__(self, path, size):
+        if not (os.path.exists(path) and os.path.getsize(path) == size):
+            with open(path, "wb") as f:
+                left = size
+                while left:
+                    left -= f.write(os.urandom(min(left, 4 * MIB)))
+        super().__init__(path)
+
+
 def curl_upload(processes, server, path, file):
     """PUT by curl with both digests; returns bytes per second."""
     answer = os.path.join(server.dir, "answer")
@@ -358,6 +398,41 @@ def curl_upload(processes, server, path, file):
         with open(answer, encoding="utf-8", errors="replace") as f:
             raise Failed(f"upload by curl: {status} {f.read()[:300]}")
     return file.size / float(seconds)
+
+
+def curl_download(processes, server, path, target="/dev/null", timeout=600):
+    """GET by curl; returns seconds."""
+    out = processes.run(
+        [program("curl"), "-q", "-sS", "--noproxy", "*", "-o", target, "-H", "Authorization: Bearer " + server.key,
+         "-w", "%{http_code} %{time_total}", f"http://127.0.0.1:{server.port}{path}"], timeout)
+    status, seconds = out.split()
+    if status != "200":
+        raise Failed(f"GET {path} by curl: {status}")
+    return float(seconds)
+
+
+def by_pandas(processes, source, target):
+    """Convert a JSON table; returns (seconds, version)."""
+    out = processes.run(["/usr/bin/python3", os.path.join(HERE, "pandas_alone.py"), source, target], 600)
+    seconds, version = out.split()
+    return float(seconds), version
+
+
+def by_jq(processes, columns, source, target):
+    """Convert a JSON table to CSV; returns the seconds of the whole process."""
+    cells = ",".join("." + name for name in columns)
+    with open(target, "wb") as f:
+        began = time.monotonic()
+        proc = processes.start([program("jq"), "-r", f".[]|[{cells}]|@csv", source], stdout=f)
+        try:
+            proc.wait(600)
+        except subprocess.TimeoutExpired:
+            raise Failed("jq did not end within 600 s") from None
+        finally:
+            processes.stop(proc)
+        if proc.returncode:
+            raise Failed(f"jq ended with {proc.returncode}")
+        return time.monotonic() - began
 
 
 class Downloader:
