@@ -19,7 +19,7 @@
 
 enum {
     PIECE = 1 << 16,
-    WINDOW_BITS = 27, /* of zstd: 128 MiB, what `zstd --long` makes and zstd itself reads unless told more */
+    WINDOW_BITS = 23, /* of zstd: 8 MiB, the most that a Content-Encoding may ask for (RFC 9659) */
     WIDEST = 4        /* bytes of one character */
 };
 

@@ -7,7 +7,7 @@
  * byte 2041: unclosed quote" (rows from 1, bytes from 0 of what was fed). After an error the reader is only
  * good for reader_free. What row_fn returns as an error ends the reading and is returned.
  *
- * Memory: at most twice row_limit, whatever the size of the input.
+ * Memory: a few times row_limit, whatever the size of the input.
  */
 #pragma once
 

@@ -221,11 +221,11 @@ static void damaged_zstd_is_refused(void **state)
 
 static void zstd_has_a_limit_of_memory(void **state)
 {
-    /* A frame header of nothing but a window: 2^(10 + 17) bytes, then twice that. */
+    /* A frame header of nothing but a window: 2^(10 + 13) bytes, then twice that. */
     (void)state;
-    expect(COMPRESSION_ZSTD, CHARSET_UTF8, BYTES("\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00"), BYTES(""));
-    refuse(COMPRESSION_ZSTD, CHARSET_UTF8, BYTES("\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00"),
-           "the zstd data need a window of more than 128 MiB");
+    expect(COMPRESSION_ZSTD, CHARSET_UTF8, BYTES("\x28\xb5\x2f\xfd\x00\x68\x01\x00\x00"), BYTES(""));
+    refuse(COMPRESSION_ZSTD, CHARSET_UTF8, BYTES("\x28\xb5\x2f\xfd\x00\x70\x01\x00\x00"),
+           "the zstd data need a window of more than 8 MiB");
 }
 
 static void utf8_passes_as_it_is(void **state)
