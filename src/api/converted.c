@@ -98,32 +98,6 @@ static void send_as_it_comes(struct request *rq, const struct representation *re
     rq->response.read_ctx = w;
 }
 
-static int make(struct request *rq, const struct result *r, const struct conversion_options *o,
-                const char *tag, const struct representation *rep, struct err *e)
-{
-    struct waiting *w = arena_alloc(&rq->arena, sizeof *w);
-    int rc = making_get(api_session(rq), r, o, tag, &w->making, e);
-    if (rc < 0)
-        return rc;
-    w->rq = rq;
-    rq->own = w;
-    rq->done = release;
-    if (o->writer.format == FORMAT_XLSX || rq->http_1_0 || request_header(rq, "Range"))
-        rq->sleep = wait_for_the_end;
-    else
-        send_as_it_comes(rq, rep, w);
-    return 0;
-}
-
-/* A HEAD makes nothing: it is answered by what is known. */
-static int send_head(struct request *rq, const struct representation *rep)
-{
-    add_headers(rq, rep);
-    response_empty(rq, 200);
-    rq->response.size = -1;
-    return 0;
-}
-
 static int read_making(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
 {
     const struct waiting *w = ctx;
@@ -146,6 +120,34 @@ static int send_what_it_slept_for(struct request *rq, struct representation *rep
     rep->read = read_making;
     rep->ctx = w;
     return representation_send(rq, rep, e);
+}
+
+static int make(struct request *rq, const struct result *r, const struct conversion_options *o,
+                const char *tag, struct representation *rep, struct err *e)
+{
+    struct waiting *w = arena_alloc(&rq->arena, sizeof *w);
+    int rc = making_get(api_session(rq), r, o, tag, &w->making, e);
+    if (rc < 0)
+        return rc;
+    w->rq = rq;
+    rq->own = w;
+    rq->done = release;
+    if (making_outcome(w->making, e) > 0) /* done just now */
+        return send_what_it_slept_for(rq, rep, e);
+    if (o->writer.format == FORMAT_XLSX || rq->http_1_0 || request_header(rq, "Range"))
+        rq->sleep = wait_for_the_end;
+    else
+        send_as_it_comes(rq, rep, w);
+    return 0;
+}
+
+/* A HEAD makes nothing: it is answered by what is known. */
+static int send_head(struct request *rq, const struct representation *rep)
+{
+    add_headers(rq, rep);
+    response_empty(rq, 200);
+    rq->response.size = -1;
+    return 0;
 }
 
 int converted_send(struct request *rq, const struct result *r, const struct conversion_options *o,

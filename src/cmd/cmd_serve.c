@@ -204,6 +204,7 @@ static void wait_for_signals(struct daemon *d, const sigset_t *signals, int argc
             return;
         log_flush();
         executor_tick(d->executor);
+        makings_tick(d->app.core.makings);
     }
 }
 

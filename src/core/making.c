@@ -15,12 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNNING = 0, DONE = 1 };
+/*
+ * Who asks may have a view of the database from before a making was done, and so find neither its row nor, if
+ * it were gone, itself: it would be made twice. So it stays in the list for longer than a view lives.
+ */
+enum { RUNNING = 0, DONE = 1, LINGER = CLOCK_SECOND };
 
 struct making {
     struct pool_task task; /* first, so that one is the other */
     struct makings *all;
-    struct making *next;           /* mutex: in the list while it is under way */
+    struct making *next;           /* mutex: in the list while it is under way, and for a moment after */
+    int64_t done_at;               /* mutex; monotonic */
     int holders;                   /* mutex: who asks, and the thread that runs it */
     int outcome;                   /* mutex: RUNNING, DONE or a code */
     struct err error;              /* mutex */
@@ -43,7 +48,7 @@ struct makings {
     struct pool *others; /* of makings_run: a page of rows does not wait behind whole tables */
     pthread_mutex_t mutex;
     struct making *first; /* mutex */
-    int64_t count;        /* mutex: of the list */
+    int64_t count;        /* mutex: that are under way */
     bool stopping;        /* mutex */
     int64_t done, failed; /* mutex */
 };
@@ -77,17 +82,6 @@ bool makings_stopping(struct makings *all)
 void makings_run(struct makings *all, struct pool_task *task)
 {
     pool_add(all->others, task);
-}
-
-void makings_free(struct makings *all)
-{
-    if (!all)
-        return;
-    makings_stop(all);
-    pool_free(all->pool);
-    pool_free(all->others);
-    (void)pthread_mutex_destroy(&all->mutex);
-    free(all);
 }
 
 static void destroy(struct making *m)
@@ -230,18 +224,46 @@ static void unlist(struct making *m)
     while (*link != m)
         link = &(*link)->next;
     *link = m->next;
-    m->all->count--;
+}
+
+/* Those that were done before `before` leave the list, which held them. */
+static void let_go(struct makings *all, int64_t before)
+{
+    struct making *gone = NULL;
+    (void)pthread_mutex_lock(&all->mutex);
+    for (struct making *m = all->first, *next; m; m = next) {
+        next = m->next;
+        if (m->outcome == DONE && m->done_at < before) {
+            unlist(m);
+            m->next = gone;
+            gone = m;
+        }
+    }
+    (void)pthread_mutex_unlock(&all->mutex);
+    for (struct making *next; gone; gone = next) {
+        next = gone->next;
+        making_release(gone);
+    }
+}
+
+void makings_tick(struct makings *all)
+{
+    let_go(all, clock_monotonic() - LINGER);
 }
 
 static void end(struct making *m, int rc, const struct err *e)
 {
     (void)pthread_mutex_lock(&m->all->mutex);
-    unlist(m);
+    m->all->count--;
     m->outcome = rc < 0 ? rc : DONE;
-    if (rc < 0)
+    m->done_at = clock_monotonic();
+    if (rc < 0) {
+        unlist(m);
         m->error = *e;
-    else
+    } else {
         m->written = m->size;
+        m->holders++; /* the list */
+    }
     *(rc < 0 ? &m->all->failed : &m->all->done) += 1;
     struct making_waiter *w = take_waiters(m, true);
     (void)pthread_mutex_unlock(&m->all->mutex);
@@ -257,6 +279,18 @@ static void run_making(struct pool_task *task)
         log_line(LOG_ERROR, "a conversion failed", (struct log_field[]){{"error", e.log}, {0}});
     end(m, rc, &e);
     making_release(m);
+}
+
+void makings_free(struct makings *all)
+{
+    if (!all)
+        return;
+    makings_stop(all);
+    pool_free(all->pool);
+    pool_free(all->others);
+    let_go(all, INT64_MAX);
+    (void)pthread_mutex_destroy(&all->mutex);
+    free(all);
 }
 
 /* --- asking --- */
@@ -371,7 +405,7 @@ bool making_progress(struct core *core, int64_t result, enum format *ret_format,
         return false;
     (void)pthread_mutex_lock(&all->mutex);
     struct making *m = all->first;
-    while (m && m->result != result)
+    while (m && (m->result != result || m->outcome != RUNNING))
         m = m->next;
     if (m) {
         *ret_format = conversion_format(m->conversion);
@@ -388,8 +422,10 @@ void making_stats(struct core *core, struct making_stats *ret)
     if (!all)
         return;
     (void)pthread_mutex_lock(&all->mutex);
+    ret->running = all->count;
     for (struct making *m = all->first; m; m = m->next) {
-        ret->running++;
+        if (m->outcome != RUNNING)
+            continue;
         ret->rows_done += m->rows_done;
         ret->rows += conversion_rows(m->conversion);
     }

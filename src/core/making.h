@@ -23,6 +23,7 @@ bool makings_stopping(struct makings *all);
 void makings_run(struct makings *all, struct pool_task *task);
 /* What is under way ends with an error soon, and nothing new begins. */
 void makings_stop(struct makings *all);
+void makings_tick(struct makings *all); /* now and then: lets go of what was done a while ago */
 void makings_free(struct makings *all); /* nobody holds a making any more; NULL is fine */
 
 /* The making of this representation, begun now if there is none. Held until making_release. */
