@@ -49,6 +49,13 @@ const char *api_base_url(struct request *rq);
 /* Sends a result's bytes: a representation with validators and ranges. */
 int api_send_content(struct request *rq, const struct result *r, struct err *e);
 
+/* For struct representation: `read` and `done` of an open blob. */
+int api_read_blob(void *blob, int64_t offset, void *to, size_t len, struct err *e);
+void api_close_blob(void *blob);
+
+/* request_wake for those who know a request as a void *. Any thread. */
+void api_wake(void *rq);
+
 /* The JSON body by a table; an absent body is an empty object if `optional`. */
 struct json_field;
 int api_read_body(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,

@@ -86,14 +86,19 @@ const char *api_base_url(struct request *rq)
     return arena_printf(&rq->arena, "http://%s", host && plain_host(host) ? host : set->listen);
 }
 
-static int read_blob(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
+int api_read_blob(void *blob, int64_t offset, void *to, size_t len, struct err *e)
 {
-    return blob_read(ctx, offset, to, len, e);
+    return blob_read(blob, offset, to, len, e);
 }
 
-static void close_blob(void *ctx)
+void api_close_blob(void *blob)
 {
-    blob_close(ctx);
+    blob_close(blob);
+}
+
+void api_wake(void *rq)
+{
+    request_wake(rq);
 }
 
 int api_send_content(struct request *rq, const struct result *r, struct err *e)
@@ -112,8 +117,8 @@ int api_send_content(struct request *rq, const struct result *r, struct err *e)
         .size = c.size,
         .bytes = c.bytes,
         .fd = c.blob ? blob_fd(c.blob) : -1,
-        .read = read_blob,
-        .done = close_blob,
+        .read = api_read_blob,
+        .done = api_close_blob,
         .ctx = c.blob,
     };
     return representation_send(rq, &rep, e);

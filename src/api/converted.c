@@ -9,21 +9,13 @@
 #include "core/format.h"
 #include "core/making.h"
 #include "core/result.h"
-#include "http/fields.h"
 #include "http/representation.h"
-
-#include <string.h>
 
 struct waiting {
     struct request *rq;
     struct making *making;
     struct making_waiter waiter;
 };
-
-static void wake(void *ctx)
-{
-    request_wake(ctx);
-}
 
 static void release(struct request *rq)
 {
@@ -33,23 +25,13 @@ static void release(struct request *rq)
 
 /* --- made already --- */
 
-static int read_blob(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
-{
-    return blob_read(ctx, offset, to, len, e);
-}
-
-static void close_blob(void *ctx)
-{
-    blob_close(ctx);
-}
-
 static int send_made(struct request *rq, struct representation *rep, const struct made *m, struct err *e)
 {
     rep->sha256 = m->sha256;
     rep->size = m->size;
     rep->fd = blob_fd(m->blob);
-    rep->read = read_blob;
-    rep->done = close_blob;
+    rep->read = api_read_blob;
+    rep->done = api_close_blob;
     rep->ctx = m->blob;
     return representation_send(rq, rep, e);
 }
@@ -65,7 +47,7 @@ static int read_some(void *ctx, int64_t offset, void *to, size_t max, size_t *re
     rc = making_outcome(w->making, e);
     if (rc > 0) /* done: was there more in the meantime? */
         return making_read(w->making, offset, to, max, ret_len, e);
-    w->waiter = (struct making_waiter){.offset = offset, .wake = wake, .ctx = w->rq};
+    w->waiter = (struct making_waiter){.offset = offset, .wake = api_wake, .ctx = w->rq};
     return rc < 0 ? rc : RESPONSE_LATER;
 }
 
@@ -78,7 +60,7 @@ static bool wait_for_more(void *ctx)
 static bool wait_for_the_end(struct request *rq)
 {
     struct waiting *w = rq->own;
-    w->waiter = (struct making_waiter){.offset = INT64_MAX, .wake = wake, .ctx = rq};
+    w->waiter = (struct making_waiter){.offset = INT64_MAX, .wake = api_wake, .ctx = rq};
     return making_wait(w->making, &w->waiter);
 }
 

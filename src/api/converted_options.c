@@ -205,13 +205,16 @@ int converted_options(struct request *rq, bool page, struct conversion_options *
                       struct err *e)
 {
     bool seen[PARAMETERS] = {false};
+    *ret = convert_whole(FORMAT_JSON);
+    *ret_given = false;
+    if (page)
+        ret->limit = PAGE_ROWS;
+    if (!rq->query) /* most downloads: no room for names that nobody gives */
+        return 0;
     struct asking a = {.rq = rq, .page = page, .o = ret};
     a.fields = arena_alloc(&rq->arena, MOST_NAMES * sizeof *a.fields);
     a.omit = arena_alloc(&rq->arena, MOST_NAMES * sizeof *a.omit);
     a.where = arena_alloc(&rq->arena, MOST_NAMES * sizeof *a.where);
-    *ret = convert_whole(FORMAT_JSON);
-    if (page)
-        ret->limit = PAGE_ROWS;
     for (const struct query_pair *q = rq->query; q; q = q->next) {
         int i = find_parameter(&a, q->key, e);
         if (i < 0)

@@ -29,14 +29,9 @@ int native_content(struct request *rq, struct err *e)
     return rc < 0 ? rc : send(rq, r, &o, converted, e);
 }
 
-static void wake(void *ctx)
-{
-    request_wake(ctx);
-}
-
 static bool start(struct request *rq)
 {
-    preview_start(rq->own, &api_app(rq)->core, wake, rq);
+    preview_start(rq->own, &api_app(rq)->core, api_wake, rq);
     return true;
 }
 

@@ -56,11 +56,6 @@ static void free_upload(void *sink)
 
 static const struct sink_ops upload_sink = {feed, pause_upload, end, free_upload};
 
-static void wake(void *ctx)
-{
-    request_wake(ctx);
-}
-
 static int read_digests(struct request *rq, struct publish *p, struct err *e)
 {
     struct wanted_digests wanted = {.md5 = NULL};
@@ -101,7 +96,7 @@ static int begin(struct request *rq, const struct param *params, size_t count, s
         return rc;
     n->publish = *p;
     bool is_candidate = table_guess(p->media_type, p->content_encoding, p->name, &kind);
-    n->upload = upload_new(&api_app(rq)->core, rq->content_length, is_candidate ? &kind : NULL, wake, rq);
+    n->upload = upload_new(&api_app(rq)->core, rq->content_length, is_candidate ? &kind : NULL, api_wake, rq);
     rq->own = n;
     rq->sink = n->upload;
     rq->sink_ops = &upload_sink;

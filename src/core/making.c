@@ -132,13 +132,15 @@ static void wake_all(struct making_waiter *w)
 
 /* --- running --- */
 
-static int note(struct making *m, int64_t rows, int64_t written, struct err *e)
+/* A spreadsheet is not handed out before it is whole: a fault in its last row would be seen only then. */
+static int note(struct making *m, int64_t rows, struct err *e)
 {
+    bool whole = conversion_format(m->conversion) == FORMAT_XLSX;
     (void)pthread_mutex_lock(&m->all->mutex);
     bool stopping = m->all->stopping;
     if (rows > m->rows_done)
         m->rows_done = rows;
-    m->written = written;
+    m->written = whole ? 0 : m->size;
     struct making_waiter *w = take_waiters(m, false);
     (void)pthread_mutex_unlock(&m->all->mutex);
     wake_all(w);
@@ -153,16 +155,13 @@ static int put_bytes(void *ctx, const void *bytes, size_t len, struct err *e)
         return rc;
     digest_update_rest(m->digest, bytes, len);
     m->size += (int64_t)len;
-    /* A spreadsheet is not handed out before it is whole: a fault in its last row would be seen only then. */
-    bool whole = conversion_format(m->conversion) == FORMAT_XLSX;
-    return note(m, 0, whole ? 0 : m->size, e);
+    return note(m, 0, e);
 }
 
 static int progress(void *ctx, int64_t rows, struct err *e)
 {
     struct making *m = ctx;
-    bool whole = conversion_format(m->conversion) == FORMAT_XLSX;
-    return note(m, rows, whole ? 0 : m->size, e);
+    return note(m, rows, e);
 }
 
 struct keeping {
