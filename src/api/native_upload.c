@@ -82,6 +82,7 @@ static int begin(struct request *rq, const struct param *params, size_t count, s
     p->type = "";
     p->kind = "publish";
     p->content_length = rq->content_length;
+    p->asks_first = request_header(rq, "Expect") != NULL;
     p->media_type =
         media_type && *media_type ? arena_strdup(&rq->arena, media_type) : "application/octet-stream";
     p->content_encoding = encoding ? arena_strdup(&rq->arena, encoding) : NULL;

@@ -19,9 +19,10 @@ struct reader {
     pthread_mutex_t mutex;
     struct db *db;
     bool has_snapshot;
-    uint64_t commits;            /* of the writer, before the snapshot was taken */
-    int64_t taken_at;            /* monotonic */
-    struct access_memory memory; /* of the snapshot */
+    uint64_t commits;       /* of the writer, before the snapshot was taken */
+    int64_t taken_at;       /* monotonic */
+    int64_t memory_started; /* monotonic */
+    struct access_memory memory;
 };
 
 struct executor {
@@ -64,7 +65,15 @@ static void drop_snapshot(struct reader *r)
     if (r->has_snapshot)
         db_snapshot_close(r->db);
     r->has_snapshot = false;
+}
+
+/* A writer that is busy ends a snapshot every other request; the keys do not change with it. */
+static void limit_memory(struct reader *r, int64_t now)
+{
+    if (now - r->memory_started < SNAPSHOT_US)
+        return;
     access_forget(&r->memory);
+    r->memory_started = now;
 }
 
 /* 1: one that was there is still good; 0: a new one was taken. */
@@ -73,6 +82,7 @@ static int take_snapshot(struct executor *x, struct reader *r, struct err *e)
     int64_t now = clock_monotonic();
     /* Before the snapshot, so that it holds at least these. */
     uint64_t commits = writer_commits(x->app->writer);
+    limit_memory(r, now);
     if (r->has_snapshot && r->commits == commits && now - r->taken_at < SNAPSHOT_US)
         return 1;
     drop_snapshot(r);
@@ -167,8 +177,10 @@ void executor_tick(struct executor *x)
     (void)pthread_mutex_lock(&x->mutex);
     for (struct reader *r = x->readers; r; r = r->next)
         if (pthread_mutex_trylock(&r->mutex) == 0) {
-            if (clock_monotonic() - r->taken_at > SNAPSHOT_US)
+            int64_t now = clock_monotonic();
+            if (now - r->taken_at > SNAPSHOT_US)
                 drop_snapshot(r);
+            limit_memory(r, now);
             (void)pthread_mutex_unlock(&r->mutex);
         }
     (void)pthread_mutex_unlock(&x->mutex);
@@ -217,6 +229,7 @@ void executor_free(struct executor *x)
     for (struct reader *r = x->readers, *next; r; r = next) {
         next = r->next;
         drop_snapshot(r);
+        access_forget(&r->memory);
         db_close(r->db);
         (void)pthread_mutex_destroy(&r->mutex);
         free(r);

@@ -10,8 +10,8 @@
 enum { ACCESS_KEY_SIZE = 3 + 12 + 1 + 32 + 1 };
 
 /*
- * Keys that were found valid in one view of the database. Whoever takes another view forgets them, so that a
- * revoked key is never remembered longer than the view in which it was good.
+ * Keys that were found valid. Whoever keeps the memory forgets them after a few milliseconds: so long a key
+ * may still be good after another process has revoked it.
  */
 enum { ACCESS_REMEMBERED = 8 };
 struct access_memory {

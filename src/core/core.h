@@ -75,7 +75,7 @@ struct session {
     struct actor actor;
     int64_t now;
     struct signing_key *signing;  /* once it was read */
-    struct access_memory *memory; /* of keys looked up in the same view of the database, or NULL */
+    struct access_memory *memory; /* of keys looked up not long ago, or NULL */
 };
 
 static inline const struct settings *core_settings(struct core *c)

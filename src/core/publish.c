@@ -85,12 +85,14 @@ static bool could_be_same(const struct result *r, const struct publish *p)
 
 int publish_prepare(struct session *s, const struct publish *p, struct err *e)
 {
+    const struct settings *set = core_settings(s->core);
+    bool is_small = !p->asks_first && p->content_length >= 0 && p->content_length <= set->inline_limit;
     struct job *j = NULL;
     struct result *existing = NULL;
     int rc = check_names(s, p, e);
     if (rc == 0)
         rc = check_size(s, p, e);
-    if (rc < 0 || !p->job)
+    if (rc < 0 || !p->job || is_small)
         return rc;
     if ((rc = find_open_job(s, p, &j, e)) < 0)
         return rc;

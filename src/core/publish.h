@@ -19,10 +19,15 @@ struct publish {
     bool keep;
     int64_t expires_in;     /* seconds; 0: results_ttl */
     int64_t content_length; /* as announced; -1: unknown */
+    bool asks_first;        /* the client does not send the bytes before it hears that they are wanted */
     const char *want_md5;   /* hex, or NULL: what the client says the bytes are */
     const char *want_sha256;
 };
 
+/*
+ * Where the bytes are few and on their way already, whether the job is open and the name is free is left to
+ * publish_commit, which looks anyway.
+ */
 int publish_prepare(struct session *s, const struct publish *p, struct err *e);
 
 /*

@@ -10,6 +10,7 @@
 #include "db/db.h"
 
 #include "base/arena.h"
+#include "db/sqlite_gather.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -116,6 +117,7 @@ static int configure(struct sqlite *s, const struct db_options *o, struct err *e
 static void configure_library(void)
 {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    (void)sqlite_gather_register(); /* if it fails, so does opening with it */
 }
 
 static int sqlite_open(const char *where, const struct db_options *o, struct db **ret, struct err *e)
@@ -126,7 +128,8 @@ static int sqlite_open(const char *where, const struct db_options *o, struct db 
     *s = (struct sqlite){.db = {.ops = &db_sqlite_ops}};
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (o->read_only ? 0 : SQLITE_OPEN_CREATE);
     int rc = 0;
-    if (sqlite3_open_v2(where, &s->handle, flags, NULL) != SQLITE_OK)
+    const char *vfs = o->read_only ? NULL : SQLITE_GATHER_VFS;
+    if (sqlite3_open_v2(where, &s->handle, flags, vfs) != SQLITE_OK)
         rc = err_operator(e, ERR_DB, "the database cannot be opened", "%s: %s", where,
                           sqlite3_errmsg(s->handle));
     else

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is SQLite's own: its cache of statements, parameters out of order, its classes of errors, its
- * settings. */
+ * settings, its files. */
 #include "db/db.h"
 #include "support/temp.h"
 #include "support/test.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static char folder[TEMP_SIZE];
 static char path[TEMP_SIZE + 20];
@@ -135,15 +137,105 @@ static void it_is_set_up_to_survive_a_crash(void **state)
     assert_int_equal(one_int(*state, &mode, NULL, 0), 1);
 }
 
+/* --- writes that are gathered --- */
+
+static int fill_with(struct db *db, const char *text)
+{
+    return db->ops->script(db, text, &e);
+}
+
+static int64_t sum_of(struct db *db, const char *text)
+{
+    struct stmt s = {"sum", text, true};
+    return one_int(db, &s, NULL, 0);
+}
+
+static void nobody_sees_what_is_not_committed_and_everybody_what_is(void **state)
+{
+    struct db *db = *state;
+    struct db *other = open_one(true);
+    static const char many[] =
+        "BEGIN; INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)"
+        " SELECT i, hex(zeroblob(200)) FROM n;"; /* more than its cache, so it writes before it commits */
+    assert_int_equal(fill_with(db, many), 0);
+    assert_int_equal(sum_of(db, "SELECT count(*) FROM t WHERE length(b) = 400"), 9000);
+    assert_int_equal(sum_of(other, "SELECT count(*) FROM t"), 0);
+    assert_int_equal(fill_with(db, "COMMIT"), 0);
+    assert_int_equal(sum_of(other, "SELECT count(*) FROM t WHERE length(b) = 400"), 9000);
+    db_close(other);
+}
+
+/* The log is then somebody else's, and nothing that was undone may come over what they write. */
+static void what_was_undone_is_not_written_later(void **state)
+{
+    struct db *db = *state;
+    struct db_options o = {.busy_ms = 0, .cache_kib = 512};
+    struct db *other;
+    must(db_open(&db_sqlite_ops, path, &o, &other, &e), &e);
+    for (int round = 0; round < 20; round++) {
+        assert_int_equal(
+            fill_with(db,
+                      "BEGIN; INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                      " WHERE i < 9000) SELECT -i, hex(zeroblob(200)) FROM n; ROLLBACK"),
+            0);
+        assert_int_equal(
+            fill_with(other, "INSERT INTO t SELECT coalesce(max(a), 0) + 1, hex(randomblob(3000)) FROM t"),
+            0);
+        assert_int_equal(fill_with(db, "INSERT INTO t SELECT max(a) + 1, hex(randomblob(3000)) FROM t;"
+                                       "PRAGMA wal_checkpoint"),
+                         0);
+    }
+    assert_int_equal(sum_of(other, "SELECT count(*) FROM t WHERE length(b) = 6000"), 40);
+    assert_int_equal(sum_of(db, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+                     1);
+    db_close(other);
+}
+
+static void limit_file_size(rlim_t bytes)
+{
+    struct rlimit now;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &now), 0);
+    now.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
+}
+
+static void a_write_that_fails_fails_the_commit_and_nothing_else(void **state)
+{
+    struct db *db = *state;
+    static const char one[] = "INSERT INTO t SELECT coalesce(max(a), 0) + 1, hex(randomblob(60000)) FROM t";
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(fill_with(db, one), 0);
+    limit_file_size(200000);
+    int failures = 0;
+    for (int i = 0; i < 10; i++)
+        failures += fill_with(db, one) < 0;
+    limit_file_size(RLIM_INFINITY);
+    assert_true(failures > 0);
+    assert_int_equal(fill_with(db, one), 0);
+    assert_int_equal(sum_of(db, "SELECT count(*) FROM t WHERE length(b) = 120000"), 12 - failures);
+    assert_int_equal(sum_of(db, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+                     1);
+    struct db *other = open_one(true);
+    assert_int_equal(sum_of(other, "SELECT count(*) FROM t WHERE length(b) = 120000"), 12 - failures);
+    db_close(other);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(parameters_in_any_order_and_some_unused),   TEST(the_cache_never_mixes_statements_up),
-        TEST(a_dynamic_text_is_found_by_its_content),    TEST(a_dynamic_statement_may_be_open_twice),
-        TEST(statements_survive_a_change_of_the_schema), TEST(errors_tell_the_operator_and_not_the_client),
-        TEST(a_full_database_is_storage_full),           TEST(it_is_set_up_to_survive_a_crash),
+        TEST(parameters_in_any_order_and_some_unused),
+        TEST(the_cache_never_mixes_statements_up),
+        TEST(a_dynamic_text_is_found_by_its_content),
+        TEST(a_dynamic_statement_may_be_open_twice),
+        TEST(statements_survive_a_change_of_the_schema),
+        TEST(errors_tell_the_operator_and_not_the_client),
+        TEST(a_full_database_is_storage_full),
+        TEST(it_is_set_up_to_survive_a_crash),
+        TEST(nobody_sees_what_is_not_committed_and_everybody_what_is),
+        TEST(what_was_undone_is_not_written_later),
+        TEST(a_write_that_fails_fails_the_commit_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
