@@ -115,6 +115,7 @@ static int check_digests(const struct publish *p, const struct upload_result *u,
     return 0;
 }
 
+/* 1; 0 if the name is taken. */
 static int insert(struct session *s, const struct publish *p, const struct upload_result *u,
                   const struct job *j, struct result **ret, struct err *e)
 {
@@ -149,8 +150,9 @@ static int insert(struct session *s, const struct publish *p, const struct uploa
         .table = u->table ? *u->table : no_table,
     };
     int rc = store_result_add(s->db, r, e);
-    if (rc == 0 && r->table.description)
-        rc = store_table_add(s->db, r->pk, &r->table, e);
+    if (rc <= 0)
+        return rc;
+    rc = r->table.description ? store_table_add(s->db, r->pk, &r->table, e) : 0;
     if (rc == 0 && u->is_inline)
         rc = store_bytes_add(s->db, r->pk, u->bytes, (size_t)u->size, e);
     if (rc == 0)
@@ -160,9 +162,8 @@ static int insert(struct session *s, const struct publish *p, const struct uploa
                        (long long)set->max_results_per_job);
     if (rc > 0)
         rc = event_of_result(s, r, result_state_names[RESULT_AVAILABLE], e);
-    if (rc == 0)
-        *ret = r;
-    return rc;
+    *ret = r;
+    return rc < 0 ? rc : 1;
 }
 
 int publish_commit(struct session *s, const struct publish *p, const struct upload_result *u,
@@ -171,7 +172,6 @@ int publish_commit(struct session *s, const struct publish *p, const struct uplo
     struct job *j = NULL;
     struct job_new around = {.kind = p->kind, .priority_weight = 5, .completed = true};
     int rc = check_digests(p, u, e);
-    *ret_new = true;
     if (rc < 0)
         return rc;
     if (u->size > core_settings(s->core)->max_result_size)
@@ -180,15 +180,15 @@ int publish_commit(struct session *s, const struct publish *p, const struct uplo
     rc = p->job ? find_open_job(s, p, &j, e) : job_create(s, &around, &j, e);
     if (rc < 0)
         return rc;
-    if (p->job)
-        rc = store_result_by_name(s->db, s->arena, j->pk, p->name, p->type, ret, e);
-    if (rc < 0)
-        return rc;
-    if (rc == 0)
-        return insert(s, p, u, j, ret, e);
+    rc = insert(s, p, u, j, ret, e);
+    *ret_new = rc > 0;
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    rc = store_result_by_name(s->db, s->arena, j->pk, p->name, p->type, ret, e);
+    if (rc <= 0)
+        return rc < 0 ? rc : err_operator(e, ERR_DB, "the database failed", "a name is taken by no result");
     if ((*ret)->deleted_at || (*ret)->size != u->size ||
         strcmp((*ret)->digests.sha256, u->digests.sha256) != 0)
         return refuse_taken(*ret, e);
-    *ret_new = false;
     return result_require_live(s, *ret, e);
 }

@@ -87,9 +87,10 @@ int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int
 int db_insert(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_key,
               struct err *e)
 {
-    int rc = db_run(db, s, args, count, NULL, e);
+    int64_t changes;
+    int rc = db_run(db, s, args, count, &changes, e);
     if (rc == 0)
-        *ret_key = db->ops->inserted(db);
+        *ret_key = changes ? db->ops->inserted(db) : 0;
     return rc;
 }
 

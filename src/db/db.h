@@ -110,7 +110,7 @@ void db_done(struct db *db, struct db_cursor *c); /* NULL is fine */
 int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_changes,
            struct err *e);
 
-/* An INSERT of one row; *ret_key is its integer primary key. */
+/* An INSERT of one row; *ret_key is its integer primary key, or 0 if ON CONFLICT DO NOTHING did nothing. */
 int db_insert(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_key,
               struct err *e);
 

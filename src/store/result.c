@@ -121,7 +121,8 @@ int store_result_add(struct db *db, struct result *r, struct err *e)
                                   " content_encoding, rows, columns, formats, unavailable)"
                                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
                                   "$14, 'available', $15, $16, $17, $18, $19, $20,"
-                                  " $21, $22, $23, $24, $25)",
+                                  " $21, $22, $23, $24, $25)"
+                                  " ON CONFLICT (job, name, type) DO NOTHING",
                                   false};
     unsigned char md5[DIGEST_MD5_LEN];
     unsigned char sha256[DIGEST_SHA256_LEN];
@@ -155,10 +156,11 @@ int store_result_add(struct db *db, struct result *r, struct err *e)
         db_of_text(r->table.unavailable),
     };
     int rc = db_insert(db, &s, args, STORE_COUNT(args), &r->pk, e);
-    if (rc < 0)
+    if (rc < 0 || !r->pk)
         return rc;
     set_counted(r);
-    return count(db, r, 1, e);
+    rc = count(db, r, 1, e);
+    return rc < 0 ? rc : 1;
 }
 
 int store_result_get(struct db *db, struct arena *a, int64_t project, const char *id, struct result **ret,

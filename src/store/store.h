@@ -212,7 +212,8 @@ int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, c
                    struct job **ret, bool *ret_cut, struct err *e);
 
 /* result.c */
-int store_result_add(struct db *db, struct result *r, struct err *e); /* sets pk */
+/* Sets pk. 0: its job has one of this name and type already, deleted or not, and nothing was changed. */
+int store_result_add(struct db *db, struct result *r, struct err *e);
 int store_result_get(struct db *db, struct arena *a, int64_t project, const char *id, struct result **ret,
                      struct err *e);
 int store_result_by_id(struct db *db, struct arena *a, const char *id, struct result **ret, struct err *e);

@@ -332,6 +332,20 @@ static void an_insert_tells_the_key_it_made(void **state)
     assert_int_equal(second, 43);
 }
 
+static void an_insert_that_does_nothing_made_no_key(void **state)
+{
+    static const struct stmt s = {"insert_new",
+                                  "INSERT INTO t (a, b) VALUES ($1, 'x') ON CONFLICT (a) DO NOTHING", false};
+    struct db_value args[] = {db_of_int(7)};
+    int64_t key = -1;
+    (void)state;
+    must(db_insert(db, &s, args, 1, &key, &e), &e);
+    assert_int_equal(key, 7);
+    must(db_insert(db, &s, args, 1, &key, &e), &e);
+    assert_int_equal(key, 0);
+    assert_int_equal(count(db), 1);
+}
+
 static void a_nested_failure_undoes_itself_and_nothing_else(void **state)
 {
     (void)state;
@@ -389,6 +403,7 @@ int main(void)
         TEST(a_nested_failure_undoes_itself_and_nothing_else),
         TEST(what_is_gathered_is_written_once_at_the_end),
         TEST(an_insert_tells_the_key_it_made),
+        TEST(an_insert_that_does_nothing_made_no_key),
         TEST(a_cursor_may_be_left_in_the_middle),
         TEST(what_was_committed_is_there_after_reopening),
     };

@@ -123,7 +123,7 @@ static int move_between_projects(struct session *s, void *ctx, struct err *err)
         if (rc == 0)
             rc = store_result_add(s->db, &one, err);
         one.deleted_at = s->now;
-        if (rc == 0)
+        if (rc > 0)
             rc = store_result_change(s->db, &one, err);
         if (rc < 0)
             return rc;
@@ -296,7 +296,9 @@ static void an_equal_upload_is_the_same_result(void **state)
     assert_false(again.is_new);
     assert_string_equal(again.result->id, first.done.id);
     must_fail(world_run(&w, commit, &other, &e), ERR_TAKEN);
-    other.p.content_length = 6; /* already known before the bytes */
+    other.p.content_length = 6; /* few, and on their way: only looked at when they are there */
+    must(world_run(&w, prepare, &other, &e), &e);
+    other.p.asks_first = true;
     must_fail(world_run(&w, prepare, &other, &e), ERR_TAKEN);
     other = publishing("n", "jello");
     other.p.type = "other";
@@ -345,6 +347,7 @@ static void results_come_only_to_open_jobs_or_with_one_of_their_own(void **state
     struct publishing c = publishing("late", "hello");
     (void)state;
     must(world_run(&w, finish, NULL, &e), &e);
+    c.p.asks_first = true;
     must_fail(world_run(&w, prepare, &c, &e), ERR_WRONG_STATE);
     must_fail(world_run(&w, commit, &c, &e), ERR_WRONG_STATE);
     c.p.job = NULL;
