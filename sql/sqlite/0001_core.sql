@@ -173,6 +173,23 @@ CREATE TABLE usage (
     PRIMARY KEY (project, state, trash)
 ) STRICT, WITHOUT ROWID;
 
+-- Small JSON documents that APIs keep for their clients and that mean nothing to core: sessions, templates, nodes ….
+CREATE TABLE document (
+    pk         INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT    NOT NULL UNIQUE,
+    project    INTEGER NOT NULL REFERENCES project (pk),
+    kind       TEXT    NOT NULL,                -- of which API and of what: ricloud.session
+    name       TEXT,                            -- one of a kind in a project
+    parent     TEXT,                            -- whatever lists of this kind are asked by
+    body       TEXT    NOT NULL,                -- JSON
+    creator    INTEGER NOT NULL REFERENCES principal (pk),
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX document_name ON document (project, kind, name) WHERE name IS NOT NULL;
+CREATE INDEX document_kind ON document (project, kind, pk);
+CREATE INDEX document_parent ON document (project, kind, parent, pk) WHERE parent IS NOT NULL;
+
 -- Keys that sign links. The newest unretired one signs; retired ones verify until no link of theirs can be alive.
 CREATE TABLE signing_key (
     pk         INTEGER PRIMARY KEY AUTOINCREMENT,

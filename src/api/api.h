@@ -56,9 +56,19 @@ void api_close_blob(void *blob);
 /* request_wake for those who know a request as a void *. Any thread. */
 void api_wake(void *rq);
 
-/* The JSON body by a table; an absent body is an empty object if `optional`. */
+struct json;
+struct json_out;
 struct json_field;
+
+/* The JSON body, whatever its Content-Type; NULL if it is empty and `optional`. */
+int api_parse_body(struct request *rq, bool optional, const struct json **ret, struct err *e);
+/* The JSON body by a table; an absent body is an empty object if `optional`. */
 int api_read_body(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,
                   struct err *e);
+/* The same for clients that send more than is known here. */
+int api_read_known(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,
+                   struct err *e);
+
+int api_send_json(struct request *rq, int status, const struct json_out *j);
 
 #define API_COUNT(array) (sizeof(array) / sizeof((array)[0]))

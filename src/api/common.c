@@ -124,13 +124,33 @@ int api_send_content(struct request *rq, const struct result *r, struct err *e)
     return representation_send(rq, &rep, e);
 }
 
+int api_parse_body(struct request *rq, bool optional, const struct json **ret, struct err *e)
+{
+    int depth = (int)core_settings(&api_app(rq)->core)->json_depth_limit;
+    *ret = NULL;
+    if (optional && rq->body_len == 0)
+        return 0;
+    return json_parse(&rq->arena, rq->body ? rq->body : "", rq->body_len, depth, ret, e);
+}
+
 int api_read_body(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,
                   struct err *e)
 {
-    const struct json *body = NULL;
-    if (optional && rq->body_len == 0)
-        return 0;
-    int depth = (int)core_settings(&api_app(rq)->core)->json_depth_limit;
-    int rc = json_parse(&rq->arena, rq->body ? rq->body : "", rq->body_len, depth, &body, e);
-    return rc < 0 ? rc : json_read(body, fields, count, to, e);
+    const struct json *body;
+    int rc = api_parse_body(rq, optional, &body, e);
+    return rc < 0 || !body ? rc : json_read(body, fields, count, to, e);
+}
+
+int api_read_known(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,
+                   struct err *e)
+{
+    const struct json *body;
+    int rc = api_parse_body(rq, optional, &body, e);
+    return rc < 0 || !body ? rc : json_read_known(body, fields, count, to, e);
+}
+
+int api_send_json(struct request *rq, int status, const struct json_out *j)
+{
+    response_bytes(rq, status, "application/json", j->buf.bytes, j->buf.len);
+    return 0;
 }

@@ -67,7 +67,7 @@ int native_batch_list(struct request *rq, struct err *e)
     json_begin_object(&l.j);
     json_key(&l.j, "data");
     json_begin_array(&l.j);
-    rc = batch_list(api_session(rq), &l.page.page, put_batch, &l, e);
+    rc = batch_list(api_session(rq), false, &l.page.page, put_batch, &l, e);
     return rc < 0 ? rc : native_page_send(rq, &l.page, &l.j, l.more);
 }
 

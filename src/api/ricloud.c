@@ -139,17 +139,11 @@ static int put_result(struct json_out *j, struct request *rq, const struct resul
     return rc;
 }
 
-static int send(struct request *rq, const struct json_out *j)
-{
-    response_bytes(rq, 200, "application/json", j->buf.bytes, j->buf.len);
-    return 0;
-}
-
 static int send_result(struct request *rq, const struct result *r, struct err *e)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     int rc = put_result(&j, rq, r, e);
-    return rc < 0 ? rc : send(rq, &j);
+    return rc < 0 ? rc : api_send_json(rq, 200, &j);
 }
 
 static void begin_list(struct json_out *j)
@@ -203,24 +197,15 @@ static int acknowledge(struct request *rq, struct err *e)
     return rc < 0 ? rc : send_result(rq, r, e);
 }
 
-static const struct json *member(const struct json *object, const char *key)
-{
-    for (const struct json *m = object->first; m; m = m->next)
-        if (strcmp(m->key, key) == 0)
-            return m;
-    return NULL;
-}
-
 /* {"results": [ids]} or [ids]; other members are ignored, as everywhere in this API. */
 static int read_ids(struct request *rq, const struct json **ret, struct err *e)
 {
-    int depth = (int)core_settings(&api_app(rq)->core)->json_depth_limit;
-    const struct json *body = NULL;
+    const struct json *body;
     int64_t count = 0;
-    int rc = json_parse(&rq->arena, rq->body ? rq->body : "", rq->body_len, depth, &body, e);
+    int rc = api_parse_body(rq, false, &body, e);
     if (rc < 0)
         return rc;
-    const struct json *list = body->type == JSON_OBJECT ? member(body, "results") : body;
+    const struct json *list = body->type == JSON_OBJECT ? json_member(body, "results") : body;
     bool good = list && list->type == JSON_ARRAY;
     for (const struct json *id = good ? list->first : NULL; good && id; id = id->next)
         good = id->type == JSON_STRING && ++count <= LARGEST_LIMIT;
@@ -248,7 +233,7 @@ static int acknowledge_many(struct request *rq, struct err *e)
             rc = put_result(&j, rq, r, e);
     }
     end_list(&j, false, count);
-    return rc < 0 ? rc : send(rq, &j);
+    return rc < 0 ? rc : api_send_json(rq, 200, &j);
 }
 
 struct query {
@@ -347,7 +332,7 @@ static int list(struct request *rq, struct err *e)
     for (r = q.filter.oldest_first ? r : reversed(r); rc == 0 && r; r = r->next)
         rc = put_result(&j, rq, r, e);
     end_list(&j, cut != NULL, total);
-    return rc < 0 ? rc : send(rq, &j);
+    return rc < 0 ? rc : api_send_json(rq, 200, &j);
 }
 
 /* All root names of that API: unknown paths below them are answered in its words. */

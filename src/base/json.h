@@ -62,6 +62,12 @@ struct json_field {
  */
 int json_read(const struct json *object, const struct json_field *fields, size_t count, void *to,
               struct err *e);
+/* The same, but unknown members are passed over. */
+int json_read_known(const struct json *object, const struct json_field *fields, size_t count, void *to,
+                    struct err *e);
+
+/* NULL: it has none of this name, or is no object. */
+const struct json *json_member(const struct json *object, const char *key);
 
 /* The writer adds commas by itself. It never fails: what it is given must be valid UTF-8. */
 struct json_out {

@@ -486,16 +486,18 @@ static int need_required(const struct json *object, const struct json_field *f, 
     return at_member(f->name, e, ERR_MISSING, "is required");
 }
 
-int json_read(const struct json *object, const struct json_field *fields, size_t count, void *to,
-              struct err *e)
+static int read_object(const struct json *object, const struct json_field *fields, size_t count, bool strict,
+                       void *to, struct err *e)
 {
     int rc;
     if (object->type != JSON_OBJECT)
         return err_at(e, ERR_BAD_VALUE, ERR_POINTER, "", "the body must be a JSON object");
     for (const struct json *m = object->first; m; m = m->next) {
         const struct json_field *f = find_field(fields, count, m);
-        if (!f)
+        if (!f && strict)
             return at_member(m->key, e, ERR_UNKNOWN_MEMBER, "is not known here");
+        if (!f)
+            continue;
         if (m->type == JSON_NULL && f->kind != JSON_TO_VALUE)
             continue;
         if ((rc = read_member(m, f, to, e)) < 0)
@@ -505,4 +507,24 @@ int json_read(const struct json *object, const struct json_field *fields, size_t
         if (fields[i].required && (rc = need_required(object, &fields[i], e)) < 0)
             return rc;
     return 0;
+}
+
+int json_read(const struct json *object, const struct json_field *fields, size_t count, void *to,
+              struct err *e)
+{
+    return read_object(object, fields, count, true, to, e);
+}
+
+int json_read_known(const struct json *object, const struct json_field *fields, size_t count, void *to,
+                    struct err *e)
+{
+    return read_object(object, fields, count, false, to, e);
+}
+
+const struct json *json_member(const struct json *object, const char *key)
+{
+    for (const struct json *m = object->type == JSON_OBJECT ? object->first : NULL; m; m = m->next)
+        if (strlen(key) == m->key_len && memcmp(key, m->key, m->key_len) == 0)
+            return m;
+    return NULL;
 }

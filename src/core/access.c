@@ -31,14 +31,20 @@ void access_forget(struct access_memory *m)
     m->count = 0;
 }
 
+static void own_texts(struct actor *actor, struct arena *a)
+{
+    actor->project_name = arena_strdup(a, actor->project_name);
+    actor->name = arena_strdup(a, actor->name);
+    actor->public_id = actor->public_id ? arena_strdup(a, actor->public_id) : NULL;
+}
+
 static bool recall(struct session *s, const unsigned char hash[DIGEST_SHA256_LEN])
 {
     const struct access_memory *m = s->memory;
     for (int i = 0; m && i < m->count; i++)
         if (digest_equal(m->keys[i].hash, hash, DIGEST_SHA256_LEN)) {
             s->actor = m->keys[i].actor; /* its texts are the memory's, which the request may outlive */
-            s->actor.project_name = arena_strdup(s->arena, s->actor.project_name);
-            s->actor.name = arena_strdup(s->arena, s->actor.name);
+            own_texts(&s->actor, s->arena);
             return true;
         }
     return false;
@@ -52,8 +58,21 @@ static void remember(struct session *s, const unsigned char hash[DIGEST_SHA256_L
     struct actor *a = &m->keys[m->count].actor;
     memcpy(m->keys[m->count++].hash, hash, DIGEST_SHA256_LEN);
     *a = s->actor;
-    a->project_name = arena_strdup(&m->arena, a->project_name);
-    a->name = arena_strdup(&m->arena, a->name);
+    own_texts(a, &m->arena);
+}
+
+static void act_as(struct session *s, const struct principal *p, const unsigned char hash[DIGEST_SHA256_LEN])
+{
+    s->actor = (struct actor){
+        .pk = p->pk,
+        .project = p->project,
+        .project_name = p->project_name,
+        .name = p->name,
+        .public_id = p->public_id,
+        .scopes = p->scopes,
+        .staff = p->public_id ? (p->scopes & (SCOPE_DELETE | SCOPE_ADMIN)) != 0 : p->staff,
+    };
+    remember(s, hash);
 }
 
 static int look_up(struct session *s, const char *key, const unsigned char hash[DIGEST_SHA256_LEN],
@@ -67,8 +86,7 @@ static int look_up(struct session *s, const char *key, const unsigned char hash[
     if (rc == 0 || p->secret_len != DIGEST_SHA256_LEN || !digest_equal(p->secret, hash, DIGEST_SHA256_LEN) ||
         p->revoked_at)
         return refuse(e);
-    s->actor = (struct actor){p->pk, p->project, p->project_name, p->name, p->scopes};
-    remember(s, hash);
+    act_as(s, p, hash);
     return 0;
 }
 
@@ -79,6 +97,50 @@ int access_authenticate(struct session *s, const char *key, struct err *e)
         return refuse(e);
     digest_sha256(key, ACCESS_KEY_SIZE - 1, hash);
     return recall(s, hash) ? 0 : look_up(s, key, hash, e);
+}
+
+bool access_recall(struct session *s, const char *credential)
+{
+    unsigned char hash[DIGEST_SHA256_LEN];
+    digest_sha256(credential, strlen(credential), hash);
+    return recall(s, hash);
+}
+
+int access_become(struct session *s, int64_t pk, const char *credential, struct err *e)
+{
+    unsigned char hash[DIGEST_SHA256_LEN];
+    struct principal *p = NULL;
+    int rc = store_principal_by_pk(s->db, s->arena, pk, &p, e);
+    if (rc < 0)
+        return rc;
+    if (rc == 0 || p->revoked_at)
+        return refuse(e);
+    digest_sha256(credential, strlen(credential), hash);
+    act_as(s, p, hash);
+    return 0;
+}
+
+int access_user(struct session *s, const char *name, int64_t *ret_pk, const char **ret_stored, struct err *e)
+{
+    struct principal *p = NULL;
+    int rc = store_principal_user(s->db, s->arena, name, &p, e);
+    bool is_there = rc > 0 && !p->revoked_at;
+    *ret_pk = is_there ? p->pk : 0;
+    *ret_stored = is_there ? arena_copy(s->arena, p->secret, p->secret_len) : NULL;
+    return rc < 0 ? rc : 0;
+}
+
+bool access_password_matches(const char *stored, const char *password)
+{
+    char unused[crypto_pwhash_STRBYTES];
+    if (sodium_init() < 0)
+        return false;
+    if (stored)
+        return crypto_pwhash_str_verify(stored, password, strlen(password)) == 0;
+    int rc = crypto_pwhash_str(unused, password, strlen(password), crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                               crypto_pwhash_MEMLIMIT_INTERACTIVE);
+    (void)rc;
+    return false;
 }
 
 int access_require(const struct session *s, int64_t scopes, struct err *e)

@@ -27,6 +27,22 @@ void access_forget(struct access_memory *m);
 /* Fills s->actor. ERR_UNAUTHORIZED, always with the same sentence, for a key that is malformed, unknown or
  * revoked. */
 int access_authenticate(struct session *s, const char *key, struct err *e);
+
+/*
+ * The same for credentials that are no key and that somebody else has found valid: the user or key with this
+ * pk. `credential` is what the request carried; access_recall tells whether it was found valid just now.
+ */
+bool access_recall(struct session *s, const char *credential);
+int access_become(struct session *s, int64_t pk, const char *credential, struct err *e);
+
+/*
+ * A user's stored password, and whether `password` is that. The second takes some tenths of a second and 64
+ * MiB, in any thread but an event loop's; it takes as long where `stored` is NULL, which says that there is
+ * no such user.
+ */
+int access_user(struct session *s, const char *name, int64_t *ret_pk, const char **ret_stored, struct err *e);
+bool access_password_matches(const char *stored, const char *password);
+
 int access_require(const struct session *s, int64_t scopes,
                    struct err *e); /* ERR_FORBIDDEN names what is missing */
 

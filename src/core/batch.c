@@ -32,9 +32,10 @@ int batch_get(struct session *s, const char *id, struct batch **ret, struct err 
     return rc < 0 ? rc : 0;
 }
 
-int batch_list(struct session *s, const struct page *page, store_batch_fn *each, void *ctx, struct err *e)
+int batch_list(struct session *s, bool oldest_first, const struct page *page, store_batch_fn *each, void *ctx,
+               struct err *e)
 {
-    return store_batch_each(s->db, s->arena, s->actor.project, page, each, ctx, e);
+    return store_batch_each(s->db, s->arena, s->actor.project, oldest_first, page, each, ctx, e);
 }
 
 int batch_refer(struct session *s, const char *id, enum err_place place, const char *where, int64_t *ret,

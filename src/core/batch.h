@@ -7,8 +7,8 @@
 int batch_create(struct session *s, const char *name, const char *description, struct batch **ret,
                  struct err *e);
 int batch_get(struct session *s, const char *id, struct batch **ret, struct err *e);
-/* Newest first. */
-int batch_list(struct session *s, const struct page *page, store_batch_fn *each, void *ctx, struct err *e);
+int batch_list(struct session *s, bool oldest_first, const struct page *page, store_batch_fn *each, void *ctx,
+               struct err *e);
 /* The pk of a batch that a request refers to; ERR_BAD_REFERENCE names `where`. */
 int batch_refer(struct session *s, const char *id, enum err_place place, const char *where, int64_t *ret,
                 struct err *e);

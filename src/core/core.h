@@ -63,7 +63,9 @@ struct actor {
     int64_t project;
     const char *project_name;
     const char *name;
+    const char *public_id; /* of a key; NULL: a user */
     int64_t scopes;
+    bool staff; /* of a user: the flag; of a key: it may delete or administer */
 };
 
 struct access_memory;

@@ -74,12 +74,16 @@ int job_lapse(struct session *s, struct job *j, struct err *e)
     return rc;
 }
 
-static int find_job(struct session *s, const char *id, struct job **ret, struct err *e)
+static int found(int rc, struct err *e)
 {
-    int rc = id_valid(id) ? store_job_get(s->db, s->arena, s->actor.project, id, ret, e) : 0;
     if (rc == 0)
         return err_set(e, ERR_NOT_FOUND, "there is no such job");
     return rc < 0 ? rc : 0;
+}
+
+static int find_job(struct session *s, const char *id, struct job **ret, struct err *e)
+{
+    return found(id_valid(id) ? store_job_get(s->db, s->arena, s->actor.project, id, ret, e) : 0, e);
 }
 
 int job_refer(struct session *s, const char *id, enum err_place place, const char *where, int64_t *ret,
@@ -118,6 +122,20 @@ int job_get(struct session *s, const char *id, struct job **ret, struct err *e)
 {
     int rc = find_job(s, id, ret, e);
     return rc < 0 ? rc : add_results(s, *ret, e);
+}
+
+int job_by_pk(struct session *s, int64_t pk, struct job **ret, struct err *e)
+{
+    int rc = found(store_job_by_pk(s->db, s->arena, s->actor.project, pk, ret, e), e);
+    return rc < 0 ? rc : add_results(s, *ret, e);
+}
+
+struct result *job_primary(const struct job *j)
+{
+    for (struct result *r = j->results; r; r = r->next)
+        if (r->is_primary)
+            return r;
+    return j->results;
 }
 
 int job_list(struct session *s, struct job_filter *f, const struct page *page, struct job **ret,

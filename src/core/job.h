@@ -20,7 +20,9 @@ struct job_new {
 
 int job_create(struct session *s, const struct job_new *n, struct job **ret, struct err *e);
 int job_get(struct session *s, const char *id, struct job **ret, struct err *e); /* with its results */
-/* *ret_cut: the page ends early because its texts are large. */
+int job_by_pk(struct session *s, int64_t pk, struct job **ret, struct err *e);   /* the same */
+/* The result that is marked as primary, or else the first; NULL: there is none. */
+struct result *job_primary(const struct job *j);
 /* *ret_cut: the page ends early because its texts are large. */
 int job_list(struct session *s, struct job_filter *f, const struct page *page, struct job **ret,
              bool *ret_cut, struct err *e);

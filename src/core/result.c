@@ -25,18 +25,30 @@ static void show_now(struct result *r, int64_t now)
     r->state = state;
 }
 
-/* As stored: for those who go on to change it. */
-static int find_result(struct session *s, const char *id, struct result **ret, struct err *e)
+static int found(int rc, struct err *e)
 {
-    int rc = id_valid(id) ? store_result_get(s->db, s->arena, s->actor.project, id, ret, e) : 0;
     if (rc == 0)
         return err_set(e, ERR_NOT_FOUND, "there is no such result");
     return rc < 0 ? rc : 0;
 }
 
+/* As stored: for those who go on to change it. */
+static int find_result(struct session *s, const char *id, struct result **ret, struct err *e)
+{
+    return found(id_valid(id) ? store_result_get(s->db, s->arena, s->actor.project, id, ret, e) : 0, e);
+}
+
 int result_get(struct session *s, const char *id, struct result **ret, struct err *e)
 {
     int rc = find_result(s, id, ret, e);
+    if (rc == 0)
+        show_now(*ret, s->now);
+    return rc;
+}
+
+int result_by_pk(struct session *s, int64_t pk, struct result **ret, struct err *e)
+{
+    int rc = found(store_result_by_pk(s->db, s->arena, s->actor.project, pk, ret, e), e);
     if (rc == 0)
         show_now(*ret, s->now);
     return rc;

@@ -11,6 +11,7 @@
 enum result_state result_state_now(const struct result *r, int64_t now);
 
 int result_get(struct session *s, const char *id, struct result **ret, struct err *e); /* in whatever state */
+int result_by_pk(struct session *s, int64_t pk, struct result **ret, struct err *e);   /* the same */
 int result_list(struct session *s, struct result_filter *f, const struct page *page, struct result **ret,
                 struct err *e);
 

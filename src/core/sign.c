@@ -189,6 +189,26 @@ int sign_verify(struct session *s, const char *token, const char *name, struct r
     return rc < 0 ? rc : result_require_live(s, *ret, e);
 }
 
+int sign_text(struct session *s, const char *purpose, const char *text, size_t len, int64_t *key,
+              const char **ret, struct err *e)
+{
+    unsigned char mac[DIGEST_SHA256_LEN];
+    unsigned char own[DIGEST_SHA256_LEN];
+    struct signing_key numbered;
+    int rc = *key ? store_signing_get(s->db, *key, &numbered, e) : find_signing_key(s, e);
+    if (rc < 0)
+        return rc;
+    if (*key && rc == 0)
+        return refuse(e);
+    const struct signing_key *k = *key ? &numbered : s->signing;
+    /* A key of its own for each purpose, so that nobody can have the server sign a link by another name. */
+    digest_hmac_sha256(k->secret, sizeof k->secret, purpose, strlen(purpose), own);
+    digest_hmac_sha256(own, sizeof own, text, len, mac);
+    *key = k->pk;
+    *ret = text_base64url(s->arena, mac, sizeof mac);
+    return 0;
+}
+
 int sign_rotate(struct session *s, struct err *e)
 {
     unsigned char secret[32];

@@ -36,5 +36,13 @@ int sign_create(struct session *s, const char *result_id, const char *format, co
 int sign_verify(struct session *s, const char *token, const char *name, struct result **ret,
                 const char **ret_format, struct err *e);
 
+/*
+ * A message authentication code (HMAC-SHA256, base64url) over a text for another purpose than links, by the
+ * key with the number *key; 0: by the newest, and *key becomes its number. What one purpose has signed is
+ * worth nothing to another. ERR_BAD_SIGNATURE: there is no such key.
+ */
+int sign_text(struct session *s, const char *purpose, const char *text, size_t len, int64_t *key,
+              const char **ret, struct err *e);
+
 int sign_rotate(struct session *s, struct err *e); /* a new key signs from now on */
 int sign_ensure(struct session *s, struct err *e); /* makes the first key where there is none */

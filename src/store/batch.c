@@ -56,17 +56,23 @@ int store_batch_pk(struct db *db, int64_t project, const char *id, int64_t *ret_
     return row_int(db, &s, args, STORE_COUNT(args), ret_pk, e);
 }
 
-int store_batch_each(struct db *db, struct arena *a, int64_t project, const struct page *page,
-                     store_batch_fn *each, void *ctx, struct err *e)
+int store_batch_each(struct db *db, struct arena *a, int64_t project, bool oldest_first,
+                     const struct page *page, store_batch_fn *each, void *ctx, struct err *e)
 {
-    static const struct stmt s = {"batch_each",
-                                  "SELECT " BATCH_COLUMNS " FROM batch b WHERE b.project = $1 AND b.pk < $2"
-                                  " ORDER BY b.pk DESC LIMIT $3",
-                                  false};
-    struct db_value args[] = {db_of_int(project), db_of_int(page->before ? page->before : INT64_MAX),
-                              db_of_int(page->limit)};
+    static const struct stmt newest = {"batch_each",
+                                       "SELECT " BATCH_COLUMNS
+                                       " FROM batch b WHERE b.project = $1 AND b.pk < $2"
+                                       " ORDER BY b.pk DESC LIMIT $3",
+                                       false};
+    static const struct stmt oldest = {"batch_each_oldest_first",
+                                       "SELECT " BATCH_COLUMNS
+                                       " FROM batch b WHERE b.project = $1 AND b.pk > $2"
+                                       " ORDER BY b.pk LIMIT $3",
+                                       false};
+    int64_t from = page->before || oldest_first ? page->before : INT64_MAX;
+    struct db_value args[] = {db_of_int(project), db_of_int(from), db_of_int(page->limit)};
     struct db_cursor *c = NULL;
-    int rc = db_query(db, &s, args, STORE_COUNT(args), &c, e);
+    int rc = db_query(db, oldest_first ? &oldest : &newest, args, STORE_COUNT(args), &c, e);
     if (rc < 0)
         return rc;
     while ((rc = db_step(db, c, e)) > 0)

@@ -90,6 +90,15 @@ int store_job_get(struct db *db, struct arena *a, int64_t project, const char *i
     return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
+int store_job_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk, struct job **ret,
+                    struct err *e)
+{
+    static const struct stmt s = {"job_by_pk",
+                                  "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.pk = $1 AND j.project = $2", false};
+    struct db_value args[] = {db_of_int(pk), db_of_int(project)};
+    return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
 int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const char *kind, struct job **ret,
                           struct err *e)
 {
@@ -237,7 +246,10 @@ static void add_conditions(struct row_sql *q, const struct job_filter *f, const 
         row_sql_add(q, " AND deleted_at IS NULL");
     if (f->deleted == DELETED_ONLY)
         row_sql_add(q, " AND deleted_at IS NOT NULL");
-    row_sql_value(q, " AND pk < ", db_of_int(page->before ? page->before : INT64_MAX));
+    if (f->oldest_first)
+        row_sql_value(q, " AND pk > ", db_of_int(page->before));
+    else
+        row_sql_value(q, " AND pk < ", db_of_int(page->before ? page->before : INT64_MAX));
 }
 
 /* A job whose lease has run out is queued again, whether or not that has been recorded: two lists merged by
@@ -254,7 +266,8 @@ static void add_jobs(struct row_sql *q, const struct job_filter *f, const struct
         add_stored_status(q, f, JOB_RUNNING, true);
         add_conditions(q, f, page);
     }
-    row_sql_value(q, " ORDER BY pk DESC LIMIT ", db_of_int(page->limit));
+    row_sql_value(q, f->oldest_first ? " ORDER BY pk LIMIT " : " ORDER BY pk DESC LIMIT ",
+                  db_of_int(page->limit));
 }
 
 /* The few columns of its results that a job shows; they follow JOB_COLUMNS. */
@@ -316,8 +329,8 @@ int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, c
                     ", r.id, r.name, r.type, r.is_primary, r.state, r.due_at, r.size FROM (");
     add_jobs(&q, f, page);
     row_sql_add(&q, ") j LEFT JOIN batch b ON b.pk = j.batch JOIN principal c ON c.pk = j.creator"
-                    " LEFT JOIN result r ON r.job = j.pk AND (r.deleted_at IS NULL OR r.with_job = 1)"
-                    " ORDER BY j.pk DESC, r.pk");
+                    " LEFT JOIN result r ON r.job = j.pk AND (r.deleted_at IS NULL OR r.with_job = 1)");
+    row_sql_add(&q, f->oldest_first ? " ORDER BY j.pk, r.pk" : " ORDER BY j.pk DESC, r.pk");
     struct stmt s = {"job_list", buf_str(&q.text), true};
     int rc = db_query(db, &s, q.args, q.count, &c, e);
     if (rc < 0)

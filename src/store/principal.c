@@ -43,22 +43,42 @@ int store_principal_add(struct db *db, enum principal_kind kind, const struct pr
     return db_insert(db, &s, args, STORE_COUNT(args), ret_pk, e);
 }
 
-int store_principal_by_public_id(struct db *db, struct arena *a, const char *public_id,
-                                 struct principal **ret, struct err *e)
+static int get_principal(struct db *db, struct arena *a, const struct stmt *s, struct db_value key,
+                         struct principal **ret, struct err *e)
 {
-    static const struct stmt s = {
-        "principal_by_public_id",
-        "SELECT " PRINCIPAL_COLUMNS
-        " FROM principal k JOIN project p ON p.pk = k.project WHERE k.public_id = $1",
-        false};
-    struct db_value args[] = {db_of_text(public_id)};
     struct db_cursor *c = NULL;
-    int rc = row_one(db, &s, args, STORE_COUNT(args), &c, e);
+    int rc = row_one(db, s, &key, 1, &c, e);
     if (rc > 0) {
         *ret = read_principal(db, c, a);
         db_done(db, c);
     }
     return rc;
+}
+
+#define PRINCIPAL_FROM " FROM principal k JOIN project p ON p.pk = k.project "
+
+int store_principal_by_public_id(struct db *db, struct arena *a, const char *public_id,
+                                 struct principal **ret, struct err *e)
+{
+    static const struct stmt s = {"principal_by_public_id",
+                                  "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.public_id = $1", false};
+    return get_principal(db, a, &s, db_of_text(public_id), ret, e);
+}
+
+int store_principal_by_pk(struct db *db, struct arena *a, int64_t pk, struct principal **ret, struct err *e)
+{
+    static const struct stmt s = {"principal_by_pk",
+                                  "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.pk = $1", false};
+    return get_principal(db, a, &s, db_of_int(pk), ret, e);
+}
+
+int store_principal_user(struct db *db, struct arena *a, const char *name, struct principal **ret,
+                         struct err *e)
+{
+    static const struct stmt s = {
+        "principal_user", "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.name = $1 AND k.kind = 'user'",
+        false};
+    return get_principal(db, a, &s, db_of_text(name), ret, e);
 }
 
 int store_principal_revoke(struct db *db, const char *public_id, int64_t now, struct err *e)
@@ -74,11 +94,9 @@ int store_principal_revoke(struct db *db, const char *public_id, int64_t now, st
 int store_principal_each_key(struct db *db, struct arena *a, store_principal_fn *each, void *ctx,
                              struct err *e)
 {
-    static const struct stmt s = {"principal_each_key",
-                                  "SELECT " PRINCIPAL_COLUMNS
-                                  " FROM principal k JOIN project p ON p.pk = k.project"
-                                  " WHERE k.kind = 'key' ORDER BY k.pk",
-                                  false};
+    static const struct stmt s = {
+        "principal_each_key", "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.kind = 'key' ORDER BY k.pk",
+        false};
     struct db_cursor *c = NULL;
     int rc = db_query(db, &s, NULL, 0, &c, e);
     if (rc < 0)

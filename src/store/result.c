@@ -172,6 +172,15 @@ int store_result_get(struct db *db, struct arena *a, int64_t project, const char
     return get_result(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
+int store_result_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk, struct result **ret,
+                       struct err *e)
+{
+    static const struct stmt s = {
+        "result_by_pk", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.pk = $1 AND r.project = $2", false};
+    struct db_value args[] = {db_of_int(pk), db_of_int(project)};
+    return get_result(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
 int store_result_by_id(struct db *db, struct arena *a, const char *id, struct result **ret, struct err *e)
 {
     static const struct stmt s = {"result_by_id", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.id = $1",

@@ -136,7 +136,8 @@ struct job {
 
 enum deleted_filter { DELETED_NO, DELETED_ONLY, DELETED_ANY };
 
-/* Pages go from new to old: rows with pk < before (0: from the newest). */
+/* Pages go from new to old: rows with pk < before (0: from the newest). With `oldest_first` from old to new,
+ * where such a flag is: rows with pk > before. */
 struct page {
     int64_t before;
     int64_t limit;
@@ -148,6 +149,7 @@ struct job_filter {
     const char *status, *kind, *reference_id, *tag;
     enum deleted_filter deleted;
     int64_t now;
+    bool oldest_first;
 };
 
 struct result_filter {
@@ -158,7 +160,21 @@ struct result_filter {
     int64_t created_after, created_before;
     enum deleted_filter deleted;
     int64_t now;
-    bool oldest_first; /* then page.before is where to go on after */
+    bool oldest_first;
+};
+
+struct document {
+    int64_t pk;
+    const char *id;
+    int64_t project;
+    const char *kind;
+    const char *name;   /* NULL: none */
+    const char *parent; /* NULL: none */
+    const char *body;   /* JSON */
+    int64_t creator;
+    int64_t created_at;
+    int64_t changed_at;
+    struct document *next; /* in a list */
 };
 
 /* project.c */
@@ -170,6 +186,9 @@ int store_principal_add(struct db *db, enum principal_kind kind, const struct pr
                         struct err *e);
 int store_principal_by_public_id(struct db *db, struct arena *a, const char *public_id,
                                  struct principal **ret, struct err *e);
+int store_principal_by_pk(struct db *db, struct arena *a, int64_t pk, struct principal **ret, struct err *e);
+int store_principal_user(struct db *db, struct arena *a, const char *name, struct principal **ret,
+                         struct err *e);
 int store_principal_revoke(struct db *db, const char *public_id, int64_t now,
                            struct err *e); /* 1 done, 0 none */
 typedef int store_principal_fn(void *ctx, const struct principal *p, struct err *e);
@@ -182,14 +201,16 @@ int store_batch_get(struct db *db, struct arena *a, int64_t project, const char 
                     struct err *e);
 int store_batch_pk(struct db *db, int64_t project, const char *id, int64_t *ret_pk, struct err *e);
 typedef int store_batch_fn(void *ctx, const struct batch *b, struct err *e);
-int store_batch_each(struct db *db, struct arena *a, int64_t project, const struct page *page,
-                     store_batch_fn *each, void *ctx, struct err *e);
+int store_batch_each(struct db *db, struct arena *a, int64_t project, bool oldest_first,
+                     const struct page *page, store_batch_fn *each, void *ctx, struct err *e);
 
 /* job.c */
 int store_job_add(struct db *db, struct job *j,
                   struct err *e); /* sets pk; ERR_DB_CONSTRAINT: reference taken */
 int store_job_get(struct db *db, struct arena *a, int64_t project, const char *id, struct job **ret,
                   struct err *e);
+int store_job_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk, struct job **ret,
+                    struct err *e);
 int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const char *kind, struct job **ret,
                           struct err *e); /* kind NULL: of any kind */
 /* Writes what moves: status, progress, error, lease, times. 0 if the row is not in `from` with that lease any
@@ -216,6 +237,8 @@ int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, c
 int store_result_add(struct db *db, struct result *r, struct err *e);
 int store_result_get(struct db *db, struct arena *a, int64_t project, const char *id, struct result **ret,
                      struct err *e);
+int store_result_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk, struct result **ret,
+                       struct err *e);
 int store_result_by_id(struct db *db, struct arena *a, const char *id, struct result **ret, struct err *e);
 int store_result_by_name(struct db *db, struct arena *a, int64_t job, const char *name, const char *type,
                          struct result **ret, struct err *e);
@@ -261,6 +284,20 @@ typedef int store_archive_fn(void *ctx, const struct result *r, const char *refe
 int store_archive_each(struct db *db, int64_t job, int64_t batch, store_archive_fn *each, void *ctx,
                        struct err *e); /* one of the two is 0 */
 int store_archive_count(struct db *db, int64_t job, int64_t batch, int64_t most, int64_t *ret, struct err *e);
+
+/* document.c */
+int store_document_add(struct db *db, struct document *d,
+                       struct err *e); /* sets pk; 0 if the name is taken, else 1 */
+/* By id, by pk or by name: whichever of the three is not NULL or 0. */
+int store_document_get(struct db *db, struct arena *a, int64_t project, const char *kind, const char *id,
+                       int64_t pk, const char *name, struct document **ret, struct err *e);
+/* Oldest first, from `after` on; parent NULL: of any. */
+int store_document_list(struct db *db, struct arena *a, int64_t project, const char *kind, const char *parent,
+                        const struct page *page, struct document **ret, struct err *e);
+int store_document_count(struct db *db, int64_t project, const char *kind, const char *parent, int64_t *ret,
+                         struct err *e);
+int store_document_change(struct db *db, int64_t pk, const char *body, int64_t now, struct err *e);
+int store_document_remove(struct db *db, int64_t pk, struct err *e);
 
 /* event.c */
 int store_event_add(struct db *db, int64_t project, int64_t now, const char *type, const char *object,

@@ -289,6 +289,22 @@ static void reals_read_back_as_they_were(void **state)
     }
 }
 
+static void unknown_members_can_be_passed_over(void **state)
+{
+    static const struct json_field known[] = {{"a", JSON_TO_INT, 0, true, 0, 10}};
+    static const char text[] = "{\"x\": [1], \"a\": 7, \"y\": null}";
+    const struct json *object;
+    int64_t v = 0;
+    (void)state;
+    must(json_parse(&a, text, sizeof text - 1, 10, &object, &e), &e);
+    must_fail(json_read(object, known, 1, &v, &e), ERR_UNKNOWN_MEMBER);
+    must(json_read_known(object, known, 1, &v, &e), &e);
+    assert_int_equal(v, 7);
+    assert_int_equal(json_member(object, "x")->type, JSON_ARRAY);
+    assert_null(json_member(object, "z"));
+    assert_null(json_member(json_member(object, "a"), "a"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +313,7 @@ int main(void)
         cmocka_unit_test(values_are_what_stood_there),
         cmocka_unit_test(members_go_where_the_table_says),
         cmocka_unit_test(members_that_do_not_fit_are_named),
+        cmocka_unit_test(unknown_members_can_be_passed_over),
         cmocka_unit_test(errors_about_long_names_are_utf8),
         cmocka_unit_test(the_writer_writes_what_the_reader_reads),
         cmocka_unit_test(reals_read_back_as_they_were),

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Small JSON documents that an API keeps for its clients and that mean nothing here: sessions, collections,
+ * job templates, nodes. A kind is `api.word`; documents of other projects do not exist for anybody.
+ */
+#pragma once
+
+#include "core/core.h"
+
+enum { DOCUMENT_LONGEST = 256 << 10 }; /* bytes of its JSON */
+
+/* `name` (unique among its kind, or ERR_TAKEN) and `parent` may be NULL. `body` is JSON text. */
+int document_create(struct session *s, const char *kind, const char *name, const char *parent,
+                    const char *body, struct document **ret, struct err *e);
+/* ERR_NOT_FOUND if there is none. */
+int document_get(struct session *s, const char *kind, const char *id, struct document **ret, struct err *e);
+int document_by_pk(struct session *s, const char *kind, int64_t pk, struct document **ret, struct err *e);
+int document_by_name(struct session *s, const char *kind, const char *name, struct document **ret,
+                     struct err *e);
+/* Oldest first: those with a pk above page->before. parent NULL: of any. */
+int document_list(struct session *s, const char *kind, const char *parent, const struct page *page,
+                  struct document **ret, struct err *e);
+int document_count(struct session *s, const char *kind, const char *parent, int64_t *ret, struct err *e);
+int document_change(struct session *s, struct document *d, const char *body, struct err *e);
+int document_remove(struct session *s, const struct document *d, struct err *e);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Documents that APIs keep. */
+#include "store/row.h"
+
+#define DOCUMENT_COLUMNS "pk, id, project, kind, name, parent, body, creator, created_at, changed_at"
+
+static struct document *read_document(struct db *db, struct db_cursor *c, struct arena *a)
+{
+    struct document *d = arena_alloc(a, sizeof *d);
+    d->pk = db_int(db, c, 0);
+    d->id = row_text(db, c, a, 1);
+    d->project = db_int(db, c, 2);
+    d->kind = row_text(db, c, a, 3);
+    d->name = row_text(db, c, a, 4);
+    d->parent = row_text(db, c, a, 5);
+    d->body = row_text(db, c, a, 6);
+    d->creator = db_int(db, c, 7);
+    d->created_at = db_int(db, c, 8);
+    d->changed_at = db_int(db, c, 9);
+    return d;
+}
+
+int store_document_add(struct db *db, struct document *d, struct err *e)
+{
+    static const struct stmt s = {
+        "document_add",
+        "INSERT INTO document (id, project, kind, name, parent, body, creator, created_at, changed_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        " ON CONFLICT (project, kind, name) WHERE name IS NOT NULL DO NOTHING",
+        false};
+    struct db_value args[] = {
+        db_of_text(d->id),     db_of_int(d->project),    db_of_text(d->kind),
+        db_of_text(d->name),   db_of_text(d->parent),    db_of_text(d->body),
+        db_of_int(d->creator), db_of_int(d->created_at), db_of_int(d->changed_at),
+    };
+    int rc = db_insert(db, &s, args, STORE_COUNT(args), &d->pk, e);
+    return rc < 0 ? rc : d->pk != 0;
+}
+
+int store_document_get(struct db *db, struct arena *a, int64_t project, const char *kind, const char *id,
+                       int64_t pk, const char *name, struct document **ret, struct err *e)
+{
+    static const struct stmt by_id = {
+        "document_by_id",
+        "SELECT " DOCUMENT_COLUMNS " FROM document WHERE project = $1 AND kind = $2 AND id = $3", false};
+    static const struct stmt by_pk = {
+        "document_by_pk",
+        "SELECT " DOCUMENT_COLUMNS " FROM document WHERE project = $1 AND kind = $2 AND pk = $3", false};
+    static const struct stmt by_name = {
+        "document_by_name",
+        "SELECT " DOCUMENT_COLUMNS " FROM document WHERE project = $1 AND kind = $2 AND name = $3", false};
+    struct db_value args[] = {db_of_int(project), db_of_text(kind),
+                              id   ? db_of_text(id)
+                              : pk ? db_of_int(pk)
+                                   : db_of_text(name)};
+    struct db_cursor *c = NULL;
+    int rc = row_one(db, id ? &by_id : pk ? &by_pk : &by_name, args, STORE_COUNT(args), &c, e);
+    if (rc > 0) {
+        *ret = read_document(db, c, a);
+        db_done(db, c);
+    }
+    return rc;
+}
+
+int store_document_list(struct db *db, struct arena *a, int64_t project, const char *kind, const char *parent,
+                        const struct page *page, struct document **ret, struct err *e)
+{
+    static const struct stmt any = {"document_list",
+                                    "SELECT " DOCUMENT_COLUMNS " FROM document"
+                                    " WHERE project = $1 AND kind = $2 AND pk > $3 ORDER BY pk LIMIT $4",
+                                    false};
+    static const struct stmt of_parent = {
+        "document_list_of_parent",
+        "SELECT " DOCUMENT_COLUMNS " FROM document"
+        " WHERE project = $1 AND kind = $2 AND parent = $5 AND pk > $3 ORDER BY pk LIMIT $4",
+        false};
+    struct db_value args[] = {db_of_int(project), db_of_text(kind), db_of_int(page->before),
+                              db_of_int(page->limit), db_of_text(parent)};
+    struct document **link = ret;
+    struct db_cursor *c = NULL;
+    *ret = NULL;
+    int rc = db_query(db, parent ? &of_parent : &any, args, STORE_COUNT(args), &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0) {
+        *link = read_document(db, c, a);
+        link = &(*link)->next;
+    }
+    db_done(db, c);
+    return rc;
+}
+
+int store_document_count(struct db *db, int64_t project, const char *kind, const char *parent, int64_t *ret,
+                         struct err *e)
+{
+    static const struct stmt any = {"document_count",
+                                    "SELECT count(*) FROM document WHERE project = $1 AND kind = $2", false};
+    static const struct stmt of_parent = {
+        "document_count_of_parent",
+        "SELECT count(*) FROM document WHERE project = $1 AND kind = $2 AND parent = $3", false};
+    struct db_value args[] = {db_of_int(project), db_of_text(kind), db_of_text(parent)};
+    int rc = row_int(db, parent ? &of_parent : &any, args, STORE_COUNT(args), ret, e);
+    return rc < 0 ? rc : 0;
+}
+
+int store_document_change(struct db *db, int64_t pk, const char *body, int64_t now, struct err *e)
+{
+    static const struct stmt s = {"document_change",
+                                  "UPDATE document SET body = $2, changed_at = $3 WHERE pk = $1", false};
+    struct db_value args[] = {db_of_int(pk), db_of_text(body), db_of_int(now)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_document_remove(struct db *db, int64_t pk, struct err *e)
+{
+    static const struct stmt s = {"document_remove", "DELETE FROM document WHERE pk = $1", false};
+    struct db_value args[] = {db_of_int(pk)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
