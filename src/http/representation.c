@@ -31,13 +31,17 @@ struct multipart {
     int64_t size;
 };
 
-static int read_source(const struct representation *rep, int64_t offset, void *to, size_t len, struct err *e)
+/* Like read_some, whatever the source is. */
+static int read_source(const struct representation *rep, int64_t offset, void *to, size_t max,
+                       size_t *ret_len, struct err *e)
 {
-    if (rep->bytes) {
-        memcpy(to, (const char *)rep->bytes + offset, len);
-        return 0;
-    }
-    return rep->read(rep->ctx, offset, to, len, e);
+    if (rep->read_some)
+        return rep->read_some(rep->ctx, offset, to, max, ret_len, e);
+    *ret_len = max;
+    if (!rep->bytes)
+        return rep->read(rep->ctx, offset, to, max, e);
+    memcpy(to, (const char *)rep->bytes + offset, max);
+    return 0;
 }
 
 /* The parts of [offset, offset+len) that fall into one section of the body. */
@@ -60,29 +64,38 @@ static int read_part(const struct multipart *m, const struct part *p, int64_t of
         return 0;
     }
     *ret = overlap(offset, len, body_at, p->range.last - p->range.first + 1);
-    return *ret ? read_source(&m->rep, p->range.first + offset - body_at, to, *ret, e) : 0;
+    return *ret ? read_source(&m->rep, p->range.first + offset - body_at, to, *ret, ret, e) : 0;
+}
+
+/* Up to the end of a part's head or body. */
+static int read_some_of_multipart(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len,
+                                  struct err *e)
+{
+    const struct multipart *m = ctx;
+    int rc = 0;
+    *ret_len = overlap(offset, max, m->tail_at, m->size - m->tail_at);
+    if (*ret_len)
+        memcpy(to, m->tail + (offset - m->tail_at), *ret_len);
+    for (int i = 0; rc == 0 && !*ret_len && i < m->count; i++)
+        rc = read_part(m, &m->parts[i], offset, to, max, ret_len, e);
+    if (rc == 0 && !*ret_len)
+        rc = err_operator(e, ERR_INTERNAL, "internal error", "read beyond the end of a multipart body");
+    return rc;
 }
 
 static int read_multipart(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
 {
-    const struct multipart *m = ctx;
     char *into = to;
-    while (len > 0) {
-        size_t n = overlap(offset, len, m->tail_at, m->size - m->tail_at);
-        if (n)
-            memcpy(into, m->tail + (offset - m->tail_at), n);
-        for (int i = 0; !n && i < m->count; i++) {
-            int rc = read_part(m, &m->parts[i], offset, into, len, &n, e);
-            if (rc < 0)
-                return rc;
-        }
-        if (!n)
-            return err_operator(e, ERR_INTERNAL, "internal error", "read beyond the end of a multipart body");
-        into += n;
-        offset += (int64_t)n;
-        len -= n;
-    }
-    return 0;
+    int rc = 0;
+    for (size_t n = 0; rc == 0 && len > 0; into += n, offset += (int64_t)n, len -= n)
+        rc = read_some_of_multipart(ctx, offset, into, len, &n, e);
+    return rc;
+}
+
+static bool wait_for_multipart(void *ctx)
+{
+    const struct multipart *m = ctx;
+    return m->rep.read_wait(m->rep.ctx);
 }
 
 static void finish_multipart(void *ctx)
@@ -123,7 +136,12 @@ static void send_multipart(struct request *rq, const struct representation *rep,
     struct response *r = &rq->response;
     r->status = 206;
     r->size = m->size;
-    r->read = read_multipart;
+    if (rep->read_some) {
+        r->read_some = read_some_of_multipart;
+        r->read_wait = wait_for_multipart;
+    } else {
+        r->read = read_multipart;
+    }
     r->read_done = finish_multipart;
     r->read_ctx = m;
     response_header(rq, "Content-Type",
@@ -142,6 +160,18 @@ static int read_piece(void *ctx, int64_t offset, void *to, size_t len, struct er
     return p->rep.read(p->rep.ctx, p->first + offset, to, len, e);
 }
 
+static int read_some_of_piece(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e)
+{
+    const struct piece *p = ctx;
+    return p->rep.read_some(p->rep.ctx, p->first + offset, to, max, ret_len, e);
+}
+
+static bool wait_for_piece(void *ctx)
+{
+    const struct piece *p = ctx;
+    return p->rep.read_wait(p->rep.ctx);
+}
+
 static void finish_piece(void *ctx)
 {
     const struct piece *p = ctx;
@@ -153,7 +183,12 @@ static void send_by_reading(struct request *rq, const struct representation *rep
 {
     struct piece *p = arena_alloc(&rq->arena, sizeof *p);
     *p = (struct piece){.rep = *rep, .first = first};
-    rq->response.read = read_piece;
+    if (rep->read_some) {
+        rq->response.read_some = read_some_of_piece;
+        rq->response.read_wait = wait_for_piece;
+    } else {
+        rq->response.read = read_piece;
+    }
     rq->response.read_done = finish_piece;
     rq->response.read_ctx = p;
 }

@@ -21,6 +21,9 @@ struct representation {
     const void *bytes; /* live as long as the request */
     int fd;            /* borrowed; -1: none */
     int (*read)(void *ctx, int64_t offset, void *to, size_t len, struct err *e);
+    /* Or these two alone, as in struct response, of what may not be there yet. */
+    int (*read_some)(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);
+    bool (*read_wait)(void *ctx);
     void (*done)(void *ctx); /* called when the source is needed no more, whatever the outcome */
     void *ctx;
 };

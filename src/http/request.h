@@ -75,7 +75,8 @@ struct response {
     int64_t offset;
     /* or whatever this reads: 0 or an error, in an event-loop thread */
     int (*read)(void *ctx, int64_t offset, void *to, size_t len, struct err *e);
-    /* or, of a length that is not known, up to `max` bytes: *ret_len 0 is the end, RESPONSE_LATER not yet */
+    /* or up to `max` bytes, of what may not be there yet: RESPONSE_LATER; where `size` is not known a
+     * *ret_len of 0 is the end */
     int (*read_some)(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);
     bool (*read_wait)(
         void *ctx); /* after that: true: request_wake will be called; false: there is more already */
@@ -131,6 +132,10 @@ const char *request_query(struct request *rq, const char *key);   /* the first o
 
 /* The sink's own thread has caught up or is done. Any thread. */
 void request_wake(struct request *rq);
+
+/* Whether the client has closed the connection, or its half: who is about to do much more for it asks. In the
+ * event loop, while the connection does not sleep. */
+bool request_was_left(struct request *rq);
 
 /* A table of query parameters, like base/json.h's of members. */
 enum param_kind { PARAM_TEXT, PARAM_INT, PARAM_BOOL, PARAM_TIME };

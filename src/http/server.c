@@ -31,6 +31,7 @@
 
 #include <assert.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,13 +158,18 @@ static ssize_t read_block(void *cls, uint64_t pos, char *to, size_t max)
 static bool fall_asleep(struct exchange *x);
 static void wake_up(struct exchange *x);
 
-/* Of a length that is not known. 0 is "not yet" to the library, and only said while the connection sleeps. */
+/* 0 is "not yet" to the library, and only said while the connection sleeps. */
 static ssize_t read_what_there_is(void *cls, uint64_t pos, char *to, size_t max)
 {
     struct exchange *x = cls;
     struct response *r = &x->rq.response;
     struct err e;
     size_t len = 0;
+    bool has_end = r->size >= 0;
+    if (has_end && (int64_t)max > r->size - (int64_t)pos)
+        max = (size_t)(r->size - (int64_t)pos);
+    if (max == 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
     int rc = r->read_some(r->read_ctx, (int64_t)pos, to, max, &len, &e);
     x->sent = (int64_t)pos + (int64_t)len;
     if (rc < 0) {
@@ -171,8 +177,10 @@ static ssize_t read_what_there_is(void *cls, uint64_t pos, char *to, size_t max)
                  (struct log_field[]){{"request", x->rq.id}, {"error", *e.log ? e.log : e.detail}, {0}});
         return MHD_CONTENT_READER_END_WITH_ERROR; /* never a clean end of a short body */
     }
+    if (rc != RESPONSE_LATER && len == 0)
+        return has_end ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
     if (rc != RESPONSE_LATER)
-        return len ? (ssize_t)len : MHD_CONTENT_READER_END_OF_STREAM;
+        return (ssize_t)len;
     if (!fall_asleep(x))
         return MHD_CONTENT_READER_END_WITH_ERROR;
     x->phase = SENDING;
@@ -203,9 +211,10 @@ static struct MHD_Response *make_response(struct exchange *x)
     struct MHD_Response *m;
     if (r->status == 304) /* no body follows, whatever its length says */
         return MHD_create_response_from_callback((uint64_t)r->size, READ_BLOCK, read_nothing, NULL, NULL);
-    if (r->size < 0) {
+    if (r->size < 0 || r->read_some) {
+        uint64_t size = r->size < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)r->size;
         set_timeout(x, x->server->options.body_timeout);
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, READ_BLOCK, read_what_there_is, x, NULL);
+        return MHD_create_response_from_callback(size, READ_BLOCK, read_what_there_is, x, NULL);
     }
     if (r->read) {
         set_timeout(x, x->server->options.body_timeout);
@@ -343,6 +352,13 @@ void request_wake(struct request *rq)
         return;
     }
     queue_write(x);
+}
+
+bool request_was_left(struct request *rq)
+{
+    struct pollfd p = {.events = POLLRDHUP};
+    p.fd = MHD_get_connection_info(of(rq)->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    return poll(&p, 1, 0) > 0;
 }
 
 /* --- receiving --- */

@@ -172,6 +172,65 @@ static void what_can_only_be_read_is_read_from_its_place(void **state)
     assert_int_equal(done_calls, 1);
 }
 
+/* Every third byte is there only when it is asked for the second time. */
+static int read_slowly(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *err)
+{
+    int *asked = ctx;
+    *ret_len = 0;
+    if (offset % 3 == 0 && (*asked)++ % 2 == 0)
+        return RESPONSE_LATER;
+    *ret_len = max > 2 ? 2 : max;
+    return read_body(NULL, offset, to, *ret_len, err);
+}
+
+static bool always_waits(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+static size_t read_until_it_is_whole(const struct response *r, char *to, int *ret_waits)
+{
+    size_t at = 0;
+    for (size_t len; at < (size_t)r->size; at += len) {
+        int rc = r->read_some(r->read_ctx, (int64_t)at, to + at, (size_t)r->size - at, &len, &e);
+        assert_true(rc == 0 || rc == RESPONSE_LATER);
+        if (rc == RESPONSE_LATER) {
+            assert_int_equal(len, 0);
+            assert_true(r->read_wait(r->read_ctx));
+            ++*ret_waits;
+        }
+    }
+    return at;
+}
+
+static void what_is_not_there_yet_is_waited_for(void **state)
+{
+    static const char *const ranges[] = {"bytes=1-8", "bytes=0-3,7-9", NULL};
+    char whole[2000];
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        int asked = 0;
+        int waits = 0;
+        struct representation rep = representation(-1, NULL);
+        rep.read = NULL;
+        rep.read_some = read_slowly;
+        rep.read_wait = always_waits;
+        rep.ctx = &asked;
+        range = ranges[i];
+        must(representation_send(&rq, &rep, &e), &e);
+        assert_null(rq.response.read);
+        whole[read_until_it_is_whole(&rq.response, whole, &waits)] = '\0';
+        assert_true(waits > 0);
+        if (i == 1)
+            assert_true(strstr(whole, "\r\n\r\n0123\r\n") && strstr(whole, "\r\n\r\n789\r\n"));
+        else
+            assert_string_equal(whole, i == 0 ? "12345678" : "0123456789");
+        (void)tear_down(NULL);
+        (void)set_up(NULL);
+    }
+}
+
 static void a_digest_that_is_not_known_is_not_sent(void **state)
 {
     struct representation rep = representation(-1, body);
@@ -290,6 +349,7 @@ int main(void)
         TEST(a_range_of_a_file_has_a_descriptor_of_its_own),
         TEST(the_source_is_let_go_of_when_no_descriptor_is_left),
         TEST(what_can_only_be_read_is_read_from_its_place),
+        TEST(what_is_not_there_yet_is_waited_for),
         TEST(a_digest_that_is_not_known_is_not_sent),
         TEST(a_vague_date_decides_nothing),
         TEST(several_ranges_are_one_body_however_it_is_read),
