@@ -34,7 +34,7 @@ struct making {
     struct making_waiter *waiters; /* mutex */
     char tag[DIGEST_SHA256_HEX];
     int64_t result;
-    struct conversion *conversion;
+    struct conversion *conversion; /* NULL once it has ended, and `digest` */
     struct blob_put *put;
     struct digest *digest;
     int64_t size;
@@ -269,6 +269,15 @@ static void end(struct making *m, int rc, const struct err *e)
     wake_all(w);
 }
 
+/* It stays for a moment, and hundreds may be done in that: what only making needs has gone by then. */
+static void put_down(struct making *m)
+{
+    conversion_free(m->conversion);
+    digest_free(m->digest);
+    m->conversion = NULL;
+    m->digest = NULL;
+}
+
 static void run_making(struct pool_task *task)
 {
     struct making *m = (struct making *)task;
@@ -277,6 +286,7 @@ static void run_making(struct pool_task *task)
     if (rc < 0 && *e.log)
         log_line(LOG_ERROR, "a conversion failed", (struct log_field[]){{"error", e.log}, {0}});
     end(m, rc, &e);
+    put_down(m);
     making_release(m);
 }
 
