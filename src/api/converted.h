@@ -7,10 +7,12 @@
 
 /*
  * Reads the query's parameters about format, rows and columns (docs/formats.md). *ret_given: there were any.
- * With `page`, of /rows: no format and what belongs to it, and limit is 1 to 1000 (100).
+ * Of a page, /rows: no format and what belongs to it, and limit is 1 to 1000 (100). Of an archive: no rows
+ * and columns.
  */
-int converted_options(struct request *rq, bool page, struct conversion_options *ret, bool *ret_given,
-                      struct err *e);
+enum converted_what { CONVERTED_CONTENT = 1, CONVERTED_PAGE = 2, CONVERTED_ARCHIVE = 4 };
+int converted_options(struct request *rq, enum converted_what what, struct conversion_options *ret,
+                      bool *ret_given, struct err *e);
 
 /* What the Accept field prefers to the original; false: the original. */
 bool converted_by_accept(struct request *rq, const struct result *r, enum format *ret);

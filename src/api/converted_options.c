@@ -13,7 +13,7 @@ enum { PAGE_ROWS = 100, MOST_PAGE_ROWS = 1000, MOST_NAMES = 1000 };
 
 struct asking {
     struct request *rq;
-    bool page;
+    enum converted_what what;
     struct conversion_options *o;
     const char **fields, **omit, **where;
     bool given;
@@ -108,7 +108,8 @@ static int read_offset(struct asking *a, const char *value, struct err *e)
 
 static int read_limit(struct asking *a, const char *value, struct err *e)
 {
-    return read_count("limit", value, a->page, a->page ? MOST_PAGE_ROWS : INT64_MAX, &a->o->limit, e);
+    bool page = a->what == CONVERTED_PAGE;
+    return read_count("limit", value, page, page ? MOST_PAGE_ROWS : INT64_MAX, &a->o->limit, e);
 }
 
 static int read_nested(struct asking *a, const char *value, struct err *e)
@@ -160,27 +161,44 @@ static int read_safe(struct asking *a, const char *value, struct err *e)
     return read_switch("safe", value, &a->o->writer.safe, e);
 }
 
+/* Where the answer is a file, and where it can be a part of a table. */
+enum { FILES = CONVERTED_CONTENT | CONVERTED_ARCHIVE, PARTS = CONVERTED_CONTENT | CONVERTED_PAGE };
+
 static const struct parameter {
     const char *name;
     int (*read)(struct asking *a, const char *value, struct err *e);
     bool repeatable;
-    bool of_page; /* /rows knows it */
+    unsigned of; /* which of enum converted_what know it */
 } parameters[] = {
-    {"format", read_format, false, false}, {"fields", read_fields, true, true},
-    {"field", read_field, true, true},     {"omit", read_omit, true, true},
-    {"where", read_where, true, true},     {"offset", read_offset, false, true},
-    {"limit", read_limit, false, true},    {"nested", read_nested, false, true},
-    {"types", read_types, false, true},    {"delimiter", read_delimiter, false, false},
-    {"eol", read_eol, false, false},       {"bom", read_bom, false, false},
-    {"safe", read_safe, false, false},
+    {"format", read_format, false, FILES},
+    {"fields", read_fields, true, PARTS},
+    {"field", read_field, true, PARTS},
+    {"omit", read_omit, true, PARTS},
+    {"where", read_where, true, PARTS},
+    {"offset", read_offset, false, PARTS},
+    {"limit", read_limit, false, PARTS},
+    {"nested", read_nested, false, FILES | PARTS},
+    {"types", read_types, false, FILES | PARTS},
+    {"delimiter", read_delimiter, false, FILES},
+    {"eol", read_eol, false, FILES},
+    {"bom", read_bom, false, FILES},
+    {"safe", read_safe, false, FILES},
 };
 enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
 
 static int find_parameter(const struct asking *a, const char *name, struct err *e)
 {
-    for (int i = 0; i < PARAMETERS; i++)
-        if (strcmp(parameters[i].name, name) == 0 && (parameters[i].of_page || !a->page))
-            return i;
+    int i = 0;
+    while (i < PARAMETERS && strcmp(parameters[i].name, name) != 0)
+        i++;
+    if (i < PARAMETERS && parameters[i].of & a->what)
+        return i;
+    if (i < PARAMETERS && a->what == CONVERTED_ARCHIVE)
+        return err_at(
+            e, ERR_UNKNOWN_PARAM, ERR_PARAMETER, name,
+            "an archive has tables with all their rows and columns; \"%s\" goes with the content of "
+            "one result",
+            name);
     return err_at(e, ERR_UNKNOWN_PARAM, ERR_PARAMETER, name, "there is no parameter \"%.80s\" here", name);
 }
 
@@ -188,7 +206,7 @@ static int find_parameter(const struct asking *a, const char *name, struct err *
 static int check_together(const struct asking *a, struct err *e)
 {
     enum format f = a->o->writer.format;
-    if (!a->page && a->given && !a->format_given)
+    if (a->what != CONVERTED_PAGE && a->given && !a->format_given)
         return err_at(
             e, ERR_MISSING, ERR_PARAMETER, "format",
             "rows, columns and options can be chosen together with a format: json, ndjson, csv, tsv or xlsx");
@@ -201,17 +219,17 @@ static int check_together(const struct asking *a, struct err *e)
     return 0;
 }
 
-int converted_options(struct request *rq, bool page, struct conversion_options *ret, bool *ret_given,
-                      struct err *e)
+int converted_options(struct request *rq, enum converted_what what, struct conversion_options *ret,
+                      bool *ret_given, struct err *e)
 {
     bool seen[PARAMETERS] = {false};
     *ret = convert_whole(FORMAT_JSON);
     *ret_given = false;
-    if (page)
+    if (what == CONVERTED_PAGE)
         ret->limit = PAGE_ROWS;
     if (!rq->query) /* most downloads: no room for names that nobody gives */
         return 0;
-    struct asking a = {.rq = rq, .page = page, .o = ret};
+    struct asking a = {.rq = rq, .what = what, .o = ret};
     a.fields = arena_alloc(&rq->arena, MOST_NAMES * sizeof *a.fields);
     a.omit = arena_alloc(&rq->arena, MOST_NAMES * sizeof *a.omit);
     a.where = arena_alloc(&rq->arena, MOST_NAMES * sizeof *a.where);

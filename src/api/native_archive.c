@@ -1,22 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Native API: all results of a job or a batch as one archive. */
+/*
+ * Native API: all results of a job or a batch as one archive. Where tables have to be made first the request
+ * sleeps, and its handler goes on with the same archive each time it was woken.
+ */
+#include "api/converted.h"
 #include "api/native.h"
 #include "core/archive.h"
 #include "http/representation.h"
 
-static int read_archive(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
+typedef int archive_fn(struct session *s, const char *id, const struct archive_form *form,
+                       struct archive *ret, struct err *e);
+
+static void free_archive(struct request *rq)
 {
-    return archive_read(ctx, offset, to, len, e);
+    const struct archive *a = rq->own;
+    archive_free(a->bytes);
 }
 
-static void free_archive(void *ctx)
+static int read_some(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e)
 {
-    archive_free(ctx);
+    const struct archive *a = ((struct request *)ctx)->own;
+    int rc = archive_read_some(a->bytes, offset, to, max, ret_len, e);
+    return rc == ARCHIVE_LATER ? RESPONSE_LATER : rc;
 }
 
-static int send_archive(struct request *rq, const struct archive *a, struct err *e)
+static bool wait_for_more(void *ctx)
 {
-    struct representation rep = {
+    const struct archive *a = ((struct request *)ctx)->own;
+    return archive_wait(a->bytes, api_wake, ctx);
+}
+
+static bool wait_before_answer(struct request *rq)
+{
+    return wait_for_more(rq);
+}
+
+static struct representation representation_of(struct request *rq)
+{
+    const struct archive *a = rq->own;
+    return (struct representation){
         .media_type = "application/zip",
         .etag = a->etag,
         .modified = a->modified,
@@ -24,27 +46,73 @@ static int send_archive(struct request *rq, const struct archive *a, struct err 
         .file_name = a->file_name,
         .size = a->size,
         .fd = -1,
-        .read = read_archive,
-        .done = free_archive,
-        .ctx = a->bytes,
+        .read_some = read_some,
+        .read_wait = wait_for_more,
+        .ctx = rq,
     };
-    return representation_send(rq, &rep, e);
+}
+
+/* A HEAD makes nothing: it is answered by what is known. */
+static int send_head(struct request *rq, const struct representation *rep)
+{
+    representation_headers(rq, rep);
+    response_header(rq, "Content-Type", rep->media_type);
+    response_empty(rq, 200);
+    rq->response.size = -1;
+    return 0;
+}
+
+static int prepare_and_send(struct request *rq, struct err *e)
+{
+    struct archive *a = rq->own;
+    int progress =
+        a->size < 0 ? archive_prepare(api_session(rq), a, rq->method == HTTP_GET, e) : ARCHIVE_COMPLETE;
+    struct representation rep = representation_of(rq);
+    if (progress < 0)
+        return progress;
+    if (progress == ARCHIVE_COMPLETE)
+        return representation_send(rq, &rep, e);
+    if (progress == ARCHIVE_UNMADE)
+        return send_head(rq, &rep);
+    rq->sleep = wait_before_answer;
+    return 0;
+}
+
+/* Nobody would receive what would still have to be made. */
+static int go_on(struct request *rq, struct err *e)
+{
+    if (request_was_left(rq))
+        return err_set(e, ERR_BUSY, "the connection was closed while the archive was prepared; ask again");
+    return prepare_and_send(rq, e);
+}
+
+static int ask(struct request *rq, archive_fn *of, struct err *e)
+{
+    struct archive_form form;
+    bool given;
+    int rc = converted_options(rq, CONVERTED_ARCHIVE, &form.options, &given, e);
+    if (rc < 0)
+        return rc;
+    struct archive *a = arena_alloc(&rq->arena, sizeof *a);
+    form.all = given && rq->query->next;
+    rc = of(api_session(rq), rq->places[0], given ? &form : NULL, a, e);
+    if (rc < 0)
+        return rc;
+    rq->own = a;
+    rq->done = free_archive;
+    struct representation rep = representation_of(rq);
+    rc = a->size < 0 ? representation_check(rq, &rep, e) : 0;
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    return prepare_and_send(rq, e);
 }
 
 int native_job_archive(struct request *rq, struct err *e)
 {
-    struct archive a = {.bytes = NULL};
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = archive_of_job(api_session(rq), rq->places[0], &a, e);
-    return rc < 0 ? rc : send_archive(rq, &a, e);
+    return rq->own ? go_on(rq, e) : ask(rq, archive_of_job, e);
 }
 
 int native_batch_archive(struct request *rq, struct err *e)
 {
-    struct archive a = {.bytes = NULL};
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = archive_of_batch(api_session(rq), rq->places[0], &a, e);
-    return rc < 0 ? rc : send_archive(rq, &a, e);
+    return rq->own ? go_on(rq, e) : ask(rq, archive_of_batch, e);
 }

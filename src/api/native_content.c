@@ -23,7 +23,7 @@ int native_content(struct request *rq, struct err *e)
     struct result *r = NULL;
     struct conversion_options o;
     bool converted;
-    int rc = converted_options(rq, false, &o, &converted, e);
+    int rc = converted_options(rq, CONVERTED_CONTENT, &o, &converted, e);
     if (rc == 0)
         rc = result_get(api_session(rq), rq->places[0], &r, e);
     return rc < 0 ? rc : send(rq, r, &o, converted, e);
@@ -46,7 +46,7 @@ static int ask(struct request *rq, struct err *e)
     struct conversion_options o;
     struct preview *preview = NULL;
     bool given;
-    int rc = converted_options(rq, true, &o, &given, e);
+    int rc = converted_options(rq, CONVERTED_PAGE, &o, &given, e);
     if (rc == 0)
         rc = result_get(api_session(rq), rq->places[0], &r, e);
     if (rc == 0)

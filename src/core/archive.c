@@ -1,85 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes into an archive, and where its bytes come from; see archive.h.
+ * What goes into an archive; see archive.h.
  *
- * Making one takes one statement and one pass over its rows: each becomes a member or is missing, and a line
- * of the manifest either way. What only the making needs (paths, names that are taken) lives in an arena of
- * its own and is freed with it; what reading needs stays in struct archive_bytes, which belongs to the answer
- * and is used by the event loop that sends it.
+ * Planning one takes one statement and one pass over its rows: each becomes a member or is missing, and what
+ * its bytes follow from goes into the tag. When everything is known of each member, names are given and
+ * manifest and directory are computed.
  */
-#include "core/archive.h"
-
-#include "base/id.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "core/archive_parts.h"
 #include "core/batch.h"
-#include "core/deliver.h"
+#include "core/format.h"
 #include "core/job.h"
 #include "core/result.h"
-#include "render/zip.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Part of every tag: to be raised when the same rows are to give other bytes in what the tag does not hash,
- * the heads of the entries. */
-#define FORMAT "resultd archive 1"
+/* Part of every tag: to be raised when the same rows are to give other bytes, be it names, manifest or heads.
+ */
+#define FORMAT "resultd archive 2"
 
 #define MANIFEST "MANIFEST.json"
-enum { NOTHING_OPEN = 0, HASH_BLOCK = 64 << 10, MANIFEST_LINE = 220 /* about */ };
+enum { MANIFEST_LINE = 220 /* about */ };
 
-/* A result that is in. Its bytes are in a blob named after `id`, or in the database under `pk`. */
-struct member {
-    int64_t pk;
-    int64_t size;
-    bool is_inline;
-    char id[ID_SIZE];
-};
-
-struct archive_bytes {
-    struct core *core;
-    struct zip *zip;
-    const char *manifest; /* entry 0; entry i is members[i - 1] */
-    struct member *members;
-    int count;
-    int open; /* the entry whose bytes are at hand: */
-    struct blob *blob;
-    struct arena arena;
-    const void *bytes;
-};
-
-/* A result that is not. */
-struct missing {
-    const char *id, *name, *reason;
-    struct missing *next;
-};
-
-/* What an entry is called and dated, until it is added. */
-struct label {
-    const char *path;
-    uint32_t crc32;
-    int64_t created_at;
-};
-
-struct making {
+struct planning {
     struct session *s;
     struct archive_bytes *b;
-    struct arena arena;
-    struct zip_names *names;
-    struct label *labels; /* of members */
-    struct json_out manifest;
-    struct missing *missing, **missing_link;
-    bool in_folders;
-    int64_t newest, newest_change;
+    struct digest *tag;
+    int64_t newest_change;
 };
 
-/* --- making --- */
+/* --- planning --- */
 
-static const char *missing_reason(const struct making *m, const struct result *r)
+static const char *missing_reason(const struct session *s, const struct result *r)
 {
     if (r->deleted_at)
         return "deleted";
-    return result_state_now(r, m->s->now) == RESULT_EXPIRED ? "expired" : NULL;
+    return result_state_now(r, s->now) == RESULT_EXPIRED ? "expired" : NULL;
 }
 
 static int64_t later(int64_t a, int64_t b)
@@ -87,17 +45,86 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void note_missing(struct making *m, const struct result *r, const char *reason)
+static void tag_text(struct digest *d, const char *text)
 {
-    struct missing *gone = arena_alloc(&m->arena, sizeof *gone);
-    gone->id = arena_strdup(&m->arena, r->id);
-    gone->name = arena_strdup(&m->arena, r->name);
-    gone->reason = reason;
-    *m->missing_link = gone;
-    m->missing_link = &gone->next;
-    int64_t expired_at = r->expired_at ? r->expired_at : r->due_at;
-    m->newest_change = later(m->newest_change, r->deleted_at ? r->deleted_at : expired_at);
+    digest_update_rest(d, text, strlen(text) + 1);
 }
+
+static void tag_number(struct digest *d, int64_t v)
+{
+    digest_update_rest(d, &v, sizeof v);
+}
+
+static void note_missing(struct planning *p, const struct result *r, const char *reason)
+{
+    struct archive_plan *plan = p->b->plan;
+    struct archive_missing *gone = arena_alloc(&plan->arena, sizeof *gone);
+    gone->id = arena_strdup(&plan->arena, r->id);
+    gone->name = arena_strdup(&plan->arena, r->name);
+    gone->reason = reason;
+    *plan->missing_link = gone;
+    plan->missing_link = &gone->next;
+    int64_t expired_at = r->expired_at ? r->expired_at : r->due_at;
+    p->newest_change = later(p->newest_change, r->deleted_at ? r->deleted_at : expired_at);
+    tag_text(p->tag, reason);
+    tag_text(p->tag, r->id);
+    tag_text(p->tag, r->name);
+}
+
+static struct archive_file file_of(struct arena *a, const struct result *r, const char *reference_id)
+{
+    struct archive_file f = {
+        .name = arena_strdup(a, r->name),
+        .type = arena_strdup(a, r->type),
+        .media_type = arena_strdup(a, r->media_type),
+        .job_id = arena_strdup(a, r->job_id),
+        .reference_id = arena_strdup(a, reference_id ? reference_id : r->job_id),
+        .created_at = r->created_at,
+        .crc32 = r->digests.crc32,
+    };
+    text_copy(f.sha256, sizeof f.sha256, r->digests.sha256);
+    return f;
+}
+
+static void tag_member(struct digest *d, const struct archive_member *m, const struct archive_file *f)
+{
+    tag_text(d, "file");
+    tag_text(d, m->id);
+    tag_text(d, f->name);
+    tag_text(d, f->type);
+    tag_text(d, f->media_type);
+    tag_text(d, f->job_id);
+    tag_text(d, f->reference_id);
+    tag_text(d, f->sha256);
+    tag_text(d, m->tag ? m->tag : "");
+    tag_text(d, f->unavailable ? f->unavailable : "");
+    tag_number(d, f->created_at);
+}
+
+static int put_result(void *ctx, const struct result *r, const char *reference_id, struct err *e)
+{
+    struct planning *p = ctx;
+    struct archive_bytes *b = p->b;
+    const char *reason = missing_reason(p->s, r);
+    if (reason) {
+        note_missing(p, r, reason);
+        return 0;
+    }
+    struct archive_member *m = &b->members[b->count];
+    struct archive_file *f = &b->plan->files[b->count];
+    *m = (struct archive_member){.pk = r->pk, .size = r->size, .is_inline = r->is_inline};
+    text_copy(m->id, sizeof m->id, r->id);
+    *f = file_of(&b->plan->arena, r, reference_id);
+    int rc = archive_choose(p->s, b, r, m, f, e);
+    if (rc < 0)
+        return rc;
+    tag_member(p->tag, m, f);
+    b->plan->newest = later(b->plan->newest, r->created_at);
+    b->count++;
+    return 0;
+}
+
+/* --- finishing --- */
 
 static void put_text(struct json_out *j, const char *key, const char *value)
 {
@@ -105,47 +132,26 @@ static void put_text(struct json_out *j, const char *key, const char *value)
     json_string(j, value);
 }
 
-static void put_file(struct json_out *j, const struct result *r, const char *path)
+static void put_file(struct json_out *j, const struct archive_bytes *b, int index, const char *path)
 {
+    const struct archive_member *m = &b->members[index];
+    const struct archive_file *f = &b->plan->files[index];
     json_begin_object(j);
     put_text(j, "path", path);
-    put_text(j, "id", r->id);
-    put_text(j, "name", r->name);
-    put_text(j, "type", r->type);
+    put_text(j, "id", m->id);
+    put_text(j, "name", f->name);
+    put_text(j, "type", f->type);
     json_key(j, "size");
-    json_int(j, r->size);
-    put_text(j, "sha256", r->digests.sha256);
+    json_int(j, m->size);
+    put_text(j, "sha256", f->sha256);
+    if (m->tag)
+        put_text(j, "format", format_words[b->form.options.writer.format].name);
+    if (f->unavailable)
+        put_text(j, "unavailable", f->unavailable);
     json_end_object(j);
 }
 
-static void add_member(struct making *m, const struct result *r, const char *path)
-{
-    m->labels[m->b->count] = (struct label){path, r->digests.crc32, r->created_at};
-    struct member *member = &m->b->members[m->b->count++];
-    *member = (struct member){.pk = r->pk, .size = r->size, .is_inline = r->is_inline};
-    text_copy(member->id, sizeof member->id, r->id);
-    m->newest = later(m->newest, r->created_at);
-}
-
-static int put_result(void *ctx, const struct result *r, const char *reference_id, struct err *e)
-{
-    struct making *m = ctx;
-    const char *reason = missing_reason(m, r);
-    const char *folder = NULL;
-    (void)e;
-    if (reason) {
-        note_missing(m, r, reason);
-        return 0;
-    }
-    if (m->in_folders)
-        folder = zip_folder(m->names, &m->arena, r->job_id, reference_id ? reference_id : r->job_id);
-    const char *path = zip_name(m->names, &m->arena, folder, deliver_file_name(&m->arena, r));
-    put_file(&m->manifest, r, path);
-    add_member(m, r, path);
-    return 0;
-}
-
-static void put_missing(struct json_out *j, const struct missing *gone)
+static void put_missing(struct json_out *j, const struct archive_missing *gone)
 {
     json_key(j, "missing");
     json_begin_array(j);
@@ -159,71 +165,57 @@ static void put_missing(struct json_out *j, const struct missing *gone)
     json_end_array(j);
 }
 
-static void begin_manifest(struct making *m, const char *kind, const char *id)
+static const char *path_of(struct archive_bytes *b, int index, struct zip_names *names)
 {
-    (void)zip_name(m->names, &m->arena, NULL, MANIFEST); /* so that no result takes it */
-    json_begin_object(&m->manifest);
-    put_text(&m->manifest, kind, id);
-    json_key(&m->manifest, "files");
-    json_begin_array(&m->manifest);
+    struct archive_plan *p = b->plan;
+    const struct archive_file *f = &p->files[index];
+    const struct result named = {.name = f->name, .media_type = f->media_type};
+    const char *folder = p->in_folders ? zip_folder(names, &p->arena, f->job_id, f->reference_id) : NULL;
+    const char *name =
+        b->members[index].tag
+            ? deliver_file_name_as(&p->arena, &named, format_words[b->form.options.writer.format].extension)
+            : deliver_file_name(&p->arena, &named);
+    return zip_name(names, &p->arena, folder, name);
 }
 
-static void finish_manifest(struct making *m)
+/* Gives each member its path, in *ret_paths. */
+static void make_manifest(struct archive_bytes *b, struct json_out *j, const char **paths)
 {
-    json_end_array(&m->manifest);
-    put_missing(&m->manifest, m->missing);
-    json_end_object(&m->manifest);
-    m->b->manifest = m->manifest.buf.bytes;
-}
-
-static void add_entries(struct making *m, uint32_t manifest_crc32)
-{
-    struct archive_bytes *b = m->b;
-    zip_add(b->zip, MANIFEST, (int64_t)m->manifest.buf.len, manifest_crc32, m->newest);
-    for (int i = 0; i < b->count; i++)
-        zip_add(b->zip, m->labels[i].path, b->members[i].size, m->labels[i].crc32, m->labels[i].created_at);
-    zip_close(b->zip);
-}
-
-/* The manifest has the sha256 of every content, the directory all the rest: names, sizes, places, times. */
-static const char *make_tag(struct making *m, const char *manifest_sha256)
-{
-    const struct zip *z = m->b->zip;
-    struct digest *d = digest_new();
-    struct digest_values v;
-    struct err e;
-    void *block = arena_alloc(&m->arena, HASH_BLOCK);
-    digest_update_rest(d, FORMAT, sizeof FORMAT);
-    digest_update_rest(d, manifest_sha256, DIGEST_SHA256_HEX);
-    for (int64_t at = zip_directory(z), len; at < zip_size(z); at += len) {
-        len = zip_size(z) - at < HASH_BLOCK ? zip_size(z) - at : HASH_BLOCK;
-        (void)zip_read(z, at, block, (size_t)len, NULL, NULL, &e); /* only contents can fail */
-        digest_update_rest(d, block, (size_t)len);
+    struct zip_names *names = zip_names_new();
+    (void)zip_name(names, &b->plan->arena, NULL, MANIFEST); /* so that no result takes it */
+    buf_reserve(&j->buf, (size_t)b->count * MANIFEST_LINE);
+    json_begin_object(j);
+    put_text(j, b->plan->kind, b->plan->id);
+    json_key(j, "files");
+    json_begin_array(j);
+    for (int i = 0; i < b->count; i++) {
+        paths[i] = path_of(b, i, names);
+        put_file(j, b, i, paths[i]);
     }
-    digest_finish(d, &v);
-    digest_free(d);
-    return arena_printf(m->s->arena, "\"%s\"", v.sha256);
-}
-
-static void finish(struct making *m, const char *name, struct archive *ret)
-{
-    struct digest *d = digest_new();
-    struct digest_values v;
-    struct zip_names *names = zip_names_new(); /* of the folder into which it will be saved */
-    finish_manifest(m);
-    digest_update_rest(d, m->b->manifest, m->manifest.buf.len);
-    digest_finish(d, &v);
-    digest_free(d);
-    add_entries(m, v.crc32);
-    *ret = (struct archive){
-        .file_name = zip_name(names, m->s->arena, NULL, arena_printf(&m->arena, "%s.zip", name)),
-        .etag = make_tag(m, v.sha256),
-        .modified = later(m->newest, m->newest_change),
-        .size = zip_size(m->b->zip),
-        .bytes = m->b,
-    };
+    json_end_array(j);
+    put_missing(j, b->plan->missing);
+    json_end_object(j);
     zip_names_free(names);
 }
+
+int64_t archive_finish(struct archive_bytes *b)
+{
+    struct archive_plan *p = b->plan;
+    struct json_out manifest = {.buf = {.arena = &b->kept}};
+    const char **paths = arena_alloc(&p->arena, (size_t)b->count * sizeof *paths);
+    make_manifest(b, &manifest, paths);
+    b->manifest = manifest.buf.bytes;
+    uint32_t crc32 = digest_crc32(0, b->manifest, manifest.buf.len);
+    zip_add(b->zip, MANIFEST, (int64_t)manifest.buf.len, crc32, p->newest);
+    for (int i = 0; i < b->count; i++)
+        zip_add(b->zip, paths[i], b->members[i].size, p->files[i].crc32, p->files[i].created_at);
+    zip_close(b->zip);
+    archive_plan_free(p);
+    b->plan = NULL;
+    return zip_size(b->zip);
+}
+
+/* --- beginning --- */
 
 /* What an archive is of. */
 struct subject {
@@ -246,36 +238,78 @@ static int count_results(struct session *s, const struct subject *of, int64_t *r
     return rc;
 }
 
-static int make(struct session *s, const struct subject *of, struct archive *ret, struct err *e)
+static struct archive_plan *new_plan(const struct subject *of, size_t count)
+{
+    struct archive_plan *p = mem_alloc(sizeof *p);
+    *p = (struct archive_plan){.in_folders = of->batch != 0, .newest = of->created_at};
+    p->missing_link = &p->missing;
+    p->kind = of->kind;
+    p->id = arena_strdup(&p->arena, of->id);
+    p->files = arena_alloc(&p->arena, count * sizeof *p->files);
+    return p;
+}
+
+static struct archive_bytes *new_bytes(struct core *core, const struct subject *of, size_t count,
+                                       const struct archive_form *form)
+{
+    struct archive_bytes *b = mem_alloc(sizeof *b);
+    *b = (struct archive_bytes){.core = core, .converts = form != NULL, .zip = zip_new()};
+    b->plan = new_plan(of, count);
+    b->members = mem_alloc(count * sizeof *b->members);
+    if (form)
+        b->form = *form;
+    return b;
+}
+
+static const char *file_name(struct arena *a, const char *name)
+{
+    struct zip_names *names = zip_names_new(); /* of the folder into which it will be saved */
+    const char *safe = zip_name(names, a, NULL, arena_printf(a, "%s.zip", name));
+    zip_names_free(names);
+    return safe;
+}
+
+static int plan(struct planning *p, const struct subject *of, struct archive *ret, struct err *e)
+{
+    struct digest_values v;
+    tag_text(p->tag, FORMAT);
+    tag_text(p->tag, of->kind);
+    tag_text(p->tag, of->id);
+    tag_number(p->tag, of->created_at);
+    tag_text(p->tag, p->b->converts ? format_words[p->b->form.options.writer.format].name : "");
+    int rc = store_archive_each(p->s->db, of->job, of->batch, put_result, p, e);
+    if (rc < 0)
+        return rc;
+    digest_finish(p->tag, &v);
+    *ret = (struct archive){
+        .file_name = file_name(p->s->arena, of->name),
+        .etag = arena_printf(p->s->arena, "\"%s\"", v.sha256),
+        .modified = later(p->b->plan->newest, p->newest_change),
+        .size = -1,
+        .bytes = p->b,
+    };
+    if (!p->b->converts)
+        ret->size = archive_finish(p->b);
+    return 0;
+}
+
+static int make(struct session *s, const struct subject *of, const struct archive_form *form,
+                struct archive *ret, struct err *e)
 {
     int64_t count = 0;
     int rc = count_results(s, of, &count, e);
     if (rc < 0)
         return rc;
-    struct making m = {.s = s,
-                       .b = mem_alloc(sizeof *m.b),
-                       .names = zip_names_new(),
-                       .labels = mem_alloc((size_t)count * sizeof *m.labels),
-                       .manifest = {.buf = {.arena = s->arena}}, /* it stays */
-                       .missing_link = &m.missing,
-                       .in_folders = of->batch != 0,
-                       .newest = of->created_at};
-    *m.b = (struct archive_bytes){
-        .core = s->core, .zip = zip_new(), .members = mem_alloc((size_t)count * sizeof *m.b->members)};
-    buf_reserve(&m.manifest.buf, (size_t)count * MANIFEST_LINE);
-    begin_manifest(&m, of->kind, of->id);
-    rc = store_archive_each(s->db, of->job, of->batch, put_result, &m, e);
-    if (rc == 0)
-        finish(&m, of->name, ret);
-    else
-        archive_free(m.b);
-    zip_names_free(m.names);
-    free(m.labels);
-    arena_free(&m.arena);
+    struct planning p = {.s = s, .b = new_bytes(s->core, of, (size_t)count, form), .tag = digest_new()};
+    rc = plan(&p, of, ret, e);
+    if (rc < 0)
+        archive_free(p.b);
+    digest_free(p.tag);
     return rc;
 }
 
-int archive_of_job(struct session *s, const char *id, struct archive *ret, struct err *e)
+int archive_of_job(struct session *s, const char *id, const struct archive_form *form, struct archive *ret,
+                   struct err *e)
 {
     struct job *j = NULL;
     int rc = job_load(s, id, &j, e);
@@ -286,10 +320,11 @@ int archive_of_job(struct session *s, const char *id, struct archive *ret, struc
                          .id = j->id,
                          .name = j->reference_id ? j->reference_id : j->id,
                          .created_at = j->created_at};
-    return make(s, &of, ret, e);
+    return make(s, &of, form, ret, e);
 }
 
-int archive_of_batch(struct session *s, const char *id, struct archive *ret, struct err *e)
+int archive_of_batch(struct session *s, const char *id, const struct archive_form *form, struct archive *ret,
+                     struct err *e)
 {
     struct batch *b = NULL;
     int rc = batch_get(s, id, &b, e);
@@ -297,94 +332,5 @@ int archive_of_batch(struct session *s, const char *id, struct archive *ret, str
         return rc;
     struct subject of = {
         .kind = "batch", .batch = b->pk, .id = b->id, .name = b->id, .created_at = b->created_at};
-    return make(s, &of, ret, e);
-}
-
-/* --- reading --- */
-
-static int gone(const struct member *m, const char *what, struct err *e)
-{
-    return err_operator(e, ERR_STORAGE, "a result of this archive is not there any more",
-                        "archive: result %s: %s: it expired or was purged while it was sent", m->id, what);
-}
-
-static void close_member(struct archive_bytes *b)
-{
-    blob_close(b->blob);
-    arena_free(&b->arena);
-    b->blob = NULL;
-    b->bytes = NULL;
-    b->open = NOTHING_OPEN;
-}
-
-static int open_file(struct archive_bytes *b, const struct member *m, struct err *e)
-{
-    int64_t size = 0;
-    int rc = blob_open(b->core->blobs, m->id, &b->blob, &size, e);
-    if (rc == ERR_NOT_FOUND)
-        return gone(m, "its file is missing", e);
-    if (rc == 0 && size != m->size)
-        return gone(m, "its file has another size", e);
-    return rc;
-}
-
-struct inline_call {
-    struct archive_bytes *b;
-    const struct member *m;
-};
-
-static int read_inline(struct db *db, void *ctx, struct err *e)
-{
-    const struct inline_call *c = ctx;
-    size_t len;
-    int rc = store_bytes_get(db, &c->b->arena, c->m->pk, &c->b->bytes, &len, e);
-    if (rc == 0 || (rc > 0 && (int64_t)len != c->m->size))
-        return gone(c->m, "its bytes are not in the database", e);
-    return rc < 0 ? rc : 0;
-}
-
-static int open_member(struct archive_bytes *b, int index, struct err *e)
-{
-    const struct member *m = &b->members[index - 1];
-    struct inline_call c = {b, m};
-    close_member(b);
-    int rc = m->is_inline ? b->core->reader.run(b->core->reader.of, read_inline, &c, e) : open_file(b, m, e);
-    if (rc < 0)
-        close_member(b);
-    else
-        b->open = index;
-    return rc;
-}
-
-static int read_entry(void *ctx, int index, int64_t offset, void *to, size_t len, struct err *e)
-{
-    struct archive_bytes *b = ctx;
-    if (index == 0) {
-        memcpy(to, b->manifest + offset, len);
-        return 0;
-    }
-    if (b->open != index) {
-        int rc = open_member(b, index, e);
-        if (rc < 0)
-            return rc;
-    }
-    if (b->blob)
-        return blob_read(b->blob, offset, to, len, e);
-    memcpy(to, (const char *)b->bytes + offset, len);
-    return 0;
-}
-
-int archive_read(struct archive_bytes *b, int64_t offset, void *to, size_t len, struct err *e)
-{
-    return zip_read(b->zip, offset, to, len, read_entry, b, e);
-}
-
-void archive_free(struct archive_bytes *b)
-{
-    if (!b)
-        return;
-    close_member(b);
-    zip_free(b->zip);
-    free(b->members);
-    free(b);
+    return make(s, &of, form, ret, e);
 }

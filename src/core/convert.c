@@ -91,21 +91,26 @@ static const char *reason_for(struct arena *a, const struct result *r, const cha
     return NULL;
 }
 
-int convert_check(const struct result *r, const struct conversion_options *o, struct err *e)
+const char *convert_reason(struct arena *a, const struct result *r, const struct conversion_options *o)
 {
-    struct arena a = {0};
-    const char *format = format_words[o->writer.format].name;
     bool fewer_columns =
         o->field_count || o->omit_count; /* what is asked is what is judged, when it is made */
     bool asked_otherwise = fewer_columns || o->nested_is_json;
     if (r->table.formats & 1U << o->writer.format ||
         (r->table.rows >= 0 && r->table.columns > 0 && asked_otherwise))
-        return 0;
-    const char *reason = reason_for(&a, r, format);
-    if (!reason)
-        reason = "it is not a table";
-    int rc = err_at(e, ERR_NOT_ACCEPTABLE, ERR_PARAMETER, "format", "this result cannot be had as %s: %s",
-                    format, reason);
+        return NULL;
+    const char *reason = reason_for(a, r, format_words[o->writer.format].name);
+    return reason ? reason : "it is not a table";
+}
+
+int convert_check(const struct result *r, const struct conversion_options *o, struct err *e)
+{
+    struct arena a = {0};
+    const char *reason = convert_reason(&a, r, o);
+    int rc = 0;
+    if (reason)
+        rc = err_at(e, ERR_NOT_ACCEPTABLE, ERR_PARAMETER, "format", "this result cannot be had as %s: %s",
+                    format_words[o->writer.format].name, reason);
     arena_free(&a);
     return rc;
 }

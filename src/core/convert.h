@@ -32,7 +32,9 @@ struct conversion_options convert_whole(enum format format);
  */
 void convert_tag(const struct result *r, const struct conversion_options *o, char ret[DIGEST_SHA256_HEX]);
 
-/* ERR_NOT_ACCEPTABLE with the reason: the result cannot be had so. */
+/* Why a result cannot be had so, in the arena; NULL: it can. */
+const char *convert_reason(struct arena *a, const struct result *r, const struct conversion_options *o);
+/* The same as an error, ERR_NOT_ACCEPTABLE. */
 int convert_check(const struct result *r, const struct conversion_options *o, struct err *e);
 
 struct conversion;

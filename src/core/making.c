@@ -383,6 +383,11 @@ int64_t making_made(struct making *m, const char **ret_sha256)
     return m->size;
 }
 
+uint32_t making_crc32(const struct making *m)
+{
+    return m->digests.crc32;
+}
+
 int making_read(struct making *m, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e)
 {
     (void)pthread_mutex_lock(&m->all->mutex);

@@ -34,8 +34,9 @@ void making_release(struct making *m); /* NULL is fine */
 /* 0: under way; 1: done, its row is there; negative: it failed. */
 int making_outcome(struct making *m, struct err *e);
 
-/* Of one that is done: its size and sha256 in hex, which lives as long as it. */
+/* Of one that is done: its size and sha256 in hex, which lives as long as it; and its CRC-32. */
 int64_t making_made(struct making *m, const char **ret_sha256);
+uint32_t making_crc32(const struct making *m);
 
 /* Up to `max` bytes from `offset` on, *ret_len 0: none yet; or the end, if making_outcome is 1. */
 int making_read(struct making *m, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);

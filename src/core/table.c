@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct description {
@@ -104,6 +105,35 @@ int table_load(struct session *s, const struct result *r, bool nested_is_json, s
     };
     if ((rc = rebuild_columns(s, d.columns, nested_is_json, &t, e)) == 0)
         *ret = t;
+    return rc;
+}
+
+static enum format format_of(const struct table_kind *k)
+{
+    if (k->source == SOURCE_CSV)
+        return k->delimiter == '\t' ? FORMAT_TSV : FORMAT_CSV;
+    return k->source == SOURCE_JSON ? FORMAT_JSON : FORMAT_NDJSON;
+}
+
+/* Found instead of parsed, since there may be thousands of columns and thousands of tables to ask this of. In
+ * a text this cannot stand: quotes are escaped there. */
+static bool is_compressed(const char *description)
+{
+    static_assert(COMPRESSION_NONE == 0, "is what is looked for");
+    return !strstr(description, "\"compression\":0,");
+}
+
+int table_is_stored_as(struct session *s, const struct result *r, enum format format, struct err *e)
+{
+    struct arena a = {0};
+    struct table_kind kind;
+    struct table_facts f = {0};
+    if (!table_guess(r->media_type, r->content_encoding, r->name, &kind) || format_of(&kind) != format)
+        return 0;
+    int rc = store_table_get(s->db, &a, r->pk, &f, e);
+    if (rc > 0)
+        rc = !is_compressed(f.description);
+    arena_free(&a);
     return rc;
 }
 

@@ -55,6 +55,10 @@ struct table {
 int table_load(struct session *s, const struct result *r, bool nested_is_json, struct table *ret,
                struct err *e);
 
+/* Whether the stored bytes of a table are a document of this format themselves, so not if they are
+ * compressed: 1 or 0. */
+int table_is_stored_as(struct session *s, const struct result *r, enum format format, struct err *e);
+
 /* The last place that is known of and not after `row`: its offset in the stored bytes, and its number. False:
  * none, or the stored bytes are not the text itself. */
 bool table_seek(const struct table *t, int64_t row, int64_t *ret_offset, int64_t *ret_number);

@@ -327,13 +327,14 @@ static size_t at_most(int64_t left, size_t len)
     return left < (int64_t)len ? (size_t)left : len;
 }
 
-int zip_read(const struct zip *z, int64_t offset, void *to, size_t len, zip_read_fn *read, void *ctx,
-             struct err *e)
+int zip_read(const struct zip *z, int64_t offset, void *to, size_t len, size_t *ret_len, zip_read_fn *read,
+             void *ctx, struct err *e)
 {
     struct out o;
     char *into = to;
     assert(offset >= 0 && (int64_t)len <= z->size - offset);
-    for (size_t n; len > 0; into += n, offset += (int64_t)n, len -= n) {
+    *ret_len = 0;
+    for (size_t n; len > 0; into += n, offset += (int64_t)n, len -= n, *ret_len += n) {
         size_t index = 0;
         int64_t within = offset - make_at(z, offset, &o, &index);
         if (within < (int64_t)o.len) {
@@ -344,7 +345,7 @@ int zip_read(const struct zip *z, int64_t offset, void *to, size_t len, zip_read
         within -= (int64_t)o.len;
         n = at_most(z->entries[index].size - within, len);
         int rc = read(ctx, (int)index, within, into, n, e);
-        if (rc < 0)
+        if (rc != 0)
             return rc;
     }
     return 0;

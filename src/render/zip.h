@@ -33,9 +33,10 @@ int64_t zip_directory(const struct zip *z); /* from here to the end there is no 
 /* Reads `len` bytes at `offset` of entry `index` (as they were added, from 0), exactly. */
 typedef int zip_read_fn(void *ctx, int index, int64_t offset, void *to, size_t len, struct err *e);
 /* Fills `to` with exactly `len` bytes of the archive from `offset` on, which must be inside it. `read` is
- * called for contents only, each time for the longest piece there is. */
-int zip_read(const struct zip *z, int64_t offset, void *to, size_t len, zip_read_fn *read, void *ctx,
-             struct err *e);
+ * called for contents only, each time for the longest piece there is. What it returns but 0 ends the reading
+ * and is returned, and *ret_len says how many bytes stand before. */
+int zip_read(const struct zip *z, int64_t offset, void *to, size_t len, size_t *ret_len, zip_read_fn *read,
+             void *ctx, struct err *e);
 
 /*
  * Makes names that every system takes and that are unique in one archive. `name` is UTF-8 without

@@ -4,7 +4,8 @@
 
 #define ARCHIVE_COLUMNS                                                                                      \
     "r.pk, r.id, r.job_id, r.name, r.type, r.media_type, r.size, r.sha256, r.crc32, r.state, r.is_inline,"   \
-    " r.created_at, r.due_at, r.expired_at, r.deleted_at, j.reference_id"
+    " r.created_at, r.due_at, r.expired_at, r.deleted_at, r.content_encoding, r.rows, r.columns, r.formats," \
+    " r.unavailable, j.reference_id"
 #define ARCHIVE_FROM " FROM result r JOIN job j ON j.pk = r.job "
 
 /* Returns the job's reference_id. */
@@ -26,6 +27,11 @@ static const char *read_row(struct db *db, struct db_cursor *c, struct result *r
     ret->due_at = db_int(db, c, n++);
     ret->expired_at = db_int(db, c, n++);
     ret->deleted_at = db_int(db, c, n++);
+    ret->content_encoding = db_text(db, c, n++);
+    ret->table.rows = row_count(db, c, n++);
+    ret->table.columns = row_count(db, c, n++);
+    ret->table.formats = (unsigned)db_int(db, c, n++);
+    ret->table.unavailable = db_text(db, c, n++);
     return db_text(db, c, n);
 }
 

@@ -30,11 +30,6 @@ static int recount(struct db *db, struct result *r, int changed, struct err *e)
     return rc < 0 ? rc : 1;
 }
 
-static int64_t int_or_none(struct db *db, struct db_cursor *c, int column)
-{
-    return db_is_null(db, c, column) ? -1 : db_int(db, c, column);
-}
-
 struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena *a)
 {
     struct result *r = arena_alloc(a, sizeof *r);
@@ -69,8 +64,8 @@ struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena 
     r->deleted_at = db_int(db, c, n++);
     r->with_job = db_int(db, c, n++) != 0;
     r->content_encoding = row_text(db, c, a, n++);
-    r->table.rows = int_or_none(db, c, n++);
-    r->table.columns = int_or_none(db, c, n++);
+    r->table.rows = row_count(db, c, n++);
+    r->table.columns = row_count(db, c, n++);
     r->table.formats = (unsigned)db_int(db, c, n++);
     r->table.unavailable = row_text(db, c, a, n++);
     set_counted(r);

@@ -47,6 +47,11 @@ const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int co
     return bytes ? arena_copy(a, bytes, len) : NULL;
 }
 
+int64_t row_count(struct db *db, struct db_cursor *c, int column)
+{
+    return db_is_null(db, c, column) ? -1 : db_int(db, c, column);
+}
+
 void row_hex(struct db *db, struct db_cursor *c, int column, char *ret, size_t hex_len)
 {
     size_t len;

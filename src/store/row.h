@@ -20,6 +20,7 @@ int usage_add(struct db *db, int64_t project, enum result_state state, bool tras
               int64_t bytes, struct err *e);
 
 const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int column);
+int64_t row_count(struct db *db, struct db_cursor *c, int column); /* -1 for NULL */
 /* A digest as hex_len digits and a NUL; "" if it has another length. */
 void row_hex(struct db *db, struct db_cursor *c, int column, char *ret, size_t hex_len);
 

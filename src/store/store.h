@@ -278,7 +278,8 @@ int store_doomed_has(struct db *db, const char *key, struct err *e);
 /*
  * archive.c: what an archive needs to know of the results of a job or a batch, in the order of pk. Of the row
  * are set: pk, id, job_id, name, type, media_type, size, sha256, crc32, state, is_inline, created_at, due_at,
- * expired_at and deleted_at; `reference_id` is the job's. Texts live until `each` returns.
+ * expired_at, deleted_at, content_encoding and table; `reference_id` is the job's. Texts live until `each`
+ * returns.
  */
 typedef int store_archive_fn(void *ctx, const struct result *r, const char *reference_id, struct err *e);
 int store_archive_each(struct db *db, int64_t job, int64_t batch, store_archive_fn *each, void *ctx,

@@ -371,7 +371,7 @@ def test_a_key_needs_the_scope_read(server, api, mixed):
 
 
 def test_parameters_and_methods(api, mixed):
-    problem(api.get(archive_of("batch", mixed[0]), params={"format": "tar"}), 400, "unknown_parameter", parameter="format")
+    problem(api.get(archive_of("batch", mixed[0]), params={"colour": "red"}), 400, "unknown_parameter", parameter="colour")
     refused = api.post(archive_of("batch", mixed[0]))
     assert refused.status_code == 405 and set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD"}
 

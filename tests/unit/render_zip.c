@@ -55,7 +55,9 @@ static int read_made_up(void *ctx, int index, int64_t offset, void *to, size_t l
 
 static void get(int64_t offset, void *to, size_t len)
 {
-    must(zip_read(z, offset, to, len, read_made_up, NULL, &e), &e);
+    size_t got;
+    must(zip_read(z, offset, to, len, &got, read_made_up, NULL, &e), &e);
+    assert_int_equal(got, len);
 }
 
 /* The little-endian number of `count` bytes at `offset`. */
@@ -129,7 +131,8 @@ static void the_directory_needs_no_contents(void **state)
     add("one", 5);
     zip_close(z);
     size_t len = (size_t)(zip_size(z) - zip_directory(z));
-    must(zip_read(z, zip_directory(z), arena_alloc(&arena, len), len, NULL, NULL, &e), &e);
+    size_t got;
+    must(zip_read(z, zip_directory(z), arena_alloc(&arena, len), len, &got, NULL, NULL, &e), &e);
     assert_int_equal(len, 46 + 3 + 9 + 22);
 }
 
@@ -146,11 +149,40 @@ static int fail_to_read(void *ctx, int index, int64_t offset, void *to, size_t l
 static void what_cannot_be_read_fails(void **state)
 {
     char bytes[64];
+    size_t got;
     (void)state;
     add("one", 5);
     zip_close(z);
-    must(zip_read(z, 0, bytes, 42, fail_to_read, NULL, &e), &e);
-    must_fail(zip_read(z, 0, bytes, 43, fail_to_read, NULL, &e), ERR_STORAGE);
+    must(zip_read(z, 0, bytes, 42, &got, fail_to_read, NULL, &e), &e);
+    must_fail(zip_read(z, 0, bytes, 43, &got, fail_to_read, NULL, &e), ERR_STORAGE);
+    assert_int_equal(got, 42);
+}
+
+/* The second content is not there before it was asked for twice. */
+static int read_later(void *ctx, int index, int64_t offset, void *to, size_t len, struct err *err)
+{
+    int *asked = ctx;
+    if (index == 1 && (*asked)++ == 0)
+        return 1;
+    return read_made_up(NULL, index, offset, to, len, err);
+}
+
+static void what_is_not_there_yet_ends_a_piece(void **state)
+{
+    char bytes[128];
+    char whole[128];
+    int asked = 0;
+    size_t got;
+    (void)state;
+    add("one", 5);
+    add("two", 7);
+    zip_close(z);
+    get(0, whole, sizeof whole);
+    assert_int_equal(zip_read(z, 0, bytes, sizeof bytes, &got, read_later, &asked, &e), 1);
+    assert_int_equal(got, 42 + 5 + 42);
+    size_t rest;
+    must(zip_read(z, (int64_t)got, bytes + got, sizeof bytes - got, &rest, read_later, &asked, &e), &e);
+    assert_memory_equal(bytes, whole, sizeof whole);
 }
 
 /* --- fields --- */
@@ -437,6 +469,7 @@ int main(void)
         TEST(contents_stand_behind_their_heads),
         TEST(the_directory_needs_no_contents),
         TEST(what_cannot_be_read_fails),
+        TEST(what_is_not_there_yet_ends_a_piece),
         TEST(a_small_entry_has_no_wide_fields),
         TEST(a_size_of_32_bits_is_told_in_the_wide_field),
         TEST(an_offset_of_32_bits_is_told_in_the_wide_field),
