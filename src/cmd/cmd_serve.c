@@ -59,6 +59,8 @@ static void choose_apis(struct daemon *d, const struct settings *set)
     d->apis[n++] = &api_native;
     if (set->ricloud)
         d->apis[n++] = &api_ricloud;
+    if (set->ufdl)
+        d->apis[n++] = &api_ufdl;
     d->apis[n++] = &api_links;
     d->apis[n++] = &api_ops;
     d->apis[n] = NULL;

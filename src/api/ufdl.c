@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * UFDL's backend API, version 1: job-outputs and what leads to them. A table over the core: a job output is a
+ * result, its job the job, both addressed by their integer pk.
+ *
+ * From the API's document: "Manages the output data attached to jobs. Each job, as a result of its execution,
+ * may upload one or more outputs to the server." Errors are those of the framework that it was made with:
+ * {"detail": "…"}.
+ */
+#include "api/ufdl.h"
+
+#include "base/text.h"
+#include "core/access.h"
+
+#include <string.h>
+
+/* --- who may --- */
+
+static int admit(struct request *rq, struct err *e)
+{
+    unsigned need = rq->route->need;
+    if (need == ROUTE_OPEN)
+        return 0;
+    int rc = ufdl_admit_bearer(rq, e);
+    if (rc < 0)
+        return rc;
+    struct session *s = api_session(rq);
+    if (need & UFDL_NOBODY || (need & UFDL_STAFF && !s->actor.staff))
+        return ufdl_forbidden(e);
+    rc = access_require(s, need & ~(unsigned)(UFDL_STAFF | UFDL_NOBODY), e);
+    if (rc == 0) {
+        struct actor *copy = arena_alloc(&rq->arena, sizeof *copy);
+        *copy = s->actor;
+        rq->actor = copy;
+    }
+    return rc;
+}
+
+/* --- errors --- */
+
+int ufdl_forbidden(struct err *e)
+{
+    return err_set(e, ERR_FORBIDDEN, "You do not have permission to perform this action.");
+}
+
+int ufdl_not_found(struct err *e)
+{
+    return err_set(e, ERR_NOT_FOUND, "Not found.");
+}
+
+static int status_of(int code)
+{
+    int status = err_status(code);
+    if (code == ERR_WRONG_STATE)
+        return 406;
+    return status == 409 ? 400 : status;
+}
+
+static const char *sentence_of(struct request *rq, const struct err *e)
+{
+    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE"};
+    switch (e->code) {
+    case ERR_NOT_FOUND:
+        return "Not found.";
+    case ERR_FORBIDDEN:
+        return "You do not have permission to perform this action.";
+    case ERR_METHOD:
+        return rq->method < HTTP_OTHER
+                   ? arena_printf(&rq->arena, "Method \"%s\" not allowed.", methods[rq->method])
+                   : "Method not allowed.";
+    case ERR_BAD_JSON:
+        return arena_printf(&rq->arena, "JSON parse error - %s", e->detail);
+    default:
+        return e->detail;
+    }
+}
+
+/* What a client's token is told; err_at's `where` is the framework's code, if there is one. */
+static void put_token_trouble(struct json_out *j, const struct err *e)
+{
+    if (!*e->where)
+        return;
+    json_key(j, "code");
+    json_string(j, e->where);
+    if (e->place != ERR_HEADER || strcmp(e->where, "token_not_valid") != 0)
+        return;
+    static const char messages[] = "[{\"token_class\":\"AccessToken\",\"token_type\":\"access\","
+                                   "\"message\":\"Token is invalid or expired\"}]";
+    json_key(j, "messages");
+    json_raw(j, messages, sizeof messages - 1);
+}
+
+static void fail(struct request *rq, const struct err *e)
+{
+    struct json_out j = {.buf = {.arena = &rq->arena}};
+    json_begin_object(&j);
+    json_key(&j, "detail");
+    json_string(&j, sentence_of(rq, e));
+    if (e->code == ERR_UNAUTHORIZED) {
+        put_token_trouble(&j, e);
+        response_header(rq, "WWW-Authenticate", "Bearer realm=\"api\"");
+    }
+    json_end_object(&j);
+    response_bytes(rq, status_of(e->code), "application/json", j.buf.bytes, j.buf.len);
+}
+
+int ufdl_refuse(struct request *rq, int status, const char *detail)
+{
+    struct json_out j = {.buf = {.arena = &rq->arena}};
+    json_begin_object(&j);
+    json_key(&j, "detail");
+    json_string(&j, detail);
+    json_end_object(&j);
+    return api_send_json(rq, status, &j);
+}
+
+/* --- reading and rendering --- */
+
+int ufdl_pk(struct request *rq, int place, int64_t *ret, struct err *e)
+{
+    const char *digits = rq->places[place];
+    size_t len = strlen(digits);
+    size_t zeros = strspn(digits, "0");
+    if (len > 0 && zeros == len) {
+        *ret = 0;
+        return 0;
+    }
+    return text_uint(digits + zeros, len - zeros, ret) ? 0 : ufdl_not_found(e);
+}
+
+int ufdl_body(struct request *rq, const struct json **ret, struct err *e)
+{
+    const struct json *body;
+    int rc = api_parse_body(rq, true, &body, e);
+    if (rc < 0)
+        return rc;
+    *ret = NULL;
+    if (!body || (body->type == JSON_ARRAY && !body->first))
+        return 0;
+    if (body->type != JSON_OBJECT)
+        return err_set(e, ERR_BAD_VALUE, "the body must be a JSON object");
+    *ret = body;
+    return 0;
+}
+
+int ufdl_send(struct request *rq, const struct json_out *j)
+{
+    return api_send_json(rq, 200, j);
+}
+
+/* --- routes --- */
+
+enum { READ = SCOPE_READ };
+
+static const char *const prefixes[] = {"/v1", NULL};
+static const struct route routes[] = {
+    {HTTP_GET, "/v1/job-outputs/{}", R_READ, BODY_NONE, READ, ufdl_output_retrieve},
+};
+
+const struct api api_ufdl = {
+    .name = "ufdl",
+    .prefixes = prefixes,
+    .routes = routes,
+    .route_count = API_COUNT(routes),
+    .admit = admit,
+    .fail = fail,
+};

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of UFDL's API share: ufdl.c (the table of routes, who may, errors), ufdl_token.c (JWT),
+ * ufdl_output.c (job-outputs), ufdl_filter.c (FilterSpec) and ufdl_list.c (lists that use it).
+ *
+ * The order of refusals is 401, 403, 404, then the body. `admit` does the first two from the route's `need`,
+ * before the body is read; a handler looks its object up before it parses. Objects are addressed by pk.
+ */
+#pragma once
+
+#include "api/api.h"
+#include "base/json.h"
+#include "store/filter.h"
+
+/*
+ * `need` of a route: scopes (a user has read, ack and write, and one of the staff delete, too), and one of
+ * these at most. Permissions that depend on the object (owner, node) are the handler's:
+ * `return ufdl_forbidden(e)`.
+ */
+enum ufdl_need {
+    UFDL_STAFF = 1 << 16,  /* IsAdminUser */
+    UFDL_NOBODY = 1 << 17, /* AllowNone: 403 for whoever is known */
+};
+
+/* --- errors: {"detail": "…"} --- */
+
+/* Handlers return errors as everywhere, and ufdl.c renders them: ERR_NOT_FOUND, ERR_FORBIDDEN and ERR_METHOD
+ * always in the framework's sentence, ERR_WRONG_STATE as 406, ERR_TAKEN and the other 409 as 400. */
+int ufdl_forbidden(struct err *e);
+int ufdl_not_found(struct err *e);
+/* For a status that no error code stands for (417): fills the response, returns 0; of a R_WRITE handler only
+ * before it has written anything. */
+int ufdl_refuse(struct request *rq, int status, const char *detail);
+
+/* --- reading --- */
+
+/* What {} matched as a pk: digits, 0002 is 2. Whatever else, and numbers beyond 64 bits: ERR_NOT_FOUND. */
+int ufdl_pk(struct request *rq, int place, int64_t *ret, struct err *e);
+
+/*
+ * An optional JSON body: NULL if it is empty, else an object. An array without elements is as good as {};
+ * anything else is ERR_BAD_VALUE, and bad JSON "JSON parse error - …".
+ */
+int ufdl_body(struct request *rq, const struct json **ret, struct err *e);
+
+/* --- rendering --- */
+
+/* Compact JSON, UTF-8 unescaped; times by json_time: six digits and Z, which the Java client needs. */
+int ufdl_send(struct request *rq, const struct json_out *j);
+void ufdl_put_output(struct json_out *j, const struct result *r); /* pk 0 is shown as null */
+
+/* The body of a download: the bytes of `r` as application/data. `file_name` NULL: no Content-Disposition. */
+int ufdl_send_bytes(struct request *rq, const struct result *r, const char *file_name, struct err *e);
+
+/* --- FilterSpec and lists --- */
+
+/* A field that a FilterSpec may name, relations with dots: "template.name". `id` is another word for pk, and
+ * __ for a dot. */
+struct ufdl_field {
+    const char *path;
+    const struct filter_column *column;
+};
+
+/*
+ * Parses a FilterSpec strictly. Everything lives in `a`; `body` NULL is no filter. ERR_BAD_VALUE with
+ * "Unable to parse JSON: …"; unknown fields and values that a column cannot be compared with alike.
+ */
+int ufdl_filter_parse(struct arena *a, const struct json *body, const struct ufdl_field *fields, size_t count,
+                      struct filter *ret, struct err *e);
+
+struct ufdl_rows;
+
+/* A list: what a FilterSpec may name, and who finds and writes the rows. */
+struct ufdl_listing {
+    const struct ufdl_field *fields;
+    size_t count;
+    /*
+     * In a thread of the pool, in a session of its own: calls ufdl_row_begin, puts one object and calls
+     * ufdl_row_end for each row that `f` lets through, in its order. What it makes in s->arena stays until
+     * the end: rows come and go in an arena of the function's own.
+     */
+    int (*each)(struct session *s, const struct filter *f, struct ufdl_rows *rows, struct err *e);
+};
+struct json_out *ufdl_row_begin(struct ufdl_rows *rows);
+int ufdl_row_end(struct ufdl_rows *rows, struct err *e);
+
+/* The whole of a R_READ handler with BODY_WHOLE: reads the FilterSpec, and answers with the array as it
+ * grows.
+ */
+int ufdl_list(struct request *rq, const struct ufdl_listing *l, struct err *e);
+
+/* --- handlers --- */
+
+/* ufdl_token.c */
+int ufdl_admit_bearer(struct request *rq, struct err *e);
+handler_fn ufdl_token_obtain, ufdl_token_refresh, ufdl_token_verify;
+
+/* ufdl_output.c */
+handler_fn ufdl_output_list, ufdl_output_never, ufdl_output_retrieve, ufdl_output_destroy,
+    ufdl_output_hard_delete, ufdl_output_reinstate, ufdl_output_download;
