@@ -150,11 +150,20 @@ int ufdl_send(struct request *rq, const struct json_out *j)
 
 /* --- routes --- */
 
-enum { READ = SCOPE_READ };
+enum { READ = SCOPE_READ, STAFF = SCOPE_DELETE | UFDL_STAFF, NOBODY = UFDL_NOBODY };
 
 static const char *const prefixes[] = {"/v1", NULL};
 static const struct route routes[] = {
+    {HTTP_POST, "/v1/auth/obtain", R_READ, BODY_WHOLE, ROUTE_OPEN, ufdl_token_obtain},
+    {HTTP_POST, "/v1/auth/refresh", R_READ, BODY_WHOLE, ROUTE_OPEN, ufdl_token_refresh},
+    {HTTP_POST, "/v1/auth/verify", R_READ, BODY_WHOLE, ROUTE_OPEN, ufdl_token_verify},
+    {HTTP_POST, "/v1/job-outputs/create", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
     {HTTP_GET, "/v1/job-outputs/{}", R_READ, BODY_NONE, READ, ufdl_output_retrieve},
+    {HTTP_PUT, "/v1/job-outputs/{}", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
+    {HTTP_DELETE, "/v1/job-outputs/{}", R_WRITE, BODY_NONE, STAFF, ufdl_output_destroy},
+    {HTTP_DELETE, "/v1/job-outputs/{}/hard", R_WRITE, BODY_NONE, STAFF, ufdl_output_hard_delete},
+    {HTTP_DELETE, "/v1/job-outputs/{}/reinstate", R_WRITE, BODY_NONE, STAFF, ufdl_output_reinstate},
+    {HTTP_POST, "/v1/job-outputs/{}/download", R_READ, BODY_WHOLE, READ, ufdl_output_download},
 };
 
 const struct api api_ufdl = {

@@ -2,7 +2,12 @@
 /* UFDL's job-outputs. From the API's document: "Gets the information about a specific job output." */
 #include "api/ufdl.h"
 
+#include "core/deliver.h"
 #include "core/result.h"
+#include "http/fields.h"
+
+#include <fcntl.h>
+#include <string.h>
 
 /* "pk, job, name, type, creator, creation_time, deletion_time", in this order. */
 void ufdl_put_output(struct json_out *j, const struct result *r)
@@ -47,4 +52,138 @@ int ufdl_output_retrieve(struct request *rq, struct err *e)
     struct result *r = NULL;
     int rc = find(rq, &r, e);
     return rc < 0 ? rc : send_output(rq, r);
+}
+
+/* "N.B. The standard CREATE action is disallowed for job-outputs." Nor can one be changed: nobody may, so
+ * that this is never reached. */
+int ufdl_output_never(struct request *rq, struct err *e)
+{
+    (void)rq;
+    return ufdl_forbidden(e);
+}
+
+/* --- soft-deleted and back --- */
+
+/* "Soft-deletes a job-output." Again: the same answer, and the first time stays. */
+int ufdl_output_destroy(struct request *rq, struct err *e)
+{
+    struct result *r = NULL;
+    int rc = find(rq, &r, e);
+    if (rc == 0)
+        rc = result_delete(api_session(rq), r->id, e);
+    if (rc == 0)
+        response_empty(rq, 204);
+    return rc;
+}
+
+/* "A JSON object containing the hard-deleted job-output's fields": without its pk, which is nothing's now. */
+int ufdl_output_hard_delete(struct request *rq, struct err *e)
+{
+    struct result *r = NULL;
+    int rc = find(rq, &r, e);
+    if (rc == 0)
+        rc = result_purge(api_session(rq), r->id, e);
+    if (rc < 0)
+        return rc;
+    if (!r->deleted_at)
+        r->deleted_at = api_session(rq)->now;
+    r->pk = 0;
+    return send_output(rq, r);
+}
+
+/* "Reinstates a previously soft-deleted job-output." */
+int ufdl_output_reinstate(struct request *rq, struct err *e)
+{
+    struct result *r = NULL;
+    int rc = find(rq, &r, e);
+    if (rc == 0)
+        rc = result_restore(api_session(rq), r->id, &r, e);
+    return rc < 0 ? rc : send_output(rq, r);
+}
+
+/* --- download --- */
+
+/* A file's bytes go from its descriptor, which outlives the opened blob. */
+static void send_blob(struct response *to, struct blob *b)
+{
+    to->fd = blob_fd(b) < 0 ? -1 : fcntl(blob_fd(b), F_DUPFD_CLOEXEC, 0);
+    if (to->fd >= 0) {
+        blob_close(b);
+        return;
+    }
+    to->read = api_read_blob;
+    to->read_done = api_close_blob;
+    to->read_ctx = b;
+}
+
+/* What a file name cannot hold, wherever it is saved, becomes an underscore. */
+static const char *plain_name(struct arena *a, const char *name)
+{
+    char *plain = arena_strdup(a, name);
+    for (unsigned char *p = (unsigned char *)plain; *p; p++)
+        if (*p < 0x20 || *p == 0x7F || *p == '/' || *p == '\\')
+            *p = '_';
+    return plain;
+}
+
+int ufdl_send_bytes(struct request *rq, const struct result *r, const char *file_name, struct err *e)
+{
+    struct content c;
+    int rc = deliver_open_deleted(api_session(rq), r, &c, e);
+    if (rc < 0)
+        return rc;
+    response_bytes(rq, 200, "application/data", c.bytes, (size_t)c.size);
+    if (*r->content_encoding)
+        response_header(rq, "Content-Encoding", r->content_encoding);
+    if (file_name)
+        response_header(rq, "Content-Disposition",
+                        fields_disposition(&rq->arena, plain_name(&rq->arena, file_name)));
+    response_header(rq, "X-Content-Type-Options", "nosniff");
+    if (c.blob)
+        send_blob(&rq->response, c.blob);
+    return 0;
+}
+
+/* "params": {str: str | [str]}; nothing here has any use for them. */
+static bool good_params(const struct json *params)
+{
+    bool good = params->type == JSON_OBJECT;
+    for (const struct json *p = params->first; good && p; p = p->next) {
+        good = p->type == JSON_STRING || p->type == JSON_ARRAY;
+        for (const struct json *text = p->first; good && text; text = text->next)
+            good = text->type == JSON_STRING;
+    }
+    return good;
+}
+
+/* "filetype: str (overrides the default file extension given to the output's filename)" */
+static int read_extension(struct request *rq, const char **to, struct err *e)
+{
+    const struct json *body;
+    int rc = ufdl_body(rq, &body, e);
+    if (rc < 0 || !body)
+        return rc;
+    const struct json *params = json_member(body, "params");
+    const struct json *filetype = json_member(body, "filetype");
+    if (params && !good_params(params))
+        return err_set(e, ERR_BAD_VALUE, "params must be an object of strings and arrays of strings");
+    if (!filetype)
+        return 0;
+    if (filetype->type != JSON_STRING || memchr(filetype->string, '\0', filetype->string_len))
+        return err_set(e, ERR_BAD_VALUE, "filetype must be a string without NUL characters");
+    *to = filetype->string;
+    return 0;
+}
+
+int ufdl_output_download(struct request *rq, struct err *e)
+{
+    struct result *r = NULL;
+    int rc = find(rq, &r, e);
+    const char *extension = rc == 0 ? r->type : "";
+    if (rc == 0)
+        rc = read_extension(rq, &extension, e);
+    if (rc < 0)
+        return rc;
+    return ufdl_send_bytes(rq, r,
+                           arena_printf(&rq->arena, "%s%s%s", r->name, *extension ? "." : "", extension), e);
 }

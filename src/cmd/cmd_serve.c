@@ -15,6 +15,7 @@
 #include "blob/disk.h"
 #include "cmd/executor.h"
 #include "core/making.h"
+#include "core/password.h"
 #include "core/pending.h"
 #include "core/sweep.h"
 #include "http/server.h"
@@ -155,6 +156,7 @@ static int start(struct daemon *d, const struct settings *set, struct err *e)
     d->app.core.pending = pending_new();
     d->app.core.workers = pool_new((int)set->workers, "worker");
     d->app.core.makings = makings_new(&d->app.core, d->app.writer, (int)set->converters);
+    d->app.core.passwords = passwords_new();
     d->executor = executor_new(&d->app, &d->folder);
     rc = start_server(d, set, e);
     return rc < 0 ? rc : start_sweeper(d, set, e);
@@ -168,6 +170,7 @@ static void stop(struct daemon *d)
     server_free(d->server);
     sweeper_free(d->sweeper);
     executor_free(d->executor);
+    passwords_free(d->app.core.passwords);
     makings_free(d->app.core.makings);
     pool_free(d->app.core.workers);
     writer_free(d->app.writer);

@@ -25,6 +25,8 @@
 struct pool;
 struct pending;
 struct makings;
+struct passwords;
+struct spools;
 
 /*
  * A read transaction on the calling thread's own connection, for what goes on reading when its session is
@@ -39,11 +41,13 @@ struct core {
     settings_ref settings;
     struct core_reader reader;
     struct blob_store *blobs;
-    struct pool *workers;      /* hashing and file writing */
-    struct pending *pending;   /* blobs that are named but not yet in a row */
-    struct makings *makings;   /* representations that are being made */
-    atomic_llong upload_bytes; /* received and not yet written, of all uploads */
-    struct {                   /* for /-/metrics */
+    struct pool *workers;        /* hashing and file writing */
+    struct pending *pending;     /* blobs that are named but not yet in a row */
+    struct makings *makings;     /* representations that are being made */
+    struct passwords *passwords; /* being checked */
+    struct spools *spools;       /* long texts that are being made */
+    atomic_llong upload_bytes;   /* received and not yet written, of all uploads */
+    struct {                     /* for /-/metrics */
         atomic_llong uploads, sweeps, expired, purged, orphans, lapsed, sweep_errors, blobs_removed;
     } counters;
 };

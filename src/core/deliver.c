@@ -78,14 +78,12 @@ static int missing(const struct result *r, const char *what, struct err *e)
                         "result %s: %s; run resultd check", r->id, what);
 }
 
-int deliver_open(struct session *s, const struct result *r, struct content *ret, struct err *e)
+static int open_bytes(struct session *s, const struct result *r, struct content *ret, struct err *e)
 {
     struct content c = {.result = r, .file_name = deliver_file_name(s->arena, r), .size = r->size};
     size_t len;
     int64_t size;
-    int rc = result_require_live(s, r, e);
-    if (rc < 0)
-        return rc;
+    int rc;
     if (r->is_inline) {
         rc = store_bytes_get(s->db, s->arena, r->pk, &c.bytes, &len, e);
         if (rc == 0 || (rc > 0 && (int64_t)len != r->size))
@@ -103,6 +101,20 @@ int deliver_open(struct session *s, const struct result *r, struct content *ret,
         return rc;
     *ret = c;
     return 0;
+}
+
+int deliver_open(struct session *s, const struct result *r, struct content *ret, struct err *e)
+{
+    int rc = result_require_live(s, r, e);
+    return rc < 0 ? rc : open_bytes(s, r, ret, e);
+}
+
+int deliver_open_deleted(struct session *s, const struct result *r, struct content *ret, struct err *e)
+{
+    struct result as_if_live = *r;
+    as_if_live.deleted_at = 0;
+    int rc = result_require_live(s, &as_if_live, e);
+    return rc < 0 ? rc : open_bytes(s, r, ret, e);
 }
 
 /* A row whose blob is missing is as good as none: it is made again, and the row replaced. */

@@ -15,6 +15,8 @@ struct content {
 
 /* `r` was loaded in this session; it must be live. */
 int deliver_open(struct session *s, const struct result *r, struct content *ret, struct err *e);
+/* The same of one that may be soft-deleted: for APIs to which that hides it from lists only. */
+int deliver_open_deleted(struct session *s, const struct result *r, struct content *ret, struct err *e);
 
 /* A representation that was made before: 1 and opened, 0: there is none. */
 struct made {
