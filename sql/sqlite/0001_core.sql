@@ -112,6 +112,7 @@ CREATE INDEX result_state ON result (project, state, pk);
 CREATE INDEX result_name ON result (project, name, pk);
 CREATE INDEX result_type ON result (project, type, pk) WHERE type <> '';
 CREATE INDEX result_kind ON result (project, kind, pk);
+CREATE INDEX result_created ON result (project, created_at, pk);
 CREATE INDEX result_batch ON result (batch, pk) WHERE batch IS NOT NULL;
 CREATE INDEX result_due ON result (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX result_trash ON result (deleted_at) WHERE deleted_at IS NOT NULL;

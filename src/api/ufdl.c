@@ -157,6 +157,7 @@ static const struct route routes[] = {
     {HTTP_POST, "/v1/auth/obtain", R_READ, BODY_WHOLE, ROUTE_OPEN, ufdl_token_obtain},
     {HTTP_POST, "/v1/auth/refresh", R_READ, BODY_WHOLE, ROUTE_OPEN, ufdl_token_refresh},
     {HTTP_POST, "/v1/auth/verify", R_READ, BODY_WHOLE, ROUTE_OPEN, ufdl_token_verify},
+    {HTTP_POST, "/v1/job-outputs/list", R_READ, BODY_WHOLE, READ, ufdl_output_list},
     {HTTP_POST, "/v1/job-outputs/create", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
     {HTTP_GET, "/v1/job-outputs/{}", R_READ, BODY_NONE, READ, ufdl_output_retrieve},
     {HTTP_PUT, "/v1/job-outputs/{}", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},

@@ -54,6 +54,45 @@ int ufdl_output_retrieve(struct request *rq, struct err *e)
     return rc < 0 ? rc : send_output(rq, r);
 }
 
+/* --- the list --- */
+
+#define COLUMN(word) (&store_result_columns[RESULT_##word])
+
+static const struct ufdl_field fields[] = {
+    {"pk", COLUMN(PK)},
+    {"job", COLUMN(JOB)},
+    {"name", COLUMN(NAME)},
+    {"type", COLUMN(TYPE)},
+    {"creator", COLUMN(CREATOR)},
+    {"creator.username", COLUMN(CREATOR_NAME)},
+    {"creation_time", COLUMN(CREATED_AT)},
+    {"deletion_time", COLUMN(DELETED_AT)},
+    {"job.template.name", COLUMN(KIND)},
+    {"job.creation_time", COLUMN(JOB_CREATED_AT)},
+    {"job.start_time", COLUMN(JOB_STARTED_AT)},
+    {"job.end_time", COLUMN(JOB_FINISHED_AT)},
+    {"job.creator", COLUMN(JOB_CREATOR)},
+    {"job.creator.username", COLUMN(JOB_CREATOR_NAME)},
+};
+
+static int put_row(void *ctx, const struct result *r, struct err *e)
+{
+    ufdl_put_output(ufdl_row_begin(ctx), r);
+    return ufdl_row_end(ctx, e);
+}
+
+static int each_output(struct session *s, const struct filter *f, struct ufdl_rows *rows, struct err *e)
+{
+    return result_query(s, f, put_row, rows, e);
+}
+
+/* "A JSON array of objects containing each job-output's fields" */
+int ufdl_output_list(struct request *rq, struct err *e)
+{
+    static const struct ufdl_listing outputs = {fields, API_COUNT(fields), each_output};
+    return ufdl_list(rq, &outputs, e);
+}
+
 /* "N.B. The standard CREATE action is disallowed for job-outputs." Nor can one be changed: nobody may, so
  * that this is never reached. */
 int ufdl_output_never(struct request *rq, struct err *e)

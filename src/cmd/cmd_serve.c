@@ -17,6 +17,7 @@
 #include "core/making.h"
 #include "core/password.h"
 #include "core/pending.h"
+#include "core/spool.h"
 #include "core/sweep.h"
 #include "http/server.h"
 
@@ -157,6 +158,7 @@ static int start(struct daemon *d, const struct settings *set, struct err *e)
     d->app.core.workers = pool_new((int)set->workers, "worker");
     d->app.core.makings = makings_new(&d->app.core, d->app.writer, (int)set->converters);
     d->app.core.passwords = passwords_new();
+    d->app.core.spools = spools_new(&d->app.core, (int)set->converters);
     d->executor = executor_new(&d->app, &d->folder);
     rc = start_server(d, set, e);
     return rc < 0 ? rc : start_sweeper(d, set, e);
@@ -169,6 +171,7 @@ static void stop(struct daemon *d)
         log_text(LOG_WARN, "some requests did not finish within shutdown_timeout and are cut off");
     server_free(d->server);
     sweeper_free(d->sweeper);
+    spools_free(d->app.core.spools); /* they read through the executor */
     executor_free(d->executor);
     passwords_free(d->app.core.passwords);
     makings_free(d->app.core.makings);

@@ -65,6 +65,11 @@ int result_list(struct session *s, struct result_filter *f, const struct page *p
     return rc;
 }
 
+int result_query(struct session *s, const struct filter *f, store_result_fn *each, void *ctx, struct err *e)
+{
+    return store_result_query(s->db, s->actor.project, f, each, ctx, e);
+}
+
 int result_count(struct session *s, const struct result_filter *f, int64_t *ret, struct err *e)
 {
     struct usage u;

@@ -15,6 +15,9 @@ int result_by_pk(struct session *s, int64_t pk, struct result **ret, struct err 
 int result_list(struct session *s, struct result_filter *f, const struct page *page, struct result **ret,
                 struct err *e);
 
+/* What a filter lets through, as store_result_query gives it: expired ones, too. */
+int result_query(struct session *s, const struct filter *f, store_result_fn *each, void *ctx, struct err *e);
+
 /* How many a list of that job (or of the whole project) and state has in all; other filters do not count. */
 int result_count(struct session *s, const struct result_filter *f, int64_t *ret, struct err *e);
 

@@ -11,6 +11,10 @@
 #include "core/core.h"
 
 struct spool;
+struct spools;
+
+struct spools *spools_new(struct core *core, int threads);
+void spools_free(struct spools *all); /* nobody holds a spool any more; NULL is fine */
 
 /* Runs once, in a thread of the pool; `s` is a session of its own with the actor of the one that started it.
  */

@@ -10,6 +10,7 @@
 #include "db/db.h"
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "db/sqlite_gather.h"
 
 #include <assert.h>
@@ -19,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CACHE_SIZE = 256, WAYS = 8, MAX_ARGS = 40 };
+enum { CACHE_SIZE = 256, WAYS = 8 };
 
 struct db_cursor {
     const char *text;
@@ -29,8 +30,9 @@ struct db_cursor {
     uint64_t used; /* when, on the connection's own clock */
     bool dynamic;
     bool open;
-    int arg_count;
-    int position[MAX_ARGS]; /* SQLite's number of $1, $2, …; 0 where the text does not use it */
+    int arg_count;  /* the largest n of a $n */
+    int bind_count; /* of SQLite's parameters */
+    int *args;      /* the n of each of these */
 };
 
 struct sqlite {
@@ -80,6 +82,7 @@ static void forget(struct db_cursor *c)
 {
     (void)sqlite3_finalize(c->stmt);
     free(c->copy);
+    free(c->args);
     *c = (struct db_cursor){0};
 }
 
@@ -106,9 +109,10 @@ static int configure(struct sqlite *s, const struct db_options *o, struct err *e
     (void)snprintf(
         text, sizeof text,
         "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -%lld; PRAGMA mmap_size = %lld;"
-        "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;"
+        "PRAGMA temp_store = %s; PRAGMA journal_size_limit = 67108864;"
         "PRAGMA wal_autocheckpoint = 16384; PRAGMA trusted_schema = OFF;%s",
         (long long)o->cache_kib, (long long)o->map_bytes,
+        o->read_only ? "FILE" : "MEMORY", /* a file is made when a sort is larger than the cache */
         o->read_only ? "PRAGMA query_only = ON;" : "PRAGMA journal_mode = WAL;");
     return sqlite_script(&s->db, text, e);
 }
@@ -186,12 +190,15 @@ static int prepare(struct sqlite *s, const struct stmt *st, struct db_cursor *c,
     c->copy = st->dynamic ? mem_strdup(st->text) : NULL;
     c->text = st->dynamic ? c->copy : st->text;
     c->name = st->dynamic ? "dynamic" : st->name;
-    for (int i = 0; i < MAX_ARGS; i++) {
-        char name[8];
-        (void)snprintf(name, sizeof name, "$%d", i + 1);
-        c->position[i] = sqlite3_bind_parameter_index(c->stmt, name);
-        if (c->position[i])
-            c->arg_count = i + 1;
+    c->bind_count = sqlite3_bind_parameter_count(c->stmt);
+    c->args = c->bind_count ? mem_alloc((size_t)c->bind_count * sizeof c->args[0]) : NULL;
+    for (int i = 0; i < c->bind_count; i++) {
+        const char *name = sqlite3_bind_parameter_name(c->stmt, i + 1);
+        int64_t n = 0;
+        (void)text_uint(name + 1, strlen(name + 1), &n); /* ours, so it is $ and a number */
+        c->args[i] = (int)n;
+        if (c->arg_count < c->args[i])
+            c->arg_count = c->args[i];
     }
     return 0;
 }
@@ -224,8 +231,8 @@ static int sqlite_query(struct db *db, const struct stmt *st, const struct db_va
         return rc;
     assert(!c->open && c->arg_count <= count);
     c->used = ++s->ticks;
-    for (int i = 0; i < c->arg_count; i++)
-        if (c->position[i] && bind(c, c->position[i], &args[i]) != SQLITE_OK)
+    for (int i = 0; i < c->bind_count; i++)
+        if (bind(c, i + 1, &args[c->args[i] - 1]) != SQLITE_OK)
             return fail(s, st->name, e);
     c->open = true;
     *ret = c;

@@ -15,29 +15,32 @@
 
 enum filter_type { FILTER_INT, FILTER_TEXT, FILTER_TIME, FILTER_BOOL };
 
-/* What may be named. `sql` is an expression of our own over the tables of one query. */
+/* What may be named. */
 struct filter_column {
-    const char *sql;
+    const char *sql;       /* an expression of our own over the tables of one query */
     enum filter_type type; /* of the value that it is compared with; a time and a bool are integers */
     bool nullable;
+    int index;        /* how narrow the index is that serves it: 1 the narrowest; 0: none does */
+    const char *also; /* a condition without which that index does not: then it serves only equality with a
+                         text that is not empty */
 };
 
 enum filter_op {
     FILTER_AND,   /* of `first` and those that follow it */
-    FILTER_OR,    /* the same */
+    FILTER_OR,    /* the same; of nothing, it is false */
     FILTER_EQUAL, /* the rest is of `column` … */
     FILTER_LESS,  /* … and of `value`, which is not null */
     FILTER_AT_MOST,
     FILTER_GREATER,
     FILTER_AT_LEAST,
-    FILTER_CONTAINS, /* of a text */
+    FILTER_CONTAINS, /* a text, in the column as a text */
     FILTER_IS_NULL,
 };
 
 struct filter_node {
     enum filter_op op;
     bool invert;
-    bool fold; /* of FILTER_EQUAL and FILTER_CONTAINS of a text: a is A */
+    bool fold; /* of FILTER_EQUAL and FILTER_CONTAINS with a text: a is A */
     const struct filter_column *column;
     struct db_value value;
     struct filter_node *first;
@@ -51,8 +54,8 @@ struct filter_order {
     struct filter_order *next;
 };
 
-/* At most so many nodes and orders, so that no engine's limits are met. */
-enum { FILTER_NODES = 200, FILTER_ORDERS = 16 };
+/* What whoever makes them has to keep to, so that no engine's limits are met. */
+enum { FILTER_NODES = 200, FILTER_DEPTH = 8, FILTER_ORDERS = 16 };
 
 struct filter {
     const struct filter_node *first;  /* all of these hold; NULL: whatever there is */

@@ -50,9 +50,9 @@ static void add_filters(struct row_sql *q, const struct result_filter *f)
     if (f->kind)
         row_sql_value(q, narrowed ? " AND r.kind || '' = " : " AND r.kind = ", db_of_text(f->kind));
     if (f->created_after)
-        row_sql_value(q, " AND r.created_at > ", db_of_int(f->created_after));
+        row_sql_value(q, " AND r.created_at + 0 > ", db_of_int(f->created_after));
     if (f->created_before)
-        row_sql_value(q, " AND r.created_at < ", db_of_int(f->created_before));
+        row_sql_value(q, " AND r.created_at + 0 < ", db_of_int(f->created_before));
     if (f->deleted == DELETED_NO)
         row_sql_add(q, " AND r.deleted_at IS NULL");
     if (f->deleted == DELETED_ONLY)

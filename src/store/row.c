@@ -4,7 +4,9 @@
 
 #include "base/text.h"
 
-#include <assert.h>
+#include <string.h>
+
+enum { SQL_ARGS = 16 }; /* room for so many at first */
 
 int row_one(struct db *db, const struct stmt *s, const struct db_value *args, int count,
             struct db_cursor **ret, struct err *e)
@@ -68,7 +70,13 @@ void row_sql_add(struct row_sql *q, const char *piece)
 
 void row_sql_value(struct row_sql *q, const char *piece, struct db_value v)
 {
-    assert(q->count < STORE_COUNT(q->args));
+    if (q->count == q->cap) {
+        struct db_value *more = arena_alloc(q->text.arena, ((size_t)q->cap * 2 + SQL_ARGS) * sizeof *more);
+        if (q->count)
+            memcpy(more, q->args, (size_t)q->count * sizeof *more);
+        q->cap = q->cap * 2 + SQL_ARGS;
+        q->args = more;
+    }
     q->args[q->count++] = v;
     buf_printf(&q->text, "%s$%d", piece, q->count);
 }

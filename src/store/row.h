@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "store/filter.h"
 #include "store/store.h"
 
 /* Runs a statement that returns at most one row: 1 and an open cursor, or 0 or an error and none. */
@@ -27,11 +28,21 @@ void row_hex(struct db *db, struct db_cursor *c, int column, char *ret, size_t h
 /* A statement that is put together from constant pieces; values only ever go in as parameters. */
 struct row_sql {
     struct buf text;
-    struct db_value args[40];
+    struct db_value *args; /* in the arena of `text` */
     int count;
+    int cap;
 };
 void row_sql_add(struct row_sql *q, const char *piece);
 void row_sql_value(struct row_sql *q, const char *piece, struct db_value v); /* piece, then $n */
+
+/*
+ * Of a filter that a request made: the condition that an index is to serve, NULL if none does; the
+ * conditions, each begun with AND; and the order, which ends with that of `pk`.
+ */
+const struct filter_node *filter_narrowest(const struct filter *f);
+void filter_add(struct row_sql *q, const struct filter *f, const struct filter_node *served);
+void filter_add_order(struct row_sql *q, const struct filter *f, const struct filter_column *pk,
+                      const struct filter_node *served);
 
 /* Columns of a result, for SELECT … FROM result r LEFT JOIN batch b … JOIN principal c …; how
  * many. */

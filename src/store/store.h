@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "db/db.h"
 #include "db/migrate.h"
+#include "store/filter.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -246,6 +247,33 @@ int store_result_of_job(struct db *db, struct arena *a, int64_t job, struct resu
 int store_result_kept_of_job(struct db *db, int64_t job, struct err *e); /* 1: one is kept */
 int store_result_list(struct db *db, struct arena *a, const struct result_filter *f, const struct page *page,
                       struct result **ret, struct err *e);
+/*
+ * result_query.c: what a filter lets through, in its order. Of the row are set: pk, job and job_pk, name,
+ * type, creator, created_at and deleted_at; texts live until `each` returns. The columns' names are those of
+ * struct result; JOB_… are of its job.
+ */
+enum result_column {
+    RESULT_PK,
+    RESULT_JOB,
+    RESULT_NAME,
+    RESULT_TYPE,
+    RESULT_CREATOR,
+    RESULT_CREATOR_NAME,
+    RESULT_CREATED_AT,
+    RESULT_DELETED_AT,
+    RESULT_KIND,
+    RESULT_JOB_CREATED_AT,
+    RESULT_JOB_STARTED_AT,
+    RESULT_JOB_FINISHED_AT,
+    RESULT_JOB_CREATOR,
+    RESULT_JOB_CREATOR_NAME,
+    RESULT_COLUMN_END
+};
+extern const struct filter_column store_result_columns[RESULT_COLUMN_END];
+typedef int store_result_fn(void *ctx, const struct result *r, struct err *e);
+int store_result_query(struct db *db, int64_t project, const struct filter *f, store_result_fn *each,
+                       void *ctx, struct err *e);
+
 /* Writes what changes in a life: state, keep, stored, times. The row must have been read in the same
  * transaction; 0 if it is not in the state in which it was read. */
 int store_result_change(struct db *db, struct result *to, struct err *e);
