@@ -70,14 +70,14 @@ static void add_headers(struct request *rq, const struct representation *rep)
     response_header(rq, "Content-Type", rep->media_type);
 }
 
-static void send_as_it_comes(struct request *rq, const struct representation *rep, struct waiting *w)
+static void send_as_it_comes(struct request *rq, const struct representation *rep)
 {
     add_headers(rq, rep);
     rq->response.status = 200;
     rq->response.size = -1;
     rq->response.read_some = read_some;
     rq->response.read_wait = wait_for_more;
-    rq->response.read_ctx = w;
+    rq->response.read_ctx = rq->own;
 }
 
 static int read_making(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
@@ -90,9 +90,9 @@ static int read_making(void *ctx, int64_t offset, void *to, size_t len, struct e
     return rc;
 }
 
-/* It slept until this was done. Its row may have made room for others already, so it is sent from what is
- * held. */
-static int send_what_it_slept_for(struct request *rq, struct representation *rep, struct err *e)
+/* It was done just now or slept for. Its row may not be there yet, or have made room for others already, so
+ * it is sent from what is held. */
+static int send_held(struct request *rq, struct representation *rep, struct err *e)
 {
     struct waiting *w = rq->own;
     int rc = making_outcome(w->making, e);
@@ -104,22 +104,28 @@ static int send_what_it_slept_for(struct request *rq, struct representation *rep
     return representation_send(rq, rep, e);
 }
 
+static void hold(struct request *rq, struct making *making)
+{
+    struct waiting *w = arena_alloc(&rq->arena, sizeof *w);
+    *w = (struct waiting){.rq = rq, .making = making};
+    rq->own = w;
+    rq->done = release;
+}
+
 static int make(struct request *rq, const struct result *r, const struct conversion_options *o,
                 const char *tag, struct representation *rep, struct err *e)
 {
-    struct waiting *w = arena_alloc(&rq->arena, sizeof *w);
-    int rc = making_get(api_session(rq), r, o, tag, &w->making, e);
+    struct making *making = NULL;
+    int rc = making_get(api_session(rq), r, o, tag, &making, e);
     if (rc < 0)
         return rc;
-    w->rq = rq;
-    rq->own = w;
-    rq->done = release;
-    if (making_outcome(w->making, e) > 0) /* done just now */
-        return send_what_it_slept_for(rq, rep, e);
+    hold(rq, making);
+    if (making_outcome(making, e) > 0)
+        return send_held(rq, rep, e);
     if (o->writer.format == FORMAT_XLSX || rq->http_1_0 || request_header(rq, "Range"))
         rq->sleep = wait_for_the_end;
     else
-        send_as_it_comes(rq, rep, w);
+        send_as_it_comes(rq, rep);
     return 0;
 }
 
@@ -137,6 +143,7 @@ int converted_send(struct request *rq, const struct result *r, const struct conv
 {
     char tag[DIGEST_SHA256_HEX];
     struct made made;
+    struct making *making = NULL;
     int rc = result_require_live(api_session(rq), r, e);
     if (rc == 0)
         rc = convert_check(r, o, e);
@@ -154,7 +161,11 @@ int converted_send(struct request *rq, const struct result *r, const struct conv
     };
     response_header(rq, "Vary", "Accept");
     if (rq->own)
-        return send_what_it_slept_for(rq, &rep, e);
+        return send_held(rq, &rep, e);
+    if (making_find(&api_app(rq)->core, tag, &making)) {
+        hold(rq, making);
+        return send_held(rq, &rep, e);
+    }
     rc = deliver_made(api_session(rq), tag, &made, e);
     if (rc > 0)
         return send_made(rq, &rep, &made, e);

@@ -16,16 +16,20 @@
 #include <string.h>
 
 /*
- * Who asks may have a view of the database from before a making was done, and so find neither its row nor, if
- * it were gone, itself: it would be made twice. So it stays in the list for longer than a view lives.
+ * Who asks may have a view of the database from before a making got its row, and so find neither that nor, if
+ * it were gone, the making: it would be made twice. So it stays in the list for longer than a view lives.
  */
 enum { RUNNING = 0, DONE = 1, LINGER = CLOCK_SECOND };
+
+/* Waking costs more than a small piece is worth: after the first one pieces are told of by TELL_STEP bytes,
+   or when there were none for TELL_PAUSE. */
+enum { TELL_STEP = 256 << 10, TELL_PAUSE = CLOCK_SECOND / 20 };
 
 struct making {
     struct pool_task task; /* first, so that one is the other */
     struct makings *all;
-    struct making *next;           /* mutex: in the list while it is under way, and for a moment after */
-    int64_t done_at;               /* mutex; monotonic */
+    struct making *next;           /* mutex: in the list until its row is there, and for a moment after */
+    int64_t kept_at;               /* mutex; monotonic; 0: it has no row yet */
     int holders;                   /* mutex: who asks, and the thread that runs it */
     int outcome;                   /* mutex: RUNNING, DONE or a code */
     struct err error;              /* mutex */
@@ -38,6 +42,7 @@ struct making {
     struct blob_put *put;
     struct digest *digest;
     int64_t size;
+    int64_t told, told_at;        /* as `written` and when, but for the end */
     struct digest_values digests; /* once it is done */
 };
 
@@ -133,9 +138,11 @@ static void wake_all(struct making_waiter *w)
 /* --- running --- */
 
 /* A spreadsheet is not handed out before it is whole: a fault in its last row would be seen only then. */
-static int note(struct making *m, int64_t rows, struct err *e)
+static int tell(struct making *m, int64_t rows, struct err *e)
 {
     bool whole = conversion_format(m->conversion) == FORMAT_XLSX;
+    m->told = m->size;
+    m->told_at = clock_monotonic();
     (void)pthread_mutex_lock(&m->all->mutex);
     bool stopping = m->all->stopping;
     if (rows > m->rows_done)
@@ -147,6 +154,11 @@ static int note(struct making *m, int64_t rows, struct err *e)
     return stopping ? err_set(e, ERR_SHUTTING_DOWN, "the server is being stopped; try again in a moment") : 0;
 }
 
+static bool is_worth_telling(const struct making *m)
+{
+    return m->told == 0 || m->size - m->told >= TELL_STEP || clock_monotonic() - m->told_at >= TELL_PAUSE;
+}
+
 static int put_bytes(void *ctx, const void *bytes, size_t len, struct err *e)
 {
     struct making *m = ctx;
@@ -155,13 +167,13 @@ static int put_bytes(void *ctx, const void *bytes, size_t len, struct err *e)
         return rc;
     digest_update_rest(m->digest, bytes, len);
     m->size += (int64_t)len;
-    return note(m, 0, e);
+    return is_worth_telling(m) ? tell(m, 0, e) : 0;
 }
 
 static int progress(void *ctx, int64_t rows, struct err *e)
 {
     struct making *m = ctx;
-    return note(m, rows, e);
+    return is_worth_telling(m) ? tell(m, rows, e) : 0;
 }
 
 struct keeping {
@@ -188,7 +200,6 @@ static int keep(struct making *m, struct err *e)
     char key[ID_SIZE];
     struct keeping k = {.core = m->all->core};
     id_new(key);
-    digest_finish(m->digest, &m->digests);
     memcpy(pending.key, key, sizeof pending.key);
     pending_hold(m->all->core->pending, &pending);
     int rc = blob_put_commit(m->put, key, e);
@@ -214,7 +225,9 @@ static int run(struct making *m, struct err *e)
         rc = conversion_write(m->conversion, put_bytes, progress, m, e);
     if (rc == ERR_LIMIT)
         e->code = rc = ERR_NOT_ACCEPTABLE; /* a spreadsheet cannot hold it */
-    return rc < 0 ? rc : keep(m, e);
+    if (rc == 0)
+        digest_finish(m->digest, &m->digests);
+    return rc;
 }
 
 static void unlist(struct making *m)
@@ -225,14 +238,14 @@ static void unlist(struct making *m)
     *link = m->next;
 }
 
-/* Those that were done before `before` leave the list, which held them. */
+/* Those that got their row before `before` leave the list, which held them. */
 static void let_go(struct makings *all, int64_t before)
 {
     struct making *gone = NULL;
     (void)pthread_mutex_lock(&all->mutex);
     for (struct making *m = all->first, *next; m; m = next) {
         next = m->next;
-        if (m->outcome == DONE && m->done_at < before) {
+        if (m->kept_at && m->kept_at < before) {
             unlist(m);
             m->next = gone;
             gone = m;
@@ -255,13 +268,11 @@ static void end(struct making *m, int rc, const struct err *e)
     (void)pthread_mutex_lock(&m->all->mutex);
     m->all->count--;
     m->outcome = rc < 0 ? rc : DONE;
-    m->done_at = clock_monotonic();
     if (rc < 0) {
         unlist(m);
         m->error = *e;
     } else {
         m->written = m->size;
-        m->holders++; /* the list */
     }
     *(rc < 0 ? &m->all->failed : &m->all->done) += 1;
     struct making_waiter *w = take_waiters(m, true);
@@ -278,14 +289,39 @@ static void put_down(struct making *m)
     m->digest = NULL;
 }
 
+static void complain(const char *what, const struct err *e)
+{
+    if (*e->log)
+        log_line(LOG_ERROR, what, (struct log_field[]){{"error", e->log}, {0}});
+}
+
+/* What could not be kept was good for those who had asked; the next one makes it anew. */
+static void keep_on(struct making *m)
+{
+    struct err e;
+    int rc = keep(m, &e);
+    (void)pthread_mutex_lock(&m->all->mutex);
+    if (rc < 0) {
+        unlist(m);
+    } else {
+        m->kept_at = clock_monotonic();
+        m->holders++; /* the list */
+    }
+    (void)pthread_mutex_unlock(&m->all->mutex);
+    if (rc < 0)
+        complain("a converted table cannot be kept", &e);
+}
+
 static void run_making(struct pool_task *task)
 {
     struct making *m = (struct making *)task;
     struct err e;
     int rc = run(m, &e);
-    if (rc < 0 && *e.log)
-        log_line(LOG_ERROR, "a conversion failed", (struct log_field[]){{"error", e.log}, {0}});
+    if (rc < 0)
+        complain("a conversion failed", &e);
     end(m, rc, &e);
+    if (rc == 0)
+        keep_on(m);
     put_down(m);
     making_release(m);
 }
@@ -365,6 +401,22 @@ int making_get(struct session *s, const struct result *r, const struct conversio
     else
         destroy(mine);
     return 0;
+}
+
+bool making_find(struct core *core, const char *tag, struct making **ret)
+{
+    struct makings *all = core->makings;
+    if (!all)
+        return false;
+    (void)pthread_mutex_lock(&all->mutex);
+    struct making *m = find(all, tag);
+    bool found = m && m->outcome == DONE;
+    if (found)
+        m->holders++;
+    (void)pthread_mutex_unlock(&all->mutex);
+    if (found)
+        *ret = m;
+    return found;
 }
 
 int making_outcome(struct making *m, struct err *e)
