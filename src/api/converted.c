@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sending a converted result; see converted.h. What was made before is sent like any stored file. What is
- * being made is sent as it comes, its length unknown; who asks for a range, or speaks HTTP/1.0, or wants a
- * spreadsheet sleeps until it is whole, and then its handler runs once more.
+ * being made is sent as it comes, its length unknown: the handler sleeps until it is known that what was
+ * asked can be made, and runs once more. Who asks for a range, or speaks HTTP/1.0, or wants a spreadsheet
+ * sleeps until it is whole.
  */
 #include "api/converted.h"
 
@@ -57,11 +58,21 @@ static bool wait_for_more(void *ctx)
     return making_wait(w->making, &w->waiter);
 }
 
-static bool wait_for_the_end(struct request *rq)
+static bool wait_for(struct request *rq, int64_t offset)
 {
     struct waiting *w = rq->own;
-    w->waiter = (struct making_waiter){.offset = INT64_MAX, .wake = api_wake, .ctx = rq};
+    w->waiter = (struct making_waiter){.offset = offset, .wake = api_wake, .ctx = rq};
     return making_wait(w->making, &w->waiter);
+}
+
+static bool wait_for_the_end(struct request *rq)
+{
+    return wait_for(rq, INT64_MAX);
+}
+
+static bool wait_for_the_begin(struct request *rq)
+{
+    return wait_for(rq, -1);
 }
 
 static void add_headers(struct request *rq, const struct representation *rep)
@@ -90,7 +101,7 @@ static int read_making(void *ctx, int64_t offset, void *to, size_t len, struct e
     return rc;
 }
 
-/* It was done just now or slept for. Its row may not be there yet, or have made room for others already, so
+/* It was slept for, or done already. Its row may not be there yet, or have made room for others already, so
  * it is sent from what is held. */
 static int send_held(struct request *rq, struct representation *rep, struct err *e)
 {
@@ -98,6 +109,10 @@ static int send_held(struct request *rq, struct representation *rep, struct err 
     int rc = making_outcome(w->making, e);
     if (rc < 0)
         return rc;
+    if (rc == 0) {
+        send_as_it_comes(rq, rep);
+        return 0;
+    }
     rep->size = making_made(w->making, &rep->sha256);
     rep->read = read_making;
     rep->ctx = w;
@@ -122,10 +137,8 @@ static int make(struct request *rq, const struct result *r, const struct convers
     hold(rq, making);
     if (making_outcome(making, e) > 0)
         return send_held(rq, rep, e);
-    if (o->writer.format == FORMAT_XLSX || rq->http_1_0 || request_header(rq, "Range"))
-        rq->sleep = wait_for_the_end;
-    else
-        send_as_it_comes(rq, rep);
+    bool whole = o->writer.format == FORMAT_XLSX || rq->http_1_0 || request_header(rq, "Range");
+    rq->sleep = whole ? wait_for_the_end : wait_for_the_begin;
     return 0;
 }
 

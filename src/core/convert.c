@@ -15,10 +15,11 @@ enum { BLOCK = 256 << 10 };
 struct conversion {
     struct arena arena;
     struct conversion_options options;
-    struct table table;
-    struct content content;
+    struct table_facts facts;
+    struct table table; /* once it is prepared, and what follows */
     struct selected selected;
     struct column_name *names; /* of the columns that come out */
+    struct content content;
     /* while it runs */
     struct reader *reader;
     struct decoder *decoder;
@@ -193,25 +194,34 @@ int conversion_new(struct session *s, const struct result *r, const struct conve
     struct session mine = *s; /* what is read lives as long as the conversion */
     mine.arena = &c->arena;
     copy_options(c, o);
-    int rc = table_load(&mine, r, o->nested_is_json, &c->table, e);
+    int rc = table_fetch(&mine, r, &c->facts, e);
     if (rc == 0)
         rc = deliver_open(&mine, r, &c->content, e);
-    if (rc == 0)
-        rc = resolve(c, e);
-    if (rc == 0)
-        rc = check_names(c, e);
     if (rc < 0) {
         conversion_free(c);
         return rc;
     }
+    c->content.result = NULL; /* the session's */
+    c->stored_crc32 = r->digests.crc32;
+    *ret = c;
+    return 0;
+}
+
+int conversion_prepare(struct conversion *c, struct err *e)
+{
+    const struct conversion_options *o = &c->options;
     bool is_json = o->writer.format == FORMAT_JSON || o->writer.format == FORMAT_NDJSON;
+    int rc = table_parse(&c->arena, &c->facts, o->nested_is_json, &c->table, e);
+    if (rc == 0)
+        rc = resolve(c, e);
+    if (rc == 0)
+        rc = check_names(c, e);
+    if (rc < 0)
+        return rc;
     c->table.reader.want_json = is_json && c->selected.all;
     c->table.reader.types_text = o->types_text;
     if (o->types_text && c->table.reader.source == SOURCE_CSV)
         make_text(c->table.columns);
-    c->content.result = NULL; /* the session's */
-    c->stored_crc32 = r->digests.crc32;
-    *ret = c;
     return 0;
 }
 
@@ -245,7 +255,7 @@ enum format conversion_format(const struct conversion *c)
 
 int64_t conversion_rows(const struct conversion *c)
 {
-    return c->table.rows;
+    return c->facts.rows;
 }
 
 /* --- running --- */

@@ -39,9 +39,12 @@ int convert_check(const struct result *r, const struct conversion_options *o, st
 
 struct conversion;
 
-/* Opens the result's bytes and looks up columns: ERR_BAD_VALUE names a parameter. `r` is live. */
+/* Opens the result's bytes and fetches what is known of the table. `r` is live. */
 int conversion_new(struct session *s, const struct result *r, const struct conversion_options *o,
                    struct conversion **ret, struct err *e);
+/* Looks up columns, in any thread, once and before all that follows but format and rows: ERR_BAD_VALUE names
+ * a parameter. Of a very wide table that takes long. */
+int conversion_prepare(struct conversion *c, struct err *e);
 void conversion_free(struct conversion *c); /* NULL is fine */
 
 /* The columns that come out, and those of the table that they are. */

@@ -33,7 +33,7 @@ struct making {
     int holders;                   /* mutex: who asks, and the thread that runs it */
     int outcome;                   /* mutex: RUNNING, DONE or a code */
     struct err error;              /* mutex */
-    int64_t written;               /* mutex: bytes that can be read */
+    int64_t written;               /* mutex: bytes that can be read; -1: its options are not looked at yet */
     int64_t rows_done;             /* mutex */
     struct making_waiter *waiters; /* mutex */
     char tag[DIGEST_SHA256_HEX];
@@ -50,7 +50,7 @@ struct makings {
     struct core *core;
     struct writer *writer;
     struct pool *pool;
-    struct pool *others; /* of makings_run: a page of rows does not wait behind whole tables */
+    struct pool *others; /* of makings_run: a page of rows does not wait behind whole tables. NULL: no more */
     pthread_mutex_t mutex;
     struct making *first; /* mutex */
     int64_t count;        /* mutex: that are under way */
@@ -97,14 +97,26 @@ static void destroy(struct making *m)
     free(m);
 }
 
+/* The blocks of a large file that nobody wants take long to free: too long for an event loop. */
+static void destroy_task(struct pool_task *task)
+{
+    destroy((struct making *)task);
+}
+
 void making_release(struct making *m)
 {
     if (!m)
         return;
-    (void)pthread_mutex_lock(&m->all->mutex);
+    struct makings *all = m->all;
+    (void)pthread_mutex_lock(&all->mutex);
     bool last = --m->holders == 0;
-    (void)pthread_mutex_unlock(&m->all->mutex);
-    if (last)
+    bool here = last && !all->others;
+    if (last && !here) {
+        m->task.run = destroy_task;
+        pool_add(all->others, &m->task);
+    }
+    (void)pthread_mutex_unlock(&all->mutex);
+    if (here)
         destroy(m);
 }
 
@@ -266,6 +278,7 @@ void makings_tick(struct makings *all)
 static void end(struct making *m, int rc, const struct err *e)
 {
     (void)pthread_mutex_lock(&m->all->mutex);
+    bool begun = m->written >= 0;
     m->all->count--;
     m->outcome = rc < 0 ? rc : DONE;
     if (rc < 0) {
@@ -274,7 +287,8 @@ static void end(struct making *m, int rc, const struct err *e)
     } else {
         m->written = m->size;
     }
-    *(rc < 0 ? &m->all->failed : &m->all->done) += 1;
+    if (begun)
+        *(rc < 0 ? &m->all->failed : &m->all->done) += 1;
     struct making_waiter *w = take_waiters(m, true);
     (void)pthread_mutex_unlock(&m->all->mutex);
     wake_all(w);
@@ -326,13 +340,37 @@ static void run_making(struct pool_task *task)
     making_release(m);
 }
 
+/* In the other pool, so that who asks wrongly need not wait behind whole tables to be told. */
+static void look_at_options(struct pool_task *task)
+{
+    struct making *m = (struct making *)task;
+    struct err e;
+    int rc = conversion_prepare(m->conversion, &e);
+    if (rc < 0) {
+        end(m, rc, &e);
+        making_release(m);
+        return;
+    }
+    (void)pthread_mutex_lock(&m->all->mutex);
+    m->written = 0;
+    struct making_waiter *w = take_waiters(m, false);
+    (void)pthread_mutex_unlock(&m->all->mutex);
+    wake_all(w);
+    m->task.run = run_making;
+    pool_add(m->all->pool, &m->task);
+}
+
 void makings_free(struct makings *all)
 {
     if (!all)
         return;
     makings_stop(all);
+    (void)pthread_mutex_lock(&all->mutex);
+    struct pool *others = all->others;
+    all->others = NULL;
+    (void)pthread_mutex_unlock(&all->mutex);
+    pool_free(others); /* hands what it has looked at to the other one */
     pool_free(all->pool);
-    pool_free(all->others);
     let_go(all, INT64_MAX);
     (void)pthread_mutex_destroy(&all->mutex);
     free(all);
@@ -361,9 +399,10 @@ static struct making *prepare(struct makings *all, const struct result *r, const
                               struct conversion *c)
 {
     struct making *m = mem_alloc(sizeof *m);
-    *m = (struct making){.task = {.run = run_making},
+    *m = (struct making){.task = {.run = look_at_options},
                          .all = all,
                          .holders = 2,
+                         .written = -1,
                          .result = r->pk,
                          .conversion = c,
                          .digest = digest_new()};
@@ -397,7 +436,7 @@ int making_get(struct session *s, const struct result *r, const struct conversio
     }
     (void)pthread_mutex_unlock(&all->mutex);
     if (*ret == mine)
-        pool_add(all->pool, &mine->task);
+        pool_add(all->others, &mine->task);
     else
         destroy(mine);
     return 0;

@@ -27,7 +27,8 @@ void makings_stop(struct makings *all);
 void makings_tick(struct makings *all); /* now and then: lets go of what was done a while ago */
 void makings_free(struct makings *all); /* nobody holds a making any more; NULL is fine */
 
-/* The making of this representation, begun now if there is none. Held until making_release. */
+/* The making of this representation, begun now if there is none. Held until making_release. What is wrong
+ * with the options is only found then, and is its outcome. */
 int making_get(struct session *s, const struct result *r, const struct conversion_options *o, const char *tag,
                struct making **ret, struct err *e);
 void making_release(struct making *m); /* NULL is fine */
@@ -47,7 +48,8 @@ int making_read(struct making *m, int64_t offset, void *to, size_t max, size_t *
 
 /* Calls wake(ctx) once, from another thread, when there are bytes beyond `offset` or it has ended; false:
  * that is so already, and it will not be called. Of a quick making some bytes gather before anybody is woken.
- * An offset of INT64_MAX waits for the end. `w` must live until then. */
+ * An offset of INT64_MAX waits for the end, one of -1 until the options were found to be good. `w` must live
+ * until then. */
 struct making_waiter {
     struct making_waiter *next;
     int64_t offset;

@@ -194,6 +194,18 @@ def test_the_answer_of_a_head_follows_that_of_a_get_at_once(api):
         assert head(api, result, "csv").headers["Content-Length"] == str(len(data))
 
 
+def test_what_is_asked_wrongly_of_a_very_wide_table_is_told_before_anything_is_sent(api):
+    names = [f"c{i}" for i in range(20_000)]
+    result = table(api, ",".join(names) + "\n" + ",".join("1" * 20_000) + "\n")
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        clones = [api.clone() for _ in range(20)]
+        wrong = list(pool.map(lambda one: ask(one, result, "csv", fields="c1,c20000"), clones))
+        right = list(pool.map(lambda one: ask(one, result, "csv", fields="c1,c19999"), clones))
+    assert {answer.content for answer in right} == {b"c1,c19999\r\n1,1\r\n"}
+    for answer in wrong:
+        assert problem(answer, 400, "bad_value")["parameter"] == "fields"
+
+
 def test_http_1_0_waits_and_has_a_length(api, server):
     result = table(api, unique(LARGE))
     target = f"/api/v1/results/{result['id']}/content?format=json"
