@@ -336,6 +336,28 @@ static int compare_with_upload(const struct conversion *c, const struct reader_e
     return 0;
 }
 
+/* What a spreadsheet cannot hold may be damage: the reason is told only of bytes that are those that came. */
+static int compare_before_refusing(struct conversion *c, const struct err *refusal, struct err *e)
+{
+    char *block = mem_alloc(BLOCK);
+    uint32_t crc32 = 0;
+    int rc = 0;
+    for (int64_t offset = 0, len; rc == 0 && offset < c->content.size; offset += len) {
+        len = c->content.size - offset < BLOCK ? c->content.size - offset : BLOCK;
+        rc = read_block(c, offset, block, (size_t)len, e);
+        if (rc == 0 && c->progress)
+            rc = c->progress(c->ctx, c->rows_read, e);
+        crc32 = rc == 0 ? digest_crc32(crc32, block, (size_t)len) : 0;
+    }
+    free(block);
+    if (rc < 0)
+        return rc;
+    if (crc32 != c->stored_crc32)
+        return err_set(e, ERR_BAD_VALUE, "the stored bytes are not those that were uploaded");
+    *e = *refusal;
+    return e->code;
+}
+
 /* The original was looked through when it came: what is wrong with it now happened on our side. */
 static int blame_storage(int rc, struct err *e)
 {
@@ -369,6 +391,10 @@ int conversion_run(struct conversion *c, row_fn *row, convert_progress_fn *progr
     }
     if (rc == 0)
         *ret_matched = c->selected.condition_count ? c->selected.matched : c->table.rows;
+    if (rc == ERR_LIMIT) {
+        struct err refusal = *e;
+        rc = compare_before_refusing(c, &refusal, e);
+    }
     return blame_storage(rc, e);
 }
 

@@ -54,7 +54,8 @@ enum format conversion_format(const struct conversion *c);
 int64_t conversion_rows(const struct conversion *c); /* of the whole table */
 
 /* Hands on what is asked for row by row; *ret_matched: how many rows the conditions let through. `progress`
- * is told of the rows read every now and then, and ends the work by returning an error. It may be NULL. */
+ * is told of the rows read every now and then, and ends the work by returning an error. It may be NULL. An
+ * ERR_LIMIT of `row` is only passed on where the stored bytes are those that came, else it is ERR_STORAGE. */
 typedef int convert_progress_fn(void *ctx, int64_t rows, struct err *e);
 int conversion_run(struct conversion *c, row_fn *row, convert_progress_fn *progress, void *ctx,
                    int64_t *ret_matched, struct err *e);
