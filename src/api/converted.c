@@ -48,7 +48,7 @@ static int read_some(void *ctx, int64_t offset, void *to, size_t max, size_t *re
     rc = making_outcome(w->making, e);
     if (rc > 0) /* done: was there more in the meantime? */
         return making_read(w->making, offset, to, max, ret_len, e);
-    w->waiter = (struct making_waiter){.offset = offset, .wake = api_wake, .ctx = w->rq};
+    w->waiter = (struct making_waiter){.offset = offset, .wake = api_wake, .gone = api_gone, .ctx = w->rq};
     return rc < 0 ? rc : RESPONSE_LATER;
 }
 
@@ -61,7 +61,7 @@ static bool wait_for_more(void *ctx)
 static bool wait_for(struct request *rq, int64_t offset)
 {
     struct waiting *w = rq->own;
-    w->waiter = (struct making_waiter){.offset = offset, .wake = api_wake, .ctx = rq};
+    w->waiter = (struct making_waiter){.offset = offset, .wake = api_wake, .gone = api_gone, .ctx = rq};
     return making_wait(w->making, &w->waiter);
 }
 

@@ -21,6 +21,9 @@
  */
 enum { RUNNING = 0, DONE = 1, LINGER = CLOCK_SECOND };
 
+/* Who lost the connection while it waited may come back for what took so long. */
+enum { PATIENCE = 30 * CLOCK_SECOND };
+
 /* Waking costs more than a small piece is worth: after the first one pieces are told of by TELL_STEP bytes,
    or when there were none for TELL_PAUSE. */
 enum { TELL_STEP = 256 << 10, TELL_PAUSE = CLOCK_SECOND / 20 };
@@ -28,13 +31,15 @@ enum { TELL_STEP = 256 << 10, TELL_PAUSE = CLOCK_SECOND / 20 };
 struct making {
     struct pool_task task; /* first, so that one is the other */
     struct makings *all;
-    struct making *next;           /* mutex: in the list until its row is there, and for a moment after */
-    int64_t kept_at;               /* mutex; monotonic; 0: it has no row yet */
-    int holders;                   /* mutex: who asks, and the thread that runs it */
-    int outcome;                   /* mutex: RUNNING, DONE or a code */
-    struct err error;              /* mutex */
-    int64_t written;               /* mutex: bytes that can be read; -1: its options are not looked at yet */
-    int64_t rows_done;             /* mutex */
+    struct making *next; /* mutex: in the list until its row is there, and for a moment after */
+    int64_t kept_at;     /* mutex; monotonic; 0: it has no row yet */
+    int holders;         /* mutex: who asks, and the thread that runs it */
+    int outcome;         /* mutex: RUNNING, DONE or a code */
+    struct err error;    /* mutex */
+    int64_t left_at;     /* mutex; monotonic: since when nobody holds it but its thread; 0: somebody did */
+    bool forsaken;       /* mutex: it has left the list and is to be given up */
+    int64_t written;     /* mutex: bytes that can be read; -1: its options are not looked at yet */
+    int64_t rows_done;   /* mutex */
     struct making_waiter *waiters; /* mutex */
     char tag[DIGEST_SHA256_HEX];
     int64_t result;
@@ -156,7 +161,7 @@ static int tell(struct making *m, int64_t rows, struct err *e)
     m->told = m->size;
     m->told_at = clock_monotonic();
     (void)pthread_mutex_lock(&m->all->mutex);
-    bool stopping = m->all->stopping;
+    bool stopping = m->all->stopping || m->forsaken;
     if (rows > m->rows_done)
         m->rows_done = rows;
     m->written = whole ? 0 : m->size;
@@ -242,6 +247,13 @@ static int run(struct making *m, struct err *e)
     return rc;
 }
 
+/* With the mutex. */
+static void list(struct making *m)
+{
+    m->next = m->all->first;
+    m->all->first = m;
+}
+
 static void unlist(struct making *m)
 {
     struct making **link = &m->all->first;
@@ -270,9 +282,49 @@ static void let_go(struct makings *all, int64_t before)
     }
 }
 
+static void wake_who_has_gone(struct makings *all)
+{
+    struct making_waiter *taken = NULL;
+    (void)pthread_mutex_lock(&all->mutex);
+    for (struct making *m = all->first; m; m = m->next)
+        for (struct making_waiter **link = &m->waiters; *link;) {
+            struct making_waiter *w = *link;
+            if (w->gone && w->gone(w->ctx)) {
+                *link = w->next;
+                w->next = taken;
+                taken = w;
+            } else {
+                link = &w->next;
+            }
+        }
+    (void)pthread_mutex_unlock(&all->mutex);
+    wake_all(taken);
+}
+
+static void give_up_forsaken(struct makings *all, int64_t now)
+{
+    (void)pthread_mutex_lock(&all->mutex);
+    for (struct making *m = all->first, *next; m; m = next) {
+        next = m->next;
+        bool alone = m->outcome == RUNNING && m->holders == 1;
+        if (alone && m->left_at && now - m->left_at > PATIENCE) {
+            unlist(m);
+            m->forsaken = true;
+        } else if (!alone) {
+            m->left_at = 0;
+        } else if (!m->left_at) {
+            m->left_at = now;
+        }
+    }
+    (void)pthread_mutex_unlock(&all->mutex);
+}
+
 void makings_tick(struct makings *all)
 {
-    let_go(all, clock_monotonic() - LINGER);
+    int64_t now = clock_monotonic();
+    let_go(all, now - LINGER);
+    wake_who_has_gone(all);
+    give_up_forsaken(all, now);
 }
 
 static void end(struct making *m, int rc, const struct err *e)
@@ -281,13 +333,15 @@ static void end(struct making *m, int rc, const struct err *e)
     bool begun = m->written >= 0;
     m->all->count--;
     m->outcome = rc < 0 ? rc : DONE;
-    if (rc < 0) {
+    if (rc < 0 && !m->forsaken)
         unlist(m);
+    else if (rc == 0 && m->forsaken) /* too late */
+        list(m);
+    if (rc < 0)
         m->error = *e;
-    } else {
+    else
         m->written = m->size;
-    }
-    if (begun)
+    if (begun && (rc == 0 || !m->forsaken))
         *(rc < 0 ? &m->all->failed : &m->all->done) += 1;
     struct making_waiter *w = take_waiters(m, true);
     (void)pthread_mutex_unlock(&m->all->mutex);
@@ -390,8 +444,10 @@ static struct making *find(struct makings *all, const char *tag)
 static struct making *hold(struct makings *all, const char *tag)
 {
     struct making *m = find(all, tag);
-    if (m)
+    if (m) {
         m->holders++;
+        m->left_at = 0;
+    }
     return m;
 }
 
@@ -430,8 +486,8 @@ int making_get(struct session *s, const struct result *r, const struct conversio
     (void)pthread_mutex_lock(&all->mutex);
     *ret = hold(all, tag); /* somebody may have been faster */
     if (!*ret) {
-        mine->next = all->first;
-        all->first = *ret = mine;
+        *ret = mine;
+        list(mine);
         all->count++;
     }
     (void)pthread_mutex_unlock(&all->mutex);
@@ -515,6 +571,7 @@ bool making_progress(struct core *core, int64_t result, enum format *ret_format,
     if (m) {
         *ret_format = conversion_format(m->conversion);
         *ret_rows = m->rows_done;
+        m->left_at = 0;
     }
     (void)pthread_mutex_unlock(&all->mutex);
     return m != NULL;

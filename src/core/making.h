@@ -24,7 +24,9 @@ bool makings_stopping(struct makings *all);
 void makings_run(struct makings *all, struct pool_task *task);
 /* What is under way ends with an error soon, and nothing new begins. */
 void makings_stop(struct makings *all);
-void makings_tick(struct makings *all); /* now and then: lets go of what was done a while ago */
+/* Each second: lets go of what was done a while ago, wakes who has gone, and gives up what nobody has waited
+ * for and nobody has looked at with making_progress for half a minute. */
+void makings_tick(struct makings *all);
 void makings_free(struct makings *all); /* nobody holds a making any more; NULL is fine */
 
 /* The making of this representation, begun now if there is none. Held until making_release. What is wrong
@@ -54,6 +56,8 @@ struct making_waiter {
     struct making_waiter *next;
     int64_t offset;
     void (*wake)(void *ctx);
+    bool (*gone)(void *ctx); /* asked now and then, with a lock held: whether to wake it early, since nobody
+                                is there any more; NULL: never */
     void *ctx;
 };
 bool making_wait(struct making *m, struct making_waiter *w);

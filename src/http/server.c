@@ -71,6 +71,7 @@ struct exchange {
     struct server *server;
     struct MHD_Connection *connection;
     struct conn *conn;
+    int fd;          /* the library's */
     int64_t started; /* monotonic; 0: the header is not complete */
     int64_t received;
     int64_t swallowed; /* of that, since the answer is known */
@@ -79,6 +80,7 @@ struct exchange {
     bool swallowing;   /* the answer is known, the rest of the body is not wanted */
     bool answer_ready; /* rq.response is complete */
     bool other_timeout;
+    bool gone;        /* nobody is there to be answered */
     bool again;       /* the handler has slept and is to be run once more */
     size_t body_size; /* allocated for rq.body */
     char *body;
@@ -170,6 +172,8 @@ static ssize_t read_what_there_is(void *cls, uint64_t pos, char *to, size_t max)
         max = (size_t)(r->size - (int64_t)pos);
     if (max == 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
+    if (x->gone)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
     int rc = r->read_some(r->read_ctx, (int64_t)pos, to, max, &len, &e);
     x->sent = (int64_t)pos + (int64_t)len;
     if (rc < 0) {
@@ -354,11 +358,23 @@ void request_wake(struct request *rq)
     queue_write(x);
 }
 
+/* 0: nothing of it has happened. */
+static int poll_client(struct request *rq, short events)
+{
+    struct pollfd p = {.fd = of(rq)->fd, .events = events};
+    return poll(&p, 1, 0) > 0 ? p.revents : 0;
+}
+
 bool request_was_left(struct request *rq)
 {
-    struct pollfd p = {.events = POLLRDHUP};
-    p.fd = MHD_get_connection_info(of(rq)->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    return poll(&p, 1, 0) > 0;
+    return poll_client(rq, POLLRDHUP) != 0;
+}
+
+bool request_gone(struct request *rq)
+{
+    struct exchange *x = of(rq);
+    x->gone = x->gone || (poll_client(rq, 0) & (POLLERR | POLLHUP)) != 0;
+    return x->gone;
 }
 
 /* --- receiving --- */
@@ -546,6 +562,8 @@ static enum MHD_Result sleep_before_answer(struct exchange *x)
 
 static enum MHD_Result close_body(struct exchange *x)
 {
+    if (x->gone)
+        return MHD_NO;
     if (x->again) {
         x->again = false;
         reset_response(&x->rq);
@@ -603,6 +621,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     struct server *s = cls;
     struct exchange *x = mem_alloc(sizeof *x);
     *x = (struct exchange){.server = s, .connection = connection};
+    x->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     x->rq.response.fd = -1;
     x->rq.app = s->hooks.ctx;
     x->conn = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;

@@ -2,7 +2,11 @@
 """Converted tables over HTTP: validators, ranges, who waits for what, and the cache. docs/formats.md."""
 
 import concurrent.futures
+import contextlib
 import itertools
+import re
+import socket
+import struct
 import threading
 
 import pytest
@@ -223,6 +227,30 @@ def test_who_leaves_disturbs_nobody(api, server):
             wire.send(request_head("GET", f"/api/v1/results/{result['id']}/content?format=csv", key=api.key))
             wire.line()
     assert convert(api, result, "csv").count(b"\n") == 60_002
+
+
+@pytest.mark.slow
+def test_who_is_reset_while_waiting_is_let_go_and_who_only_stops_sending_is_not(fresh_server):
+    server = fresh_server(converters="1")
+    api = server.api()
+    result = table(api, LARGE + LARGE.partition("\n")[2] * 3)
+    target = f"/api/v1/results/{result['id']}/content?format=xlsx"
+
+    def gauge(name):
+        text = server.get("/-/metrics").text
+        return int(re.search(rf"^{name} (\d+)$", text, re.M)[1])
+
+    with contextlib.ExitStack() as stack:
+        wires = [stack.enter_context(Wire(server)) for _ in range(8)]
+        for n, wire in enumerate(wires):
+            wire.send(request_head("GET", f"{target}&where=id!={n}", api.key, Connection="close"))
+        eventually(lambda: gauge("resultd_conversions") == 8, "all wait")
+        before = gauge("resultd_connections")
+        wires[0].end_of_sending()
+        wires[7].socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wires[7].close()
+        eventually(lambda: gauge("resultd_connections") < before, "who was reset is let go")
+        assert wires[0].answer().status_code == 200
 
 
 def test_a_conversion_that_fails_breaks_the_connection(api, server):
