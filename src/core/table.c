@@ -116,14 +116,6 @@ int table_parse(struct arena *a, const struct table_facts *f, bool nested_is_jso
     return rc;
 }
 
-int table_load(struct session *s, const struct result *r, bool nested_is_json, struct table *ret,
-               struct err *e)
-{
-    struct table_facts f;
-    int rc = table_fetch(s, r, &f, e);
-    return rc < 0 ? rc : table_parse(s->arena, &f, nested_is_json, ret, e);
-}
-
 static enum format format_of(const struct table_kind *k)
 {
     if (k->source == SOURCE_CSV)

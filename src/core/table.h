@@ -59,10 +59,6 @@ int table_fetch(struct session *s, const struct result *r, struct table_facts *r
 int table_parse(struct arena *a, const struct table_facts *f, bool nested_is_json, struct table *ret,
                 struct err *e);
 
-/* Both. */
-int table_load(struct session *s, const struct result *r, bool nested_is_json, struct table *ret,
-               struct err *e);
-
 /* Whether the stored bytes of a table are a document of this format themselves, so not if they are
  * compressed: 1 or 0. */
 int table_is_stored_as(struct session *s, const struct result *r, enum format format, struct err *e);
