@@ -32,8 +32,6 @@ struct metrics {
     struct route_metrics routes[];
 };
 
-static const char *const method_names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OTHER"};
-
 struct metrics *metrics_new(const struct api *const *apis)
 {
     size_t count = 1;
@@ -105,7 +103,7 @@ void metrics_connection(struct metrics *m, int change)
 static void print_labels(const struct route_metrics *r, struct buf *out)
 {
     buf_printf(out, "api=\"%s\",method=\"%s\",route=\"%s\"", r->api,
-               r->route ? method_names[r->route->method] : "", r->route ? r->route->path : "");
+               r->route ? http_method_names[r->route->method] : "", r->route ? r->route->path : "");
 }
 
 static void print_counts(struct metrics *m, struct buf *out)

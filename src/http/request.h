@@ -16,7 +16,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OTHER };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_DELETE,
+    HTTP_PATCH,
+    HTTP_OPTIONS,
+    HTTP_OTHER /* matches no route */
+};
+extern const char *const http_method_names[HTTP_OTHER + 1];
+
 enum route_mode { R_READ, R_WRITE };
 enum route_body { BODY_NONE, BODY_WHOLE, BODY_STREAM };
 
@@ -37,6 +48,8 @@ struct route {
 };
 
 enum { ROUTE_OPEN = 0 }; /* `need` of a route that anybody may call */
+
+bool route_takes(const struct route *r, enum http_method m);
 
 struct api {
     const char *name;

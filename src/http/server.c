@@ -388,9 +388,8 @@ static bool valid_request_id(const char *id)
 
 static enum http_method parse_method(const char *m)
 {
-    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE"};
     for (int i = 0; i < HTTP_OTHER; i++)
-        if (strcmp(m, names[i]) == 0)
+        if (strcmp(m, http_method_names[i]) == 0)
             return (enum http_method)i;
     return HTTP_OTHER;
 }
@@ -666,10 +665,9 @@ static void log_request(struct exchange *x, int64_t microseconds, bool complete)
     (void)snprintf(status, sizeof status, "%d", x->rq.response.status);
     (void)snprintf(time, sizeof time, "%.6f", (double)microseconds / 1e6);
     (void)snprintf(bytes, sizeof bytes, "%lld", (long long)bytes_sent(x, complete));
-    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OTHER"};
     log_line((enum log_level)level, "request",
              (struct log_field[]){{"request", x->rq.id},
-                                  {"method", methods[x->rq.method]},
+                                  {"method", http_method_names[x->rq.method]},
                                   {"path", loggable_path(x)},
                                   {"status", status},
                                   {"bytes", bytes},

@@ -113,25 +113,29 @@ static bool matches(const char *pattern, const char *path, struct piece pieces[R
     return !*pattern && !*path;
 }
 
-static const char *method_name(enum http_method m)
+static const char *list_methods(struct arena *a, unsigned methods)
 {
-    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", ""};
-    return names[m];
+    const char *list = NULL;
+    for (int m = 0; m < HTTP_OTHER; m++)
+        if (methods & 1U << m)
+            list = list ? arena_printf(a, "%s, %s", list, http_method_names[m]) : http_method_names[m];
+    return list;
 }
 
-/* HEAD must change nothing, which a GET route that writes would; the open ones (/-/ready) change nothing of
- * anybody. */
-static bool takes(const struct route *r, enum http_method m)
+const char *target_methods(struct request *rq)
 {
-    return r->method == m ||
-           (m == HTTP_HEAD && r->method == HTTP_GET && (r->mode == R_READ || r->need == ROUTE_OPEN));
-}
-
-static void add_allowed(struct request *rq, const struct route *r)
-{
-    const char *before = rq->allow ? rq->allow : "";
-    const char *more = takes(r, HTTP_HEAD) ? "GET, HEAD" : method_name(r->method);
-    rq->allow = arena_printf(&rq->arena, "%s%s%s", before, *before ? ", " : "", more);
+    struct piece pieces[REQUEST_PLACES];
+    unsigned methods = 0;
+    int count;
+    for (size_t i = 0; i < rq->api->route_count; i++) {
+        const struct route *r = &rq->api->routes[i];
+        if (!matches(r->path, rq->raw_path, pieces, &count))
+            continue;
+        for (int m = 0; m < HTTP_OTHER; m++)
+            if (route_takes(r, (enum http_method)m))
+                methods |= 1U << m;
+    }
+    return list_methods(&rq->arena, methods);
 }
 
 static int take_places(struct request *rq, const struct piece *pieces, int count, struct err *e)
@@ -150,14 +154,12 @@ static int find_route(struct request *rq, struct err *e)
     int count;
     for (size_t i = 0; i < rq->api->route_count; i++) {
         const struct route *r = &rq->api->routes[i];
-        if (takes(r, rq->method) && matches(r->path, rq->raw_path, pieces, &count)) {
+        if (route_takes(r, rq->method) && matches(r->path, rq->raw_path, pieces, &count)) {
             rq->route = r;
             return take_places(rq, pieces, count, e);
         }
     }
-    for (size_t i = 0; i < rq->api->route_count; i++)
-        if (matches(rq->api->routes[i].path, rq->raw_path, pieces, &count))
-            add_allowed(rq, &rq->api->routes[i]);
+    rq->allow = target_methods(rq);
     if (rq->allow)
         return err_set(e, ERR_METHOD, "this address takes %s", rq->allow);
     return err_set(e, ERR_NOT_FOUND, "there is nothing at this address");

@@ -17,3 +17,6 @@ int target_parse_query(struct arena *a, const char *raw, struct query_pair **ret
  * with rq->allow, ERR_BAD_REQUEST. rq->api is set whenever an API owns the path, else to the last one.
  */
 int target_find(struct request *rq, const struct api *const *apis, struct err *e);
+
+/* The methods that some route of rq->api takes at this path, for Allow: "GET, HEAD, POST". NULL: none. */
+const char *target_methods(struct request *rq);

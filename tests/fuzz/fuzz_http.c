@@ -78,6 +78,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/hello", R_READ, BODY_NONE, 0, hello, NULL},
     {HTTP_GET, "/hello/{}", R_WRITE, BODY_NONE, 0, hello, NULL},
     {HTTP_POST, "/echo", R_WRITE, BODY_WHOLE, 0, echo, NULL},
+    {HTTP_PATCH, "/echo", R_WRITE, BODY_WHOLE, 0, echo, NULL},
     {HTTP_PUT, "/sink/{}", R_WRITE, BODY_STREAM, 0, hello, begin},
 };
 static const char *const prefixes[] = {"/", NULL};

@@ -20,11 +20,12 @@ static const struct route routes_a[] = {
     {HTTP_DELETE, "/a/things/{}", R_WRITE, BODY_NONE, 0, handle, NULL},
     {HTTP_GET, "/a/things/{}/ack", R_WRITE, BODY_NONE, 1, handle, NULL},
     {HTTP_PUT, "/a/things/{}/parts/{}", R_WRITE, BODY_STREAM, 0, handle, NULL},
+    {HTTP_PATCH, "/a/things/{}/parts/{}", R_WRITE, BODY_WHOLE, 0, handle, NULL},
 };
 static const struct route routes_b[] = {{HTTP_GET, "/", R_READ, BODY_NONE, 0, handle, NULL}};
 static const char *const prefixes_a[] = {"/a", NULL};
 static const char *const prefixes_b[] = {"/", NULL};
-static const struct api api_a = {.name = "a", .prefixes = prefixes_a, .routes = routes_a, .route_count = 7};
+static const struct api api_a = {.name = "a", .prefixes = prefixes_a, .routes = routes_a, .route_count = 8};
 static const struct api api_b = {.name = "b", .prefixes = prefixes_b, .routes = routes_b, .route_count = 1};
 static const struct api *const apis[] = {&api_a, &api_b, NULL};
 
@@ -60,6 +61,8 @@ static void paths_lead_to_their_routes(void **state)
     must(find(HTTP_PUT, "/a/things/x/parts/y"), &e);
     assert_string_equal(rq.places[0], "x");
     assert_string_equal(rq.places[1], "y");
+    must(find(HTTP_PATCH, "/a/things/x/parts/y"), &e);
+    assert_ptr_equal(rq.route, &routes_a[7]);
     must(find(HTTP_GET, "/"), &e);
     assert_ptr_equal(rq.api, &api_b);
 }
@@ -130,8 +133,10 @@ static void wrong_methods_are_told_the_right_ones(void **state)
     assert_string_equal(rq.allow, "GET, HEAD, POST");
     must_fail(find(HTTP_OTHER, "/a/things/x"), ERR_METHOD);
     assert_string_equal(rq.allow, "GET, HEAD, DELETE");
-    must_fail(find(HTTP_GET, "/a/things/x/parts/y"), ERR_METHOD);
-    assert_string_equal(rq.allow, "PUT");
+    must_fail(find(HTTP_OPTIONS, "/a/things/x/parts/y"), ERR_METHOD);
+    assert_string_equal(rq.allow, "PUT, PATCH");
+    must_fail(find(HTTP_PUT, "/a/things/claim"), ERR_METHOD);
+    assert_string_equal(rq.allow, "GET, HEAD, POST, DELETE");
 }
 
 static void queries_are_taken_apart(void **state)
