@@ -19,6 +19,7 @@
 #include "core/sweep.h"
 #include "http/server.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_APIS = 8, LOCK_TRIES = 20 };
+enum { MAX_MOUNTS = 16, LOCK_TRIES = 20 };
 
 struct daemon {
     struct app app;
@@ -35,7 +36,7 @@ struct daemon {
     struct executor *executor;
     struct sweeper *sweeper;
     struct server *server;
-    const struct api *apis[MAX_APIS];
+    struct api_mount mounts[MAX_MOUNTS];
     struct arena reloaded; /* settings that SIGHUP made: never freed before the end, readers may hold them */
 };
 
@@ -55,13 +56,21 @@ static int64_t body_limit(void *ctx)
 
 static void choose_apis(struct daemon *d, const struct settings *set)
 {
-    int n = 0;
-    d->apis[n++] = &api_native;
-    if (set->ricloud)
-        d->apis[n++] = &api_ricloud;
-    d->apis[n++] = &api_links;
-    d->apis[n++] = &api_ops;
-    d->apis[n] = NULL;
+    const struct {
+        bool wanted;
+        struct api_mount mount;
+    } all[] = {
+        {true, {&api_native, ""}},
+        {set->ricloud, {&api_ricloud, ""}},
+        {true, {&api_links, ""}},
+        {true, {&api_ops, ""}}, /* last: answers for what nobody owns */
+    };
+    struct api_mount *next = d->mounts;
+    static_assert(API_COUNT(all) < MAX_MOUNTS, "no room for the end of the list");
+    for (size_t i = 0; i < API_COUNT(all); i++)
+        if (all[i].wanted)
+            *next++ = all[i].mount;
+    *next = (struct api_mount){0};
 }
 
 static void apply_log_level(const struct settings *set)
@@ -137,7 +146,7 @@ static int start_server(struct daemon *d, const struct settings *set, struct err
         o.threads = (int)o.connection_limit;
     struct server_hooks hooks = executor_hooks(d->executor);
     choose_apis(d, set);
-    return server_new(&o, &hooks, d->apis, &d->server, &d->app.metrics, e);
+    return server_new(&o, &hooks, d->mounts, &d->server, &d->app.metrics, e);
 }
 
 static int start(struct daemon *d, const struct settings *set, struct err *e)

@@ -32,21 +32,21 @@ struct metrics {
     struct route_metrics routes[];
 };
 
-struct metrics *metrics_new(const struct api *const *apis)
+struct metrics *metrics_new(const struct api_mount *mounts)
 {
     size_t count = 1;
-    for (const struct api *const *a = apis; *a; a++)
-        count += (*a)->route_count;
+    for (const struct api_mount *a = mounts; a->api; a++)
+        count += a->api->route_count;
     struct metrics *m = calloc(1, sizeof *m + count * sizeof m->routes[0]);
     if (!m)
         abort();
     m->count = count;
     struct route_metrics *r = m->routes;
     (r++)->api = "";
-    for (const struct api *const *a = apis; *a; a++)
-        for (size_t i = 0; i < (*a)->route_count; i++, r++) {
-            r->route = &(*a)->routes[i];
-            r->api = (*a)->name;
+    for (const struct api_mount *a = mounts; a->api; a++)
+        for (size_t i = 0; i < a->api->route_count; i++, r++) {
+            r->route = &a->api->routes[i];
+            r->api = a->api->name;
         }
     return m;
 }

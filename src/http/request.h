@@ -45,6 +45,7 @@ struct route {
     /* Of R_WRITE, if set: fills in the response after the commit, in the event loop and outside any
        transaction, so that the writer's time is not spent on it. It cannot fail. */
     void (*render)(struct request *rq);
+    bool exact; /* of an API with trailing_slash: not for this route */
 };
 
 enum { ROUTE_OPEN = 0 }; /* `need` of a route that anybody may call */
@@ -56,11 +57,18 @@ struct api {
     const char *const *prefixes; /* ends with NULL; "/results" owns /results and /results/… */
     const struct route *routes;
     size_t route_count;
-    bool secret_paths; /* its addresses open something by themselves: logs show the route instead */
+    bool trailing_slash; /* one / at the end of an address is as if it were not there */
+    bool secret_paths;   /* its addresses open something by themselves: logs show the route instead */
     /* Before anything else, in a read transaction: who asks, and may they. */
     handler_fn *admit;
     /* Renders an error in this API's words; never fails. */
     void (*fail)(struct request *rq, const struct err *e);
+};
+
+/* An API and the place of its paths: "", or like "/there", before all of them. */
+struct api_mount {
+    const struct api *api;
+    const char *at;
 };
 
 /* Takes a body piece by piece, in the event-loop thread. */
@@ -120,6 +128,7 @@ struct request {
     void *sink;
     const struct sink_ops *sink_ops;
     const struct api *api;
+    const char *mount; /* where that API is: before every path of its own that an answer names */
     const struct route *route;
     const char *allow; /* of a 405 */
     void *session;     /* what `session` in server_hooks gave for the time of a call */

@@ -27,6 +27,7 @@
 #include "base/text.h"
 #include "http/connections.h"
 #include "http/listen.h"
+#include "http/mount.h"
 #include "http/target.h"
 
 #include <assert.h>
@@ -52,7 +53,7 @@ enum {
 struct server {
     struct server_options options;
     struct server_hooks hooks;
-    const struct api *const *apis;
+    const struct api_mount *mounts;
     struct MHD_Daemon *daemon;
     struct connections *connections;
     struct metrics *metrics;
@@ -427,7 +428,7 @@ static int check_body_size(struct exchange *x, struct err *e)
 
 static int find_target(struct exchange *x, struct err *e)
 {
-    int rc = target_find(&x->rq, x->server->apis, e);
+    int rc = target_find(&x->rq, x->server->mounts, e);
     int other = check_header_size(x, e);
     if (other < 0)
         return other;
@@ -753,17 +754,19 @@ static struct MHD_Daemon *start(struct server *s)
 }
 
 int server_new(const struct server_options *o, const struct server_hooks *hooks,
-               const struct api *const *apis, struct server **ret, struct metrics **ret_metrics,
+               const struct api_mount *mounts, struct server **ret, struct metrics **ret_metrics,
                struct err *e)
 {
-    int fd;
-    int rc = listen_open(o->listen, &fd, e);
+    int fd = -1;
+    int rc = mount_check(mounts, e);
+    if (rc == 0)
+        rc = listen_open(o->listen, &fd, e);
     if (rc < 0)
         return rc;
     struct server *s = mem_alloc(sizeof *s);
     *s = (struct server){
-        .options = *o, .hooks = *hooks, .apis = apis, .listen_fd = fd, .quiesced_fd = MHD_INVALID_SOCKET};
-    s->metrics = *ret_metrics = metrics_new(apis);
+        .options = *o, .hooks = *hooks, .mounts = mounts, .listen_fd = fd, .quiesced_fd = MHD_INVALID_SOCKET};
+    s->metrics = *ret_metrics = metrics_new(mounts);
     s->connections = connections_new();
     s->daemon = start(s);
     if (!s->daemon) {

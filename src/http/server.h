@@ -33,10 +33,13 @@ struct server_options {
     int64_t (*body_limit)(void *ctx); /* of BODY_WHOLE, now */
 };
 
-/* `apis` ends with NULL; the last one also answers for paths that nobody owns. */
-/* *ret_metrics is the server's, and set before the first request is taken. */
+/*
+ * `mounts` ends with one whose `api` is NULL and lives as long as the server; the last API also answers for
+ * paths that nobody owns. ERR_BAD_VALUE if two of them get into each other's way (mount_check). *ret_metrics
+ * is the server's, and set before the first request is taken.
+ */
 int server_new(const struct server_options *o, const struct server_hooks *hooks,
-               const struct api *const *apis, struct server **ret, struct metrics **ret_metrics,
+               const struct api_mount *mounts, struct server **ret, struct metrics **ret_metrics,
                struct err *e);
 
 /*

@@ -86,9 +86,10 @@ static const struct api api = {.name = "test",
                                .prefixes = prefixes,
                                .routes = routes,
                                .route_count = sizeof routes / sizeof routes[0],
+                               .trailing_slash = true,
                                .admit = admit,
                                .fail = fail};
-static const struct api *const apis[] = {&api, NULL};
+static const struct api_mount mounts[] = {{&api, ""}, {0}};
 
 /* --- where handlers run --- */
 
@@ -163,7 +164,7 @@ static void start(void)
                                .body_limit = body_limit};
     struct server_hooks hooks = {.read = read_hook, .write = write_hook};
     writer = pool_new(1, "writer");
-    FUZZ_ASSERT(server_new(&o, &hooks, apis, &server, &metrics, &e) == 0);
+    FUZZ_ASSERT(server_new(&o, &hooks, mounts, &server, &metrics, &e) == 0);
     (void)atexit(stop);
 }
 
