@@ -61,7 +61,7 @@ static void choose_apis(struct daemon *d, const struct settings *set)
         struct api_mount mount;
     } all[] = {
         {true, {&api_native, ""}},
-        {set->ricloud, {&api_ricloud, ""}},
+        {set->ricloud, {&api_ricloud, set->ricloud_prefix}},
         {true, {&api_links, ""}},
         {true, {&api_ops, ""}}, /* last: answers for what nobody owns */
     };
