@@ -49,6 +49,11 @@ static int log_requests(void)
     return strcmp(which, "all") == 0 ? 2 : strcmp(which, "errors") == 0;
 }
 
+static const char *cors_origins(void)
+{
+    return atomic_load(current_settings)->cors_origins;
+}
+
 static int64_t body_limit(void *ctx)
 {
     return core_settings(&((struct app *)ctx)->core)->json_body_limit;
@@ -141,6 +146,7 @@ static int start_server(struct daemon *d, const struct settings *set, struct err
         .keepalive_timeout = set->keepalive_timeout,
         .log_requests = log_requests,
         .body_limit = body_limit,
+        .cors_origins = cors_origins,
     };
     if (o.threads > o.connection_limit)
         o.threads = (int)o.connection_limit;

@@ -72,6 +72,31 @@ static int check_prefixes(const struct settings *s, struct err *e)
     return rc;
 }
 
+/* scheme://host or scheme://host:port, as browsers send it: with anything more it would match nothing. */
+static bool is_origin(const char *text, size_t len)
+{
+    const char *host = memmem(text, len, "://", 3);
+    if (!host || host == text)
+        return false;
+    host += 3;
+    size_t host_len = len - (size_t)(host - text);
+    return host_len > 0 && !memchr(host, '/', host_len) && !memchr(text, '*', len);
+}
+
+static int check_origins(const char *list, struct err *e)
+{
+    for (const char *p = list + strspn(list, ", "); *p; p += strspn(p, ", ")) {
+        size_t len = strcspn(p, ", ");
+        if (!(len == 1 && *p == '*') && !is_origin(p, len))
+            return err_set(e, ERR_BAD_VALUE,
+                           "cors_origins must be *, or origins like https://example.org with commas between "
+                           "them and no / at their end; not \"%.*s\"",
+                           len < 60 ? (int)len : 60, p);
+        p += len;
+    }
+    return 0;
+}
+
 int settings_check(const struct settings *s, struct err *e)
 {
     enum log_level level;
@@ -87,7 +112,8 @@ int settings_check(const struct settings *s, struct err *e)
             "connection_memory must be at least %d bytes more than header_limit: a request's header is "
             "kept in it",
             BESIDE_HEADER);
-    return check_prefixes(s, e);
+    int rc = check_origins(s->cors_origins, e);
+    return rc < 0 ? rc : check_prefixes(s, e);
 }
 
 void settings_keep_fixed(struct settings *s, const struct settings *old)

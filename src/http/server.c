@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "http/connections.h"
+#include "http/cors.h"
 #include "http/listen.h"
 #include "http/mount.h"
 #include "http/target.h"
@@ -81,9 +82,11 @@ struct exchange {
     bool swallowing;   /* the answer is known, the rest of the body is not wanted */
     bool answer_ready; /* rq.response is complete */
     bool other_timeout;
-    bool gone;        /* nobody is there to be answered */
-    bool again;       /* the handler has slept and is to be run once more */
-    size_t body_size; /* allocated for rq.body */
+    bool gone;              /* nobody is there to be answered */
+    bool again;             /* the handler has slept and is to be run once more */
+    bool cors;              /* the answer depends on who asks */
+    const char *cors_allow; /* what this origin is told; NULL: nothing */
+    size_t body_size;       /* allocated for rq.body */
     char *body;
     char id[REQUEST_ID_LEN + 1];
 };
@@ -243,19 +246,36 @@ static bool has_no_frame(const struct exchange *x)
     return r->size < 0 && (r->status == 304 || x->rq.method == HTTP_HEAD);
 }
 
+static bool add_header(struct MHD_Response *m, const char *name, const char *value)
+{
+    return MHD_add_response_header(m, name, value) == MHD_YES;
+}
+
+/* Vary also to those who are told nothing: no cache may give their answer to a page that is. */
+static bool add_cors(struct MHD_Response *m, const struct exchange *x)
+{
+    if (!x->cors)
+        return true;
+    bool good = add_header(m, "Vary", "Origin");
+    if (x->cors_allow)
+        good = good && add_header(m, "Access-Control-Allow-Origin", x->cors_allow) &&
+               add_header(m, "Access-Control-Expose-Headers", cors_exposed);
+    return good;
+}
+
 static enum MHD_Result answer(struct exchange *x)
 {
     struct response *r = &x->rq.response;
     struct MHD_Response *m = make_response(x);
     if (!m)
         return MHD_NO;
-    bool good = MHD_add_response_header(m, "X-Request-Id", x->rq.id) == MHD_YES;
+    bool good = add_header(m, "X-Request-Id", x->rq.id) && add_cors(m, x);
     for (int i = 0; i < r->header_count; i++)
-        good = good && MHD_add_response_header(m, r->headers[i].name, r->headers[i].value) == MHD_YES;
+        good = good && add_header(m, r->headers[i].name, r->headers[i].value);
     if (has_no_frame(x))
         good = good && MHD_set_response_options(m, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END) == MHD_YES;
     if (atomic_load(&x->server->draining))
-        good = good && MHD_add_response_header(m, "Connection", "close") == MHD_YES;
+        good = good && add_header(m, "Connection", "close");
     enum MHD_Result rc = good ? MHD_queue_response(x->connection, (unsigned)r->status, m) : MHD_NO;
     MHD_destroy_response(m);
     return rc;
@@ -457,6 +477,28 @@ static enum MHD_Result refuse(struct exchange *x)
     return answer(x);
 }
 
+static void read_origin(struct exchange *x)
+{
+    const char *list = x->server->options.cors_origins();
+    x->cors = *list != '\0';
+    const char *origin = x->cors ? request_header(&x->rq, "Origin") : NULL;
+    x->cors_allow = origin ? cors_allow(list, origin) : NULL;
+}
+
+/* Of an allowed origin, and of an address that there is: the answer to any other is an error like any. */
+static bool is_preflight(struct exchange *x, int found)
+{
+    return x->rq.method == HTTP_OPTIONS && x->cors_allow && (found == 0 || found == ERR_METHOD) &&
+           request_header(&x->rq, "Access-Control-Request-Method");
+}
+
+static enum MHD_Result answer_preflight(struct exchange *x)
+{
+    cors_answer_preflight(&x->rq, target_methods(&x->rq));
+    x->answer_ready = true;
+    return refuse(x);
+}
+
 static enum MHD_Result open_exchange(struct exchange *x, const char *method)
 {
     struct err e;
@@ -467,7 +509,11 @@ static enum MHD_Result open_exchange(struct exchange *x, const char *method)
     conn_deadline(x->conn, 0);
     atomic_fetch_add(&x->server->active, 1);
     read_framing(x);
-    if (find_target(x, &e) < 0) {
+    read_origin(x);
+    int rc = find_target(x, &e);
+    if (is_preflight(x, rc))
+        return answer_preflight(x);
+    if (rc < 0) {
         render_error(x, &e);
         return refuse(x);
     }

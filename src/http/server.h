@@ -29,8 +29,9 @@ struct server_options {
     int threads;
     int64_t connection_limit, connection_limit_per_address, connection_memory;
     int64_t header_limit, header_timeout, body_timeout, keepalive_timeout;
-    int (*log_requests)(void);        /* 0 none, 1 those of status 500 and above, 2 all */
-    int64_t (*body_limit)(void *ctx); /* of BODY_WHOLE, now */
+    int (*log_requests)(void);         /* 0 none, 1 those of status 500 and above, 2 all */
+    int64_t (*body_limit)(void *ctx);  /* of BODY_WHOLE, now */
+    const char *(*cors_origins)(void); /* a list like cors_allow's, now; empty: browsers are told nothing */
 };
 
 /*

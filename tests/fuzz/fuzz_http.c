@@ -127,6 +127,11 @@ static int log_nothing(void)
     return 0;
 }
 
+static const char *cors_origins(void)
+{
+    return "https://page.example";
+}
+
 static int64_t body_limit(void *ctx)
 {
     (void)ctx;
@@ -161,7 +166,8 @@ static void start(void)
                                .body_timeout = 1,
                                .keepalive_timeout = 1,
                                .log_requests = log_nothing,
-                               .body_limit = body_limit};
+                               .body_limit = body_limit,
+                               .cors_origins = cors_origins};
     struct server_hooks hooks = {.read = read_hook, .write = write_hook};
     writer = pool_new(1, "writer");
     FUZZ_ASSERT(server_new(&o, &hooks, mounts, &server, &metrics, &e) == 0);
