@@ -55,6 +55,7 @@ void api_close_blob(void *blob);
 
 /* request_wake for those who know a request as a void *. Any thread. */
 void api_wake(void *rq);
+bool api_gone(void *rq); /* request_gone */
 
 struct json;
 struct json_out;

@@ -101,6 +101,11 @@ void api_wake(void *rq)
     request_wake(rq);
 }
 
+bool api_gone(void *rq)
+{
+    return request_gone(rq);
+}
+
 int api_send_content(struct request *rq, const struct result *r, struct err *e)
 {
     struct content c;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sending a converted result; see converted.h. What was made before is sent like any stored file. What is
- * being made is sent as it comes, its length unknown; who asks for a range, or speaks HTTP/1.0, or wants a
- * spreadsheet sleeps until it is whole, and then its handler runs once more.
+ * being made is sent as it comes, its length unknown: the handler sleeps until it is known that what was
+ * asked can be made, and runs once more. Who asks for a range, or speaks HTTP/1.0, or wants a spreadsheet
+ * sleeps until it is whole.
  */
 #include "api/converted.h"
 
@@ -47,7 +48,7 @@ static int read_some(void *ctx, int64_t offset, void *to, size_t max, size_t *re
     rc = making_outcome(w->making, e);
     if (rc > 0) /* done: was there more in the meantime? */
         return making_read(w->making, offset, to, max, ret_len, e);
-    w->waiter = (struct making_waiter){.offset = offset, .wake = api_wake, .ctx = w->rq};
+    w->waiter = (struct making_waiter){.offset = offset, .wake = api_wake, .gone = api_gone, .ctx = w->rq};
     return rc < 0 ? rc : RESPONSE_LATER;
 }
 
@@ -57,11 +58,21 @@ static bool wait_for_more(void *ctx)
     return making_wait(w->making, &w->waiter);
 }
 
-static bool wait_for_the_end(struct request *rq)
+static bool wait_for(struct request *rq, int64_t offset)
 {
     struct waiting *w = rq->own;
-    w->waiter = (struct making_waiter){.offset = INT64_MAX, .wake = api_wake, .ctx = rq};
+    w->waiter = (struct making_waiter){.offset = offset, .wake = api_wake, .gone = api_gone, .ctx = rq};
     return making_wait(w->making, &w->waiter);
+}
+
+static bool wait_for_the_end(struct request *rq)
+{
+    return wait_for(rq, INT64_MAX);
+}
+
+static bool wait_for_the_begin(struct request *rq)
+{
+    return wait_for(rq, -1);
 }
 
 static void add_headers(struct request *rq, const struct representation *rep)
@@ -70,14 +81,14 @@ static void add_headers(struct request *rq, const struct representation *rep)
     response_header(rq, "Content-Type", rep->media_type);
 }
 
-static void send_as_it_comes(struct request *rq, const struct representation *rep, struct waiting *w)
+static void send_as_it_comes(struct request *rq, const struct representation *rep)
 {
     add_headers(rq, rep);
     rq->response.status = 200;
     rq->response.size = -1;
     rq->response.read_some = read_some;
     rq->response.read_wait = wait_for_more;
-    rq->response.read_ctx = w;
+    rq->response.read_ctx = rq->own;
 }
 
 static int read_making(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
@@ -90,36 +101,44 @@ static int read_making(void *ctx, int64_t offset, void *to, size_t len, struct e
     return rc;
 }
 
-/* It slept until this was done. Its row may have made room for others already, so it is sent from what is
- * held. */
-static int send_what_it_slept_for(struct request *rq, struct representation *rep, struct err *e)
+/* It was slept for, or done already. Its row may not be there yet, or have made room for others already, so
+ * it is sent from what is held. */
+static int send_held(struct request *rq, struct representation *rep, struct err *e)
 {
     struct waiting *w = rq->own;
     int rc = making_outcome(w->making, e);
     if (rc < 0)
         return rc;
+    if (rc == 0) {
+        send_as_it_comes(rq, rep);
+        return 0;
+    }
     rep->size = making_made(w->making, &rep->sha256);
     rep->read = read_making;
     rep->ctx = w;
     return representation_send(rq, rep, e);
 }
 
+static void hold(struct request *rq, struct making *making)
+{
+    struct waiting *w = arena_alloc(&rq->arena, sizeof *w);
+    *w = (struct waiting){.rq = rq, .making = making};
+    rq->own = w;
+    rq->done = release;
+}
+
 static int make(struct request *rq, const struct result *r, const struct conversion_options *o,
                 const char *tag, struct representation *rep, struct err *e)
 {
-    struct waiting *w = arena_alloc(&rq->arena, sizeof *w);
-    int rc = making_get(api_session(rq), r, o, tag, &w->making, e);
+    struct making *making = NULL;
+    int rc = making_get(api_session(rq), r, o, tag, &making, e);
     if (rc < 0)
         return rc;
-    w->rq = rq;
-    rq->own = w;
-    rq->done = release;
-    if (making_outcome(w->making, e) > 0) /* done just now */
-        return send_what_it_slept_for(rq, rep, e);
-    if (o->writer.format == FORMAT_XLSX || rq->http_1_0 || request_header(rq, "Range"))
-        rq->sleep = wait_for_the_end;
-    else
-        send_as_it_comes(rq, rep, w);
+    hold(rq, making);
+    if (making_outcome(making, e) > 0)
+        return send_held(rq, rep, e);
+    bool whole = o->writer.format == FORMAT_XLSX || rq->http_1_0 || request_header(rq, "Range");
+    rq->sleep = whole ? wait_for_the_end : wait_for_the_begin;
     return 0;
 }
 
@@ -137,6 +156,7 @@ int converted_send(struct request *rq, const struct result *r, const struct conv
 {
     char tag[DIGEST_SHA256_HEX];
     struct made made;
+    struct making *making = NULL;
     int rc = result_require_live(api_session(rq), r, e);
     if (rc == 0)
         rc = convert_check(r, o, e);
@@ -154,7 +174,11 @@ int converted_send(struct request *rq, const struct result *r, const struct conv
     };
     response_header(rq, "Vary", "Accept");
     if (rq->own)
-        return send_what_it_slept_for(rq, &rep, e);
+        return send_held(rq, &rep, e);
+    if (making_find(&api_app(rq)->core, tag, &making)) {
+        hold(rq, making);
+        return send_held(rq, &rep, e);
+    }
     rc = deliver_made(api_session(rq), tag, &made, e);
     if (rc > 0)
         return send_made(rq, &rep, &made, e);

@@ -155,7 +155,7 @@ static void begin_list(struct json_out *j)
     json_begin_array(j);
 }
 
-static void end_list(struct json_out *j, bool more, int64_t total)
+static void end_list(struct json_out *j, struct request *rq, bool more, int64_t total)
 {
     json_end_array(j);
     json_key(j, "has_more");
@@ -163,7 +163,7 @@ static void end_list(struct json_out *j, bool more, int64_t total)
     json_key(j, "total_count");
     json_int(j, total);
     json_key(j, "url");
-    json_string(j, "/results");
+    json_string(j, arena_printf(&rq->arena, "%s/results", rq->mount));
     json_end_object(j);
 }
 
@@ -232,7 +232,7 @@ static int acknowledge_many(struct request *rq, struct err *e)
         if (rc == 0)
             rc = put_result(&j, rq, r, e);
     }
-    end_list(&j, false, count);
+    end_list(&j, rq, false, count);
     return rc < 0 ? rc : api_send_json(rq, 200, &j);
 }
 
@@ -331,7 +331,7 @@ static int list(struct request *rq, struct err *e)
     begin_list(&j);
     for (r = q.filter.oldest_first ? r : reversed(r); rc == 0 && r; r = r->next)
         rc = put_result(&j, rq, r, e);
-    end_list(&j, cut != NULL, total);
+    end_list(&j, rq, cut != NULL, total);
     return rc < 0 ? rc : api_send_json(rq, 200, &j);
 }
 

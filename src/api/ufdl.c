@@ -58,7 +58,6 @@ static int status_of(int code)
 
 static const char *sentence_of(struct request *rq, const struct err *e)
 {
-    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE"};
     switch (e->code) {
     case ERR_NOT_FOUND:
         return "Not found.";
@@ -66,7 +65,7 @@ static const char *sentence_of(struct request *rq, const struct err *e)
         return "You do not have permission to perform this action.";
     case ERR_METHOD:
         return rq->method < HTTP_OTHER
-                   ? arena_printf(&rq->arena, "Method \"%s\" not allowed.", methods[rq->method])
+                   ? arena_printf(&rq->arena, "Method \"%s\" not allowed.", http_method_names[rq->method])
                    : "Method not allowed.";
     case ERR_BAD_JSON:
         return arena_printf(&rq->arena, "JSON parse error - %s", e->detail);
@@ -161,6 +160,7 @@ static const struct route routes[] = {
     {HTTP_POST, "/v1/job-outputs/create", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
     {HTTP_GET, "/v1/job-outputs/{}", R_READ, BODY_NONE, READ, ufdl_output_retrieve},
     {HTTP_PUT, "/v1/job-outputs/{}", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
+    {HTTP_PATCH, "/v1/job-outputs/{}", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
     {HTTP_DELETE, "/v1/job-outputs/{}", R_WRITE, BODY_NONE, STAFF, ufdl_output_destroy},
     {HTTP_DELETE, "/v1/job-outputs/{}/hard", R_WRITE, BODY_NONE, STAFF, ufdl_output_hard_delete},
     {HTTP_DELETE, "/v1/job-outputs/{}/reinstate", R_WRITE, BODY_NONE, STAFF, ufdl_output_reinstate},
@@ -172,6 +172,7 @@ const struct api api_ufdl = {
     .prefixes = prefixes,
     .routes = routes,
     .route_count = API_COUNT(routes),
+    .trailing_slash = true,
     .admit = admit,
     .fail = fail,
 };

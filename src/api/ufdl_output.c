@@ -58,6 +58,12 @@ int ufdl_output_retrieve(struct request *rq, struct err *e)
 
 #define COLUMN(word) (&store_result_columns[RESULT_##word])
 
+/* What this API keeps in the input of a job that it made. */
+static const struct filter_column job_description = {
+    "(SELECT CASE json_type(j.input, '$.description') WHEN 'text' THEN json_extract(j.input, '$.description')"
+    " ELSE '' END FROM job j WHERE j.pk = r.job)",
+    FILTER_TEXT, false, 0, NULL};
+
 static const struct ufdl_field fields[] = {
     {"pk", COLUMN(PK)},
     {"job", COLUMN(JOB)},
@@ -68,6 +74,7 @@ static const struct ufdl_field fields[] = {
     {"creation_time", COLUMN(CREATED_AT)},
     {"deletion_time", COLUMN(DELETED_AT)},
     {"job.template.name", COLUMN(KIND)},
+    {"job.description", &job_description},
     {"job.creation_time", COLUMN(JOB_CREATED_AT)},
     {"job.start_time", COLUMN(JOB_STARTED_AT)},
     {"job.end_time", COLUMN(JOB_FINISHED_AT)},

@@ -21,6 +21,7 @@
 #include "core/sweep.h"
 #include "http/server.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_APIS = 8, LOCK_TRIES = 20 };
+enum { MAX_MOUNTS = 16, LOCK_TRIES = 20 };
 
 struct daemon {
     struct app app;
@@ -37,7 +38,7 @@ struct daemon {
     struct executor *executor;
     struct sweeper *sweeper;
     struct server *server;
-    const struct api *apis[MAX_APIS];
+    struct api_mount mounts[MAX_MOUNTS];
     struct arena reloaded; /* settings that SIGHUP made: never freed before the end, readers may hold them */
 };
 
@@ -50,6 +51,11 @@ static int log_requests(void)
     return strcmp(which, "all") == 0 ? 2 : strcmp(which, "errors") == 0;
 }
 
+static const char *cors_origins(void)
+{
+    return atomic_load(current_settings)->cors_origins;
+}
+
 static int64_t body_limit(void *ctx)
 {
     return core_settings(&((struct app *)ctx)->core)->json_body_limit;
@@ -57,15 +63,22 @@ static int64_t body_limit(void *ctx)
 
 static void choose_apis(struct daemon *d, const struct settings *set)
 {
-    int n = 0;
-    d->apis[n++] = &api_native;
-    if (set->ricloud)
-        d->apis[n++] = &api_ricloud;
-    if (set->ufdl)
-        d->apis[n++] = &api_ufdl;
-    d->apis[n++] = &api_links;
-    d->apis[n++] = &api_ops;
-    d->apis[n] = NULL;
+    const struct {
+        bool wanted;
+        struct api_mount mount;
+    } all[] = {
+        {true, {&api_native, ""}},
+        {set->ricloud, {&api_ricloud, set->ricloud_prefix}},
+        {set->ufdl, {&api_ufdl, set->ufdl_prefix}},
+        {true, {&api_links, ""}},
+        {true, {&api_ops, ""}}, /* last: answers for what nobody owns */
+    };
+    struct api_mount *next = d->mounts;
+    static_assert(API_COUNT(all) < MAX_MOUNTS, "no room for the end of the list");
+    for (size_t i = 0; i < API_COUNT(all); i++)
+        if (all[i].wanted)
+            *next++ = all[i].mount;
+    *next = (struct api_mount){0};
 }
 
 static void apply_log_level(const struct settings *set)
@@ -136,12 +149,13 @@ static int start_server(struct daemon *d, const struct settings *set, struct err
         .keepalive_timeout = set->keepalive_timeout,
         .log_requests = log_requests,
         .body_limit = body_limit,
+        .cors_origins = cors_origins,
     };
     if (o.threads > o.connection_limit)
         o.threads = (int)o.connection_limit;
     struct server_hooks hooks = executor_hooks(d->executor);
     choose_apis(d, set);
-    return server_new(&o, &hooks, d->apis, &d->server, &d->app.metrics, e);
+    return server_new(&o, &hooks, d->mounts, &d->server, &d->app.metrics, e);
 }
 
 static int start(struct daemon *d, const struct settings *set, struct err *e)

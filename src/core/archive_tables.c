@@ -58,6 +58,19 @@ static void know(struct archive_bytes *b, int index, int64_t size, const char *s
     text_copy(f->sha256, sizeof f->sha256, sha256);
 }
 
+/* Whole, though its row may not be there yet. */
+static bool look_for_making(struct core *core, struct archive_bytes *b, int index)
+{
+    struct making *m;
+    const char *sha256;
+    if (!making_find(core, b->members[index].tag, &m))
+        return false;
+    int64_t size = making_made(m, &sha256);
+    know(b, index, size, sha256, making_crc32(m));
+    making_release(m);
+    return true;
+}
+
 /* 1: it was made before. */
 static int look_up(struct session *s, struct archive_bytes *b, int index, struct err *e)
 {
@@ -67,7 +80,7 @@ static int look_up(struct session *s, struct archive_bytes *b, int index, struct
     if (rc > 0)
         know(b, index, row.size, row.sha256, row.crc32);
     arena_free(&a);
-    return rc;
+    return rc == 0 ? look_for_making(s->core, b, index) : rc;
 }
 
 /* The error of one result as that of the archive. */

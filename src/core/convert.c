@@ -15,10 +15,11 @@ enum { BLOCK = 256 << 10 };
 struct conversion {
     struct arena arena;
     struct conversion_options options;
-    struct table table;
-    struct content content;
+    struct table_facts facts;
+    struct table table; /* once it is prepared, and what follows */
     struct selected selected;
     struct column_name *names; /* of the columns that come out */
+    struct content content;
     /* while it runs */
     struct reader *reader;
     struct decoder *decoder;
@@ -193,25 +194,34 @@ int conversion_new(struct session *s, const struct result *r, const struct conve
     struct session mine = *s; /* what is read lives as long as the conversion */
     mine.arena = &c->arena;
     copy_options(c, o);
-    int rc = table_load(&mine, r, o->nested_is_json, &c->table, e);
+    int rc = table_fetch(&mine, r, &c->facts, e);
     if (rc == 0)
         rc = deliver_open(&mine, r, &c->content, e);
-    if (rc == 0)
-        rc = resolve(c, e);
-    if (rc == 0)
-        rc = check_names(c, e);
     if (rc < 0) {
         conversion_free(c);
         return rc;
     }
+    c->content.result = NULL; /* the session's */
+    c->stored_crc32 = r->digests.crc32;
+    *ret = c;
+    return 0;
+}
+
+int conversion_prepare(struct conversion *c, struct err *e)
+{
+    const struct conversion_options *o = &c->options;
     bool is_json = o->writer.format == FORMAT_JSON || o->writer.format == FORMAT_NDJSON;
+    int rc = table_parse(&c->arena, &c->facts, o->nested_is_json, &c->table, e);
+    if (rc == 0)
+        rc = resolve(c, e);
+    if (rc == 0)
+        rc = check_names(c, e);
+    if (rc < 0)
+        return rc;
     c->table.reader.want_json = is_json && c->selected.all;
     c->table.reader.types_text = o->types_text;
     if (o->types_text && c->table.reader.source == SOURCE_CSV)
         make_text(c->table.columns);
-    c->content.result = NULL; /* the session's */
-    c->stored_crc32 = r->digests.crc32;
-    *ret = c;
     return 0;
 }
 
@@ -245,7 +255,7 @@ enum format conversion_format(const struct conversion *c)
 
 int64_t conversion_rows(const struct conversion *c)
 {
-    return c->table.rows;
+    return c->facts.rows;
 }
 
 /* --- running --- */
@@ -326,6 +336,28 @@ static int compare_with_upload(const struct conversion *c, const struct reader_e
     return 0;
 }
 
+/* What a spreadsheet cannot hold may be damage: the reason is told only of bytes that are those that came. */
+static int compare_before_refusing(struct conversion *c, const struct err *refusal, struct err *e)
+{
+    char *block = mem_alloc(BLOCK);
+    uint32_t crc32 = 0;
+    int rc = 0;
+    for (int64_t offset = 0, len; rc == 0 && offset < c->content.size; offset += len) {
+        len = c->content.size - offset < BLOCK ? c->content.size - offset : BLOCK;
+        rc = read_block(c, offset, block, (size_t)len, e);
+        if (rc == 0 && c->progress)
+            rc = c->progress(c->ctx, c->rows_read, e);
+        crc32 = rc == 0 ? digest_crc32(crc32, block, (size_t)len) : 0;
+    }
+    free(block);
+    if (rc < 0)
+        return rc;
+    if (crc32 != c->stored_crc32)
+        return err_set(e, ERR_BAD_VALUE, "the stored bytes are not those that were uploaded");
+    *e = *refusal;
+    return e->code;
+}
+
 /* The original was looked through when it came: what is wrong with it now happened on our side. */
 static int blame_storage(int rc, struct err *e)
 {
@@ -359,6 +391,10 @@ int conversion_run(struct conversion *c, row_fn *row, convert_progress_fn *progr
     }
     if (rc == 0)
         *ret_matched = c->selected.condition_count ? c->selected.matched : c->table.rows;
+    if (rc == ERR_LIMIT) {
+        struct err refusal = *e;
+        rc = compare_before_refusing(c, &refusal, e);
+    }
     return blame_storage(rc, e);
 }
 

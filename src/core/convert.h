@@ -39,9 +39,12 @@ int convert_check(const struct result *r, const struct conversion_options *o, st
 
 struct conversion;
 
-/* Opens the result's bytes and looks up columns: ERR_BAD_VALUE names a parameter. `r` is live. */
+/* Opens the result's bytes and fetches what is known of the table. `r` is live. */
 int conversion_new(struct session *s, const struct result *r, const struct conversion_options *o,
                    struct conversion **ret, struct err *e);
+/* Looks up columns, in any thread, once and before all that follows but format and rows: ERR_BAD_VALUE names
+ * a parameter. Of a very wide table that takes long. */
+int conversion_prepare(struct conversion *c, struct err *e);
 void conversion_free(struct conversion *c); /* NULL is fine */
 
 /* The columns that come out, and those of the table that they are. */
@@ -51,7 +54,8 @@ enum format conversion_format(const struct conversion *c);
 int64_t conversion_rows(const struct conversion *c); /* of the whole table */
 
 /* Hands on what is asked for row by row; *ret_matched: how many rows the conditions let through. `progress`
- * is told of the rows read every now and then, and ends the work by returning an error. It may be NULL. */
+ * is told of the rows read every now and then, and ends the work by returning an error. It may be NULL. An
+ * ERR_LIMIT of `row` is only passed on where the stored bytes are those that came, else it is ERR_STORAGE. */
 typedef int convert_progress_fn(void *ctx, int64_t rows, struct err *e);
 int conversion_run(struct conversion *c, row_fn *row, convert_progress_fn *progress, void *ctx,
                    int64_t *ret_matched, struct err *e);

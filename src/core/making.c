@@ -16,21 +16,30 @@
 #include <string.h>
 
 /*
- * Who asks may have a view of the database from before a making was done, and so find neither its row nor, if
- * it were gone, itself: it would be made twice. So it stays in the list for longer than a view lives.
+ * Who asks may have a view of the database from before a making got its row, and so find neither that nor, if
+ * it were gone, the making: it would be made twice. So it stays in the list for longer than a view lives.
  */
 enum { RUNNING = 0, DONE = 1, LINGER = CLOCK_SECOND };
+
+/* Who lost the connection while it waited may come back for what took so long. */
+enum { PATIENCE = 30 * CLOCK_SECOND };
+
+/* Waking costs more than a small piece is worth: after the first one pieces are told of by TELL_STEP bytes,
+   or when there were none for TELL_PAUSE. */
+enum { TELL_STEP = 256 << 10, TELL_PAUSE = CLOCK_SECOND / 20 };
 
 struct making {
     struct pool_task task; /* first, so that one is the other */
     struct makings *all;
-    struct making *next;           /* mutex: in the list while it is under way, and for a moment after */
-    int64_t done_at;               /* mutex; monotonic */
-    int holders;                   /* mutex: who asks, and the thread that runs it */
-    int outcome;                   /* mutex: RUNNING, DONE or a code */
-    struct err error;              /* mutex */
-    int64_t written;               /* mutex: bytes that can be read */
-    int64_t rows_done;             /* mutex */
+    struct making *next; /* mutex: in the list until its row is there, and for a moment after */
+    int64_t kept_at;     /* mutex; monotonic; 0: it has no row yet */
+    int holders;         /* mutex: who asks, and the thread that runs it */
+    int outcome;         /* mutex: RUNNING, DONE or a code */
+    struct err error;    /* mutex */
+    int64_t left_at;     /* mutex; monotonic: since when nobody holds it but its thread; 0: somebody did */
+    bool forsaken;       /* mutex: it has left the list and is to be given up */
+    int64_t written;     /* mutex: bytes that can be read; -1: its options are not looked at yet */
+    int64_t rows_done;   /* mutex */
     struct making_waiter *waiters; /* mutex */
     char tag[DIGEST_SHA256_HEX];
     int64_t result;
@@ -38,6 +47,7 @@ struct making {
     struct blob_put *put;
     struct digest *digest;
     int64_t size;
+    int64_t told, told_at;        /* as `written` and when, but for the end */
     struct digest_values digests; /* once it is done */
 };
 
@@ -45,7 +55,7 @@ struct makings {
     struct core *core;
     struct writer *writer;
     struct pool *pool;
-    struct pool *others; /* of makings_run: a page of rows does not wait behind whole tables */
+    struct pool *others; /* of makings_run: a page of rows does not wait behind whole tables. NULL: no more */
     pthread_mutex_t mutex;
     struct making *first; /* mutex */
     int64_t count;        /* mutex: that are under way */
@@ -92,14 +102,26 @@ static void destroy(struct making *m)
     free(m);
 }
 
+/* The blocks of a large file that nobody wants take long to free: too long for an event loop. */
+static void destroy_task(struct pool_task *task)
+{
+    destroy((struct making *)task);
+}
+
 void making_release(struct making *m)
 {
     if (!m)
         return;
-    (void)pthread_mutex_lock(&m->all->mutex);
+    struct makings *all = m->all;
+    (void)pthread_mutex_lock(&all->mutex);
     bool last = --m->holders == 0;
-    (void)pthread_mutex_unlock(&m->all->mutex);
-    if (last)
+    bool here = last && !all->others;
+    if (last && !here) {
+        m->task.run = destroy_task;
+        pool_add(all->others, &m->task);
+    }
+    (void)pthread_mutex_unlock(&all->mutex);
+    if (here)
         destroy(m);
 }
 
@@ -133,11 +155,13 @@ static void wake_all(struct making_waiter *w)
 /* --- running --- */
 
 /* A spreadsheet is not handed out before it is whole: a fault in its last row would be seen only then. */
-static int note(struct making *m, int64_t rows, struct err *e)
+static int tell(struct making *m, int64_t rows, struct err *e)
 {
     bool whole = conversion_format(m->conversion) == FORMAT_XLSX;
+    m->told = m->size;
+    m->told_at = clock_monotonic();
     (void)pthread_mutex_lock(&m->all->mutex);
-    bool stopping = m->all->stopping;
+    bool stopping = m->all->stopping || m->forsaken;
     if (rows > m->rows_done)
         m->rows_done = rows;
     m->written = whole ? 0 : m->size;
@@ -145,6 +169,11 @@ static int note(struct making *m, int64_t rows, struct err *e)
     (void)pthread_mutex_unlock(&m->all->mutex);
     wake_all(w);
     return stopping ? err_set(e, ERR_SHUTTING_DOWN, "the server is being stopped; try again in a moment") : 0;
+}
+
+static bool is_worth_telling(const struct making *m)
+{
+    return m->told == 0 || m->size - m->told >= TELL_STEP || clock_monotonic() - m->told_at >= TELL_PAUSE;
 }
 
 static int put_bytes(void *ctx, const void *bytes, size_t len, struct err *e)
@@ -155,13 +184,13 @@ static int put_bytes(void *ctx, const void *bytes, size_t len, struct err *e)
         return rc;
     digest_update_rest(m->digest, bytes, len);
     m->size += (int64_t)len;
-    return note(m, 0, e);
+    return is_worth_telling(m) ? tell(m, 0, e) : 0;
 }
 
 static int progress(void *ctx, int64_t rows, struct err *e)
 {
     struct making *m = ctx;
-    return note(m, rows, e);
+    return is_worth_telling(m) ? tell(m, rows, e) : 0;
 }
 
 struct keeping {
@@ -188,7 +217,6 @@ static int keep(struct making *m, struct err *e)
     char key[ID_SIZE];
     struct keeping k = {.core = m->all->core};
     id_new(key);
-    digest_finish(m->digest, &m->digests);
     memcpy(pending.key, key, sizeof pending.key);
     pending_hold(m->all->core->pending, &pending);
     int rc = blob_put_commit(m->put, key, e);
@@ -214,7 +242,16 @@ static int run(struct making *m, struct err *e)
         rc = conversion_write(m->conversion, put_bytes, progress, m, e);
     if (rc == ERR_LIMIT)
         e->code = rc = ERR_NOT_ACCEPTABLE; /* a spreadsheet cannot hold it */
-    return rc < 0 ? rc : keep(m, e);
+    if (rc == 0)
+        digest_finish(m->digest, &m->digests);
+    return rc;
+}
+
+/* With the mutex. */
+static void list(struct making *m)
+{
+    m->next = m->all->first;
+    m->all->first = m;
 }
 
 static void unlist(struct making *m)
@@ -225,14 +262,14 @@ static void unlist(struct making *m)
     *link = m->next;
 }
 
-/* Those that were done before `before` leave the list, which held them. */
+/* Those that got their row before `before` leave the list, which held them. */
 static void let_go(struct makings *all, int64_t before)
 {
     struct making *gone = NULL;
     (void)pthread_mutex_lock(&all->mutex);
     for (struct making *m = all->first, *next; m; m = next) {
         next = m->next;
-        if (m->outcome == DONE && m->done_at < before) {
+        if (m->kept_at && m->kept_at < before) {
             unlist(m);
             m->next = gone;
             gone = m;
@@ -245,25 +282,67 @@ static void let_go(struct makings *all, int64_t before)
     }
 }
 
+static void wake_who_has_gone(struct makings *all)
+{
+    struct making_waiter *taken = NULL;
+    (void)pthread_mutex_lock(&all->mutex);
+    for (struct making *m = all->first; m; m = m->next)
+        for (struct making_waiter **link = &m->waiters; *link;) {
+            struct making_waiter *w = *link;
+            if (w->gone && w->gone(w->ctx)) {
+                *link = w->next;
+                w->next = taken;
+                taken = w;
+            } else {
+                link = &w->next;
+            }
+        }
+    (void)pthread_mutex_unlock(&all->mutex);
+    wake_all(taken);
+}
+
+static void give_up_forsaken(struct makings *all, int64_t now)
+{
+    (void)pthread_mutex_lock(&all->mutex);
+    for (struct making *m = all->first, *next; m; m = next) {
+        next = m->next;
+        bool alone = m->outcome == RUNNING && m->holders == 1;
+        if (alone && m->left_at && now - m->left_at > PATIENCE) {
+            unlist(m);
+            m->forsaken = true;
+        } else if (!alone) {
+            m->left_at = 0;
+        } else if (!m->left_at) {
+            m->left_at = now;
+        }
+    }
+    (void)pthread_mutex_unlock(&all->mutex);
+}
+
 void makings_tick(struct makings *all)
 {
-    let_go(all, clock_monotonic() - LINGER);
+    int64_t now = clock_monotonic();
+    let_go(all, now - LINGER);
+    wake_who_has_gone(all);
+    give_up_forsaken(all, now);
 }
 
 static void end(struct making *m, int rc, const struct err *e)
 {
     (void)pthread_mutex_lock(&m->all->mutex);
+    bool begun = m->written >= 0;
     m->all->count--;
     m->outcome = rc < 0 ? rc : DONE;
-    m->done_at = clock_monotonic();
-    if (rc < 0) {
+    if (rc < 0 && !m->forsaken)
         unlist(m);
+    else if (rc == 0 && m->forsaken) /* too late */
+        list(m);
+    if (rc < 0)
         m->error = *e;
-    } else {
+    else
         m->written = m->size;
-        m->holders++; /* the list */
-    }
-    *(rc < 0 ? &m->all->failed : &m->all->done) += 1;
+    if (begun && (rc == 0 || !m->forsaken))
+        *(rc < 0 ? &m->all->failed : &m->all->done) += 1;
     struct making_waiter *w = take_waiters(m, true);
     (void)pthread_mutex_unlock(&m->all->mutex);
     wake_all(w);
@@ -278,16 +357,61 @@ static void put_down(struct making *m)
     m->digest = NULL;
 }
 
+static void complain(const char *what, const struct err *e)
+{
+    if (*e->log)
+        log_line(LOG_ERROR, what, (struct log_field[]){{"error", e->log}, {0}});
+}
+
+/* What could not be kept was good for those who had asked; the next one makes it anew. */
+static void keep_on(struct making *m)
+{
+    struct err e;
+    int rc = keep(m, &e);
+    (void)pthread_mutex_lock(&m->all->mutex);
+    if (rc < 0) {
+        unlist(m);
+    } else {
+        m->kept_at = clock_monotonic();
+        m->holders++; /* the list */
+    }
+    (void)pthread_mutex_unlock(&m->all->mutex);
+    if (rc < 0)
+        complain("a converted table cannot be kept", &e);
+}
+
 static void run_making(struct pool_task *task)
 {
     struct making *m = (struct making *)task;
     struct err e;
     int rc = run(m, &e);
-    if (rc < 0 && *e.log)
-        log_line(LOG_ERROR, "a conversion failed", (struct log_field[]){{"error", e.log}, {0}});
+    if (rc < 0)
+        complain("a conversion failed", &e);
     end(m, rc, &e);
+    if (rc == 0)
+        keep_on(m);
     put_down(m);
     making_release(m);
+}
+
+/* In the other pool, so that who asks wrongly need not wait behind whole tables to be told. */
+static void look_at_options(struct pool_task *task)
+{
+    struct making *m = (struct making *)task;
+    struct err e;
+    int rc = conversion_prepare(m->conversion, &e);
+    if (rc < 0) {
+        end(m, rc, &e);
+        making_release(m);
+        return;
+    }
+    (void)pthread_mutex_lock(&m->all->mutex);
+    m->written = 0;
+    struct making_waiter *w = take_waiters(m, false);
+    (void)pthread_mutex_unlock(&m->all->mutex);
+    wake_all(w);
+    m->task.run = run_making;
+    pool_add(m->all->pool, &m->task);
 }
 
 void makings_free(struct makings *all)
@@ -295,8 +419,12 @@ void makings_free(struct makings *all)
     if (!all)
         return;
     makings_stop(all);
+    (void)pthread_mutex_lock(&all->mutex);
+    struct pool *others = all->others;
+    all->others = NULL;
+    (void)pthread_mutex_unlock(&all->mutex);
+    pool_free(others); /* hands what it has looked at to the other one */
     pool_free(all->pool);
-    pool_free(all->others);
     let_go(all, INT64_MAX);
     (void)pthread_mutex_destroy(&all->mutex);
     free(all);
@@ -316,8 +444,10 @@ static struct making *find(struct makings *all, const char *tag)
 static struct making *hold(struct makings *all, const char *tag)
 {
     struct making *m = find(all, tag);
-    if (m)
+    if (m) {
         m->holders++;
+        m->left_at = 0;
+    }
     return m;
 }
 
@@ -325,9 +455,10 @@ static struct making *prepare(struct makings *all, const struct result *r, const
                               struct conversion *c)
 {
     struct making *m = mem_alloc(sizeof *m);
-    *m = (struct making){.task = {.run = run_making},
+    *m = (struct making){.task = {.run = look_at_options},
                          .all = all,
                          .holders = 2,
+                         .written = -1,
                          .result = r->pk,
                          .conversion = c,
                          .digest = digest_new()};
@@ -355,16 +486,32 @@ int making_get(struct session *s, const struct result *r, const struct conversio
     (void)pthread_mutex_lock(&all->mutex);
     *ret = hold(all, tag); /* somebody may have been faster */
     if (!*ret) {
-        mine->next = all->first;
-        all->first = *ret = mine;
+        *ret = mine;
+        list(mine);
         all->count++;
     }
     (void)pthread_mutex_unlock(&all->mutex);
     if (*ret == mine)
-        pool_add(all->pool, &mine->task);
+        pool_add(all->others, &mine->task);
     else
         destroy(mine);
     return 0;
+}
+
+bool making_find(struct core *core, const char *tag, struct making **ret)
+{
+    struct makings *all = core->makings;
+    if (!all)
+        return false;
+    (void)pthread_mutex_lock(&all->mutex);
+    struct making *m = find(all, tag);
+    bool found = m && m->outcome == DONE;
+    if (found)
+        m->holders++;
+    (void)pthread_mutex_unlock(&all->mutex);
+    if (found)
+        *ret = m;
+    return found;
 }
 
 int making_outcome(struct making *m, struct err *e)
@@ -424,6 +571,7 @@ bool making_progress(struct core *core, int64_t result, enum format *ret_format,
     if (m) {
         *ret_format = conversion_format(m->conversion);
         *ret_rows = m->rows_done;
+        m->left_at = 0;
     }
     (void)pthread_mutex_unlock(&all->mutex);
     return m != NULL;

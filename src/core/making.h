@@ -2,8 +2,9 @@
 /*
  * Representations in the making: each is made once, however many ask for it at the same time, by a thread of
  * a pool of their own, into a blob that has no name yet. Who asks can read what there is already and be woken
- * for more. When all is written the blob is made durable and gets its row (store/representation.c); from then
- * on it is served from there.
+ * for more. When all is written it is done for them; then the blob is made durable and gets its row
+ * (store/representation.c), and from then on it is served from there. Until others can see that row the
+ * making stays where making_get finds it.
  *
  * Any thread. A making lives until it is done and nobody holds it.
  */
@@ -23,15 +24,21 @@ bool makings_stopping(struct makings *all);
 void makings_run(struct makings *all, struct pool_task *task);
 /* What is under way ends with an error soon, and nothing new begins. */
 void makings_stop(struct makings *all);
-void makings_tick(struct makings *all); /* now and then: lets go of what was done a while ago */
+/* Each second: lets go of what was done a while ago, wakes who has gone, and gives up what nobody has waited
+ * for and nobody has looked at with making_progress for half a minute. */
+void makings_tick(struct makings *all);
 void makings_free(struct makings *all); /* nobody holds a making any more; NULL is fine */
 
-/* The making of this representation, begun now if there is none. Held until making_release. */
+/* The making of this representation, begun now if there is none. Held until making_release. What is wrong
+ * with the options is only found then, and is its outcome. */
 int making_get(struct session *s, const struct result *r, const struct conversion_options *o, const char *tag,
                struct making **ret, struct err *e);
 void making_release(struct making *m); /* NULL is fine */
 
-/* 0: under way; 1: done, its row is there; negative: it failed. */
+/* The same if there is one that is done; false: there is none. */
+bool making_find(struct core *core, const char *tag, struct making **ret);
+
+/* 0: under way; 1: done, though its row may not be there yet; negative: it failed. */
 int making_outcome(struct making *m, struct err *e);
 
 /* Of one that is done: its size and sha256 in hex, which lives as long as it; and its CRC-32. */
@@ -42,12 +49,15 @@ uint32_t making_crc32(const struct making *m);
 int making_read(struct making *m, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);
 
 /* Calls wake(ctx) once, from another thread, when there are bytes beyond `offset` or it has ended; false:
- * that is so already, and it will not be called. An offset of INT64_MAX waits for the end. `w` must live
+ * that is so already, and it will not be called. Of a quick making some bytes gather before anybody is woken.
+ * An offset of INT64_MAX waits for the end, one of -1 until the options were found to be good. `w` must live
  * until then. */
 struct making_waiter {
     struct making_waiter *next;
     int64_t offset;
     void (*wake)(void *ctx);
+    bool (*gone)(void *ctx); /* asked now and then, with a lock held: whether to wake it early, since nobody
+                                is there any more; NULL: never */
     void *ctx;
 };
 bool making_wait(struct making *m, struct making_waiter *w);

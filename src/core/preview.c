@@ -107,19 +107,27 @@ static int look_up(void *ctx, int64_t rows, struct err *e)
                                               : 0;
 }
 
-static void run(struct pool_task *task)
+static int put_page(struct preview *p, struct err *e)
 {
-    struct preview *p = (struct preview *)task;
     int64_t matched = 0;
     json_begin_object(&p->out);
     put_columns(p);
     json_key(&p->out, "rows");
     json_begin_array(&p->out);
-    p->rc = conversion_run(p->conversion, put_row, look_up, p, &matched, &p->error);
+    int rc = conversion_run(p->conversion, put_row, look_up, p, &matched, e);
     json_end_array(&p->out);
     json_key(&p->out, "total");
     json_int(&p->out, matched);
     json_end_object(&p->out);
+    return rc;
+}
+
+static void run(struct pool_task *task)
+{
+    struct preview *p = (struct preview *)task;
+    p->rc = conversion_prepare(p->conversion, &p->error);
+    if (p->rc == 0)
+        p->rc = put_page(p, &p->error);
     p->wake(p->wake_ctx); /* the preview may be gone after this */
 }
 

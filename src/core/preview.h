@@ -17,5 +17,6 @@ void preview_free(struct preview *p); /* before preview_start, or after it has w
 /* wake(ctx) is called once, from another thread, when it is done. */
 void preview_start(struct preview *p, struct core *core, void (*wake)(void *ctx), void *ctx);
 
-/* After that: {"columns":[{"name","type"}],"rows":[[…]],"total":…}; lives as long as the preview. */
+/* After that, or ERR_BAD_VALUE with the parameter: {"columns":[{"name","type"}],"rows":[[…]],"total":…};
+ * lives as long as the preview. */
 int preview_text(struct preview *p, const char **ret, size_t *ret_len, struct err *e);

@@ -25,6 +25,78 @@ static const struct conf_item items[] = {
 
 const struct conf settings_conf = {items, sizeof items / sizeof items[0], "RESULTD_"};
 
+static bool lies_in(const char *path, const char *place)
+{
+    size_t len = strlen(place);
+    return strncmp(path, place, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+/* Segments of unreserved characters (RFC 3986): nothing that a client or a proxy would write another way. */
+static bool plain_segments(const char *path)
+{
+    while (*path == '/') {
+        const char *segment = path + 1;
+        size_t len = strspn(segment, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~");
+        if (len == 0 || strspn(segment, ".") == len)
+            return false;
+        path = segment + len;
+    }
+    return !*path;
+}
+
+static int check_prefix(const char *name, const char *value, struct err *e)
+{
+    if (!plain_segments(value))
+        return err_set(e, ERR_BAD_VALUE,
+                       "%s must be empty, or like /name or /a/name: segments of letters, digits and -._~ "
+                       "without a / at the end; not \"%.60s\"",
+                       name, value);
+    if (lies_in(value, "/-") || lies_in(value, "/api/v1"))
+        return err_set(e, ERR_BAD_VALUE,
+                       "%s must not lie in /- or /api/v1, which are the server's own; not \"%.60s\"", name,
+                       value);
+    return 0;
+}
+
+/* All settings that are named so. */
+static int check_prefixes(const struct settings *s, struct err *e)
+{
+    static const char ending[] = "_prefix";
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < settings_conf.count; i++) {
+        const struct conf_item *item = &settings_conf.items[i];
+        size_t len = strlen(item->name);
+        if (len > strlen(ending) && strcmp(item->name + len - strlen(ending), ending) == 0)
+            rc = check_prefix(item->name, *(const char *const *)((const char *)s + item->offset), e);
+    }
+    return rc;
+}
+
+/* scheme://host or scheme://host:port, as browsers send it: with anything more it would match nothing. */
+static bool is_origin(const char *text, size_t len)
+{
+    const char *host = memmem(text, len, "://", 3);
+    if (!host || host == text)
+        return false;
+    host += 3;
+    size_t host_len = len - (size_t)(host - text);
+    return host_len > 0 && !memchr(host, '/', host_len) && !memchr(text, '*', len);
+}
+
+static int check_origins(const char *list, struct err *e)
+{
+    for (const char *p = list + strspn(list, ", "); *p; p += strspn(p, ", ")) {
+        size_t len = strcspn(p, ", ");
+        if (!(len == 1 && *p == '*') && !is_origin(p, len))
+            return err_set(e, ERR_BAD_VALUE,
+                           "cors_origins must be *, or origins like https://example.org with commas between "
+                           "them and no / at their end; not \"%.*s\"",
+                           len < 60 ? (int)len : 60, p);
+        p += len;
+    }
+    return 0;
+}
+
 int settings_check(const struct settings *s, struct err *e)
 {
     enum log_level level;
@@ -40,7 +112,8 @@ int settings_check(const struct settings *s, struct err *e)
             "connection_memory must be at least %d bytes more than header_limit: a request's header is "
             "kept in it",
             BESIDE_HEADER);
-    return 0;
+    int rc = check_origins(s->cors_origins, e);
+    return rc < 0 ? rc : check_prefixes(s, e);
 }
 
 void settings_keep_fixed(struct settings *s, const struct settings *old)

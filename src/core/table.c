@@ -52,7 +52,7 @@ static int add_column(struct columns *c, const struct json *entry, bool nested_i
     return 0;
 }
 
-static int rebuild_columns(struct session *s, const struct json *list, bool nested_is_json, struct table *t,
+static int rebuild_columns(struct arena *a, const struct json *list, bool nested_is_json, struct table *t,
                            struct err *e)
 {
     int rc = 0;
@@ -65,7 +65,7 @@ static int rebuild_columns(struct session *s, const struct json *list, bool nest
     }
     columns_name(t->columns);
     int count = columns_count(t->columns);
-    t->names = arena_alloc(s->arena, (size_t)count * sizeof *t->names);
+    t->names = arena_alloc(a, (size_t)count * sizeof *t->names);
     for (int i = 0; i < count; i++) {
         const struct column *c = columns_get(t->columns, i);
         t->names[i] = (struct column_name){c->name, c->name_len};
@@ -73,27 +73,35 @@ static int rebuild_columns(struct session *s, const struct json *list, bool nest
     return 0;
 }
 
-int table_load(struct session *s, const struct result *r, bool nested_is_json, struct table *ret,
-               struct err *e)
+int table_fetch(struct session *s, const struct result *r, struct table_facts *ret, struct err *e)
 {
     struct table_facts f = {0};
-    struct description d = {0};
-    const struct json *text = NULL;
     int rc = store_table_get(s->db, s->arena, r->pk, &f, e);
     if (rc == 0)
         rc = err_set(e, ERR_NOT_FOUND, "this result is not a table");
-    if (rc > 0)
-        rc = json_parse(s->arena, f.description, strlen(f.description), 8, &text, e);
-    if (rc == 0 && text)
+    if (rc < 0)
+        return rc;
+    f.rows = r->table.rows;
+    *ret = f;
+    return 0;
+}
+
+int table_parse(struct arena *a, const struct table_facts *f, bool nested_is_json, struct table *ret,
+                struct err *e)
+{
+    struct description d = {0};
+    const struct json *text = NULL;
+    int rc = json_parse(a, f->description, strlen(f->description), 8, &text, e);
+    if (rc == 0)
         rc = json_read(text, fields, sizeof fields / sizeof fields[0], &d, e);
     if (rc < 0)
         return rc;
     struct table t = {
         .compression = (enum compression)d.compression,
         .charset = (enum charset)d.charset,
-        .rows = r->table.rows,
-        .offsets = f.offsets,
-        .offsets_len = f.offsets_len,
+        .rows = f->rows,
+        .offsets = f->offsets,
+        .offsets_len = f->offsets_len,
         .reader = {.source = (enum table_source)d.source,
                    .row_limit = TABLE_ROW_MOST, /* whatever the limit was when it came */
                    .depth_limit = 1000,
@@ -103,7 +111,7 @@ int table_load(struct session *s, const struct result *r, bool nested_is_json, s
                    .header_absent = d.header_absent,
                    .member = d.member},
     };
-    if ((rc = rebuild_columns(s, d.columns, nested_is_json, &t, e)) == 0)
+    if ((rc = rebuild_columns(a, d.columns, nested_is_json, &t, e)) == 0)
         *ret = t;
     return rc;
 }

@@ -50,10 +50,14 @@ struct table {
     size_t offsets_len;
 };
 
-/* In the arena but for `columns`, which the caller frees. `nested_is_json`: its columns are the members of
- * the rows, else what is nested has columns of its own. ERR_NOT_FOUND: it is not a table. */
-int table_load(struct session *s, const struct result *r, bool nested_is_json, struct table *ret,
-               struct err *e);
+/* What was written down of a table, in the session's arena. ERR_NOT_FOUND: it is not a table. */
+int table_fetch(struct session *s, const struct result *r, struct table_facts *ret, struct err *e);
+
+/* How to read it; of a very wide table that takes long. In the arena but for `columns`, which the caller
+ * frees; what `f` points to must live as long. `nested_is_json`: its columns are the members of the rows,
+ * else what is nested has columns of its own. */
+int table_parse(struct arena *a, const struct table_facts *f, bool nested_is_json, struct table *ret,
+                struct err *e);
 
 /* Whether the stored bytes of a table are a document of this format themselves, so not if they are
  * compressed: 1 or 0. */

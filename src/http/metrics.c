@@ -32,23 +32,21 @@ struct metrics {
     struct route_metrics routes[];
 };
 
-static const char *const method_names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OTHER"};
-
-struct metrics *metrics_new(const struct api *const *apis)
+struct metrics *metrics_new(const struct api_mount *mounts)
 {
     size_t count = 1;
-    for (const struct api *const *a = apis; *a; a++)
-        count += (*a)->route_count;
+    for (const struct api_mount *a = mounts; a->api; a++)
+        count += a->api->route_count;
     struct metrics *m = calloc(1, sizeof *m + count * sizeof m->routes[0]);
     if (!m)
         abort();
     m->count = count;
     struct route_metrics *r = m->routes;
     (r++)->api = "";
-    for (const struct api *const *a = apis; *a; a++)
-        for (size_t i = 0; i < (*a)->route_count; i++, r++) {
-            r->route = &(*a)->routes[i];
-            r->api = (*a)->name;
+    for (const struct api_mount *a = mounts; a->api; a++)
+        for (size_t i = 0; i < a->api->route_count; i++, r++) {
+            r->route = &a->api->routes[i];
+            r->api = a->api->name;
         }
     return m;
 }
@@ -105,7 +103,7 @@ void metrics_connection(struct metrics *m, int change)
 static void print_labels(const struct route_metrics *r, struct buf *out)
 {
     buf_printf(out, "api=\"%s\",method=\"%s\",route=\"%s\"", r->api,
-               r->route ? method_names[r->route->method] : "", r->route ? r->route->path : "");
+               r->route ? http_method_names[r->route->method] : "", r->route ? r->route->path : "");
 }
 
 static void print_counts(struct metrics *m, struct buf *out)

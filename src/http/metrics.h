@@ -7,7 +7,7 @@
 
 struct metrics;
 
-struct metrics *metrics_new(const struct api *const *apis); /* `apis` must live as long */
+struct metrics *metrics_new(const struct api_mount *mounts); /* a list like server_new's */
 void metrics_free(struct metrics *m);
 
 /* `route` NULL: no route was found. */

@@ -9,6 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const http_method_names[HTTP_OTHER + 1] = {"GET",    "HEAD",  "POST",    "PUT",
+                                                       "DELETE", "PATCH", "OPTIONS", "OTHER"};
+
+/* HEAD must change nothing, which a GET route that writes would; the open ones (/-/ready) change nothing of
+ * anybody. */
+bool route_takes(const struct route *r, enum http_method m)
+{
+    return r->method == m ||
+           (m == HTTP_HEAD && r->method == HTTP_GET && (r->mode == R_READ || r->need == ROUTE_OPEN));
+}
+
 const char *request_query(struct request *rq, const char *key)
 {
     for (struct query_pair *p = rq->query; p; p = p->next)

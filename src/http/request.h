@@ -16,7 +16,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OTHER };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_DELETE,
+    HTTP_PATCH,
+    HTTP_OPTIONS,
+    HTTP_OTHER /* matches no route */
+};
+extern const char *const http_method_names[HTTP_OTHER + 1];
+
 enum route_mode { R_READ, R_WRITE };
 enum route_body { BODY_NONE, BODY_WHOLE, BODY_STREAM };
 
@@ -34,20 +45,30 @@ struct route {
     /* Of R_WRITE, if set: fills in the response after the commit, in the event loop and outside any
        transaction, so that the writer's time is not spent on it. It cannot fail. */
     void (*render)(struct request *rq);
+    bool exact; /* of an API with trailing_slash: not for this route */
 };
 
 enum { ROUTE_OPEN = 0 }; /* `need` of a route that anybody may call */
+
+bool route_takes(const struct route *r, enum http_method m);
 
 struct api {
     const char *name;
     const char *const *prefixes; /* ends with NULL; "/results" owns /results and /results/… */
     const struct route *routes;
     size_t route_count;
-    bool secret_paths; /* its addresses open something by themselves: logs show the route instead */
+    bool trailing_slash; /* one / at the end of an address is as if it were not there */
+    bool secret_paths;   /* its addresses open something by themselves: logs show the route instead */
     /* Before anything else, in a read transaction: who asks, and may they. */
     handler_fn *admit;
     /* Renders an error in this API's words; never fails. */
     void (*fail)(struct request *rq, const struct err *e);
+};
+
+/* An API and the place of its paths: "", or like "/there", before all of them. */
+struct api_mount {
+    const struct api *api;
+    const char *at;
 };
 
 /* Takes a body piece by piece, in the event-loop thread. */
@@ -107,6 +128,7 @@ struct request {
     void *sink;
     const struct sink_ops *sink_ops;
     const struct api *api;
+    const char *mount; /* where that API is: before every path of its own that an answer names */
     const struct route *route;
     const char *allow; /* of a 405 */
     void *session;     /* what `session` in server_hooks gave for the time of a call */
@@ -132,6 +154,11 @@ const char *request_query(struct request *rq, const char *key);   /* the first o
 
 /* The sink's own thread has caught up or is done. Any thread. */
 void request_wake(struct request *rq);
+/* While a request sleeps, by whoever will wake it: whether its connection was reset, or closed in both
+ * directions. A client that only says that it sends no more is still there for us (the library closes the
+ * connection of some of those when it is resumed). Once it is gone the request is not answered, but ends when
+ * it is woken. */
+bool request_gone(struct request *rq);
 
 /* Whether the client has closed the connection, or its half: who is about to do much more for it asks. In the
  * event loop, while the connection does not sleep. */

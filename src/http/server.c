@@ -26,7 +26,9 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "http/connections.h"
+#include "http/cors.h"
 #include "http/listen.h"
+#include "http/mount.h"
 #include "http/target.h"
 
 #include <assert.h>
@@ -52,7 +54,7 @@ enum {
 struct server {
     struct server_options options;
     struct server_hooks hooks;
-    const struct api *const *apis;
+    const struct api_mount *mounts;
     struct MHD_Daemon *daemon;
     struct connections *connections;
     struct metrics *metrics;
@@ -71,6 +73,7 @@ struct exchange {
     struct server *server;
     struct MHD_Connection *connection;
     struct conn *conn;
+    int fd;          /* the library's */
     int64_t started; /* monotonic; 0: the header is not complete */
     int64_t received;
     int64_t swallowed; /* of that, since the answer is known */
@@ -79,8 +82,11 @@ struct exchange {
     bool swallowing;   /* the answer is known, the rest of the body is not wanted */
     bool answer_ready; /* rq.response is complete */
     bool other_timeout;
-    bool again;       /* the handler has slept and is to be run once more */
-    size_t body_size; /* allocated for rq.body */
+    bool gone;              /* nobody is there to be answered */
+    bool again;             /* the handler has slept and is to be run once more */
+    bool cors;              /* the answer depends on who asks */
+    const char *cors_allow; /* what this origin is told; NULL: nothing */
+    size_t body_size;       /* allocated for rq.body */
     char *body;
     char id[REQUEST_ID_LEN + 1];
 };
@@ -170,6 +176,8 @@ static ssize_t read_what_there_is(void *cls, uint64_t pos, char *to, size_t max)
         max = (size_t)(r->size - (int64_t)pos);
     if (max == 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
+    if (x->gone)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
     int rc = r->read_some(r->read_ctx, (int64_t)pos, to, max, &len, &e);
     x->sent = (int64_t)pos + (int64_t)len;
     if (rc < 0) {
@@ -238,19 +246,36 @@ static bool has_no_frame(const struct exchange *x)
     return r->size < 0 && (r->status == 304 || x->rq.method == HTTP_HEAD);
 }
 
+static bool add_header(struct MHD_Response *m, const char *name, const char *value)
+{
+    return MHD_add_response_header(m, name, value) == MHD_YES;
+}
+
+/* Vary also to those who are told nothing: no cache may give their answer to a page that is. */
+static bool add_cors(struct MHD_Response *m, const struct exchange *x)
+{
+    if (!x->cors)
+        return true;
+    bool good = add_header(m, "Vary", "Origin");
+    if (x->cors_allow)
+        good = good && add_header(m, "Access-Control-Allow-Origin", x->cors_allow) &&
+               add_header(m, "Access-Control-Expose-Headers", cors_exposed);
+    return good;
+}
+
 static enum MHD_Result answer(struct exchange *x)
 {
     struct response *r = &x->rq.response;
     struct MHD_Response *m = make_response(x);
     if (!m)
         return MHD_NO;
-    bool good = MHD_add_response_header(m, "X-Request-Id", x->rq.id) == MHD_YES;
+    bool good = add_header(m, "X-Request-Id", x->rq.id) && add_cors(m, x);
     for (int i = 0; i < r->header_count; i++)
-        good = good && MHD_add_response_header(m, r->headers[i].name, r->headers[i].value) == MHD_YES;
+        good = good && add_header(m, r->headers[i].name, r->headers[i].value);
     if (has_no_frame(x))
         good = good && MHD_set_response_options(m, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END) == MHD_YES;
     if (atomic_load(&x->server->draining))
-        good = good && MHD_add_response_header(m, "Connection", "close") == MHD_YES;
+        good = good && add_header(m, "Connection", "close");
     enum MHD_Result rc = good ? MHD_queue_response(x->connection, (unsigned)r->status, m) : MHD_NO;
     MHD_destroy_response(m);
     return rc;
@@ -354,11 +379,23 @@ void request_wake(struct request *rq)
     queue_write(x);
 }
 
+/* 0: nothing of it has happened. */
+static int poll_client(struct request *rq, short events)
+{
+    struct pollfd p = {.fd = of(rq)->fd, .events = events};
+    return poll(&p, 1, 0) > 0 ? p.revents : 0;
+}
+
 bool request_was_left(struct request *rq)
 {
-    struct pollfd p = {.events = POLLRDHUP};
-    p.fd = MHD_get_connection_info(of(rq)->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    return poll(&p, 1, 0) > 0;
+    return poll_client(rq, POLLRDHUP) != 0;
+}
+
+bool request_gone(struct request *rq)
+{
+    struct exchange *x = of(rq);
+    x->gone = x->gone || (poll_client(rq, 0) & (POLLERR | POLLHUP)) != 0;
+    return x->gone;
 }
 
 /* --- receiving --- */
@@ -372,9 +409,8 @@ static bool valid_request_id(const char *id)
 
 static enum http_method parse_method(const char *m)
 {
-    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE"};
     for (int i = 0; i < HTTP_OTHER; i++)
-        if (strcmp(m, names[i]) == 0)
+        if (strcmp(m, http_method_names[i]) == 0)
             return (enum http_method)i;
     return HTTP_OTHER;
 }
@@ -412,7 +448,7 @@ static int check_body_size(struct exchange *x, struct err *e)
 
 static int find_target(struct exchange *x, struct err *e)
 {
-    int rc = target_find(&x->rq, x->server->apis, e);
+    int rc = target_find(&x->rq, x->server->mounts, e);
     int other = check_header_size(x, e);
     if (other < 0)
         return other;
@@ -441,6 +477,28 @@ static enum MHD_Result refuse(struct exchange *x)
     return answer(x);
 }
 
+static void read_origin(struct exchange *x)
+{
+    const char *list = x->server->options.cors_origins();
+    x->cors = *list != '\0';
+    const char *origin = x->cors ? request_header(&x->rq, "Origin") : NULL;
+    x->cors_allow = origin ? cors_allow(list, origin) : NULL;
+}
+
+/* Of an allowed origin, and of an address that there is: the answer to any other is an error like any. */
+static bool is_preflight(struct exchange *x, int found)
+{
+    return x->rq.method == HTTP_OPTIONS && x->cors_allow && (found == 0 || found == ERR_METHOD) &&
+           request_header(&x->rq, "Access-Control-Request-Method");
+}
+
+static enum MHD_Result answer_preflight(struct exchange *x)
+{
+    cors_answer_preflight(&x->rq, target_methods(&x->rq));
+    x->answer_ready = true;
+    return refuse(x);
+}
+
 static enum MHD_Result open_exchange(struct exchange *x, const char *method)
 {
     struct err e;
@@ -451,7 +509,11 @@ static enum MHD_Result open_exchange(struct exchange *x, const char *method)
     conn_deadline(x->conn, 0);
     atomic_fetch_add(&x->server->active, 1);
     read_framing(x);
-    if (find_target(x, &e) < 0) {
+    read_origin(x);
+    int rc = find_target(x, &e);
+    if (is_preflight(x, rc))
+        return answer_preflight(x);
+    if (rc < 0) {
         render_error(x, &e);
         return refuse(x);
     }
@@ -546,6 +608,8 @@ static enum MHD_Result sleep_before_answer(struct exchange *x)
 
 static enum MHD_Result close_body(struct exchange *x)
 {
+    if (x->gone)
+        return MHD_NO;
     if (x->again) {
         x->again = false;
         reset_response(&x->rq);
@@ -603,6 +667,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     struct server *s = cls;
     struct exchange *x = mem_alloc(sizeof *x);
     *x = (struct exchange){.server = s, .connection = connection};
+    x->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     x->rq.response.fd = -1;
     x->rq.app = s->hooks.ctx;
     x->conn = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
@@ -647,10 +712,9 @@ static void log_request(struct exchange *x, int64_t microseconds, bool complete)
     (void)snprintf(status, sizeof status, "%d", x->rq.response.status);
     (void)snprintf(time, sizeof time, "%.6f", (double)microseconds / 1e6);
     (void)snprintf(bytes, sizeof bytes, "%lld", (long long)bytes_sent(x, complete));
-    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OTHER"};
     log_line((enum log_level)level, "request",
              (struct log_field[]){{"request", x->rq.id},
-                                  {"method", methods[x->rq.method]},
+                                  {"method", http_method_names[x->rq.method]},
                                   {"path", loggable_path(x)},
                                   {"status", status},
                                   {"bytes", bytes},
@@ -736,17 +800,19 @@ static struct MHD_Daemon *start(struct server *s)
 }
 
 int server_new(const struct server_options *o, const struct server_hooks *hooks,
-               const struct api *const *apis, struct server **ret, struct metrics **ret_metrics,
+               const struct api_mount *mounts, struct server **ret, struct metrics **ret_metrics,
                struct err *e)
 {
-    int fd;
-    int rc = listen_open(o->listen, &fd, e);
+    int fd = -1;
+    int rc = mount_check(mounts, e);
+    if (rc == 0)
+        rc = listen_open(o->listen, &fd, e);
     if (rc < 0)
         return rc;
     struct server *s = mem_alloc(sizeof *s);
     *s = (struct server){
-        .options = *o, .hooks = *hooks, .apis = apis, .listen_fd = fd, .quiesced_fd = MHD_INVALID_SOCKET};
-    s->metrics = *ret_metrics = metrics_new(apis);
+        .options = *o, .hooks = *hooks, .mounts = mounts, .listen_fd = fd, .quiesced_fd = MHD_INVALID_SOCKET};
+    s->metrics = *ret_metrics = metrics_new(mounts);
     s->connections = connections_new();
     s->daemon = start(s);
     if (!s->daemon) {

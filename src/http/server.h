@@ -29,14 +29,18 @@ struct server_options {
     int threads;
     int64_t connection_limit, connection_limit_per_address, connection_memory;
     int64_t header_limit, header_timeout, body_timeout, keepalive_timeout;
-    int (*log_requests)(void);        /* 0 none, 1 those of status 500 and above, 2 all */
-    int64_t (*body_limit)(void *ctx); /* of BODY_WHOLE, now */
+    int (*log_requests)(void);         /* 0 none, 1 those of status 500 and above, 2 all */
+    int64_t (*body_limit)(void *ctx);  /* of BODY_WHOLE, now */
+    const char *(*cors_origins)(void); /* a list like cors_allow's, now; empty: browsers are told nothing */
 };
 
-/* `apis` ends with NULL; the last one also answers for paths that nobody owns. */
-/* *ret_metrics is the server's, and set before the first request is taken. */
+/*
+ * `mounts` ends with one whose `api` is NULL and lives as long as the server; the last API also answers for
+ * paths that nobody owns. ERR_BAD_VALUE if two of them get into each other's way (mount_check). *ret_metrics
+ * is the server's, and set before the first request is taken.
+ */
 int server_new(const struct server_options *o, const struct server_hooks *hooks,
-               const struct api *const *apis, struct server **ret, struct metrics **ret_metrics,
+               const struct api_mount *mounts, struct server **ret, struct metrics **ret_metrics,
                struct err *e);
 
 /*

@@ -6,6 +6,7 @@
 #include "http/target.h"
 
 #include "base/text.h"
+#include "http/mount.h"
 
 #include <string.h>
 
@@ -58,16 +59,6 @@ int target_parse_query(struct arena *a, const char *raw, struct query_pair **ret
     return 0;
 }
 
-static bool owns(const struct api *api, const char *path)
-{
-    for (const char *const *p = api->prefixes; *p; p++) {
-        size_t len = strlen(*p);
-        if (strncmp(path, *p, len) == 0 && (path[len] == '\0' || path[len] == '/' || (*p)[len - 1] == '/'))
-            return true;
-    }
-    return false;
-}
-
 struct piece {
     const char *start;
     size_t len;
@@ -82,10 +73,11 @@ static size_t segment_length(const char *s)
 }
 
 /* Compares segment by segment; what {} matches goes to `pieces`. */
-static bool matches(const char *pattern, const char *path, struct piece pieces[REQUEST_PLACES],
-                    int *ret_count)
+static bool matches(const struct api *api, const struct route *r, const char *path,
+                    struct piece pieces[REQUEST_PLACES], int *ret_count)
 {
     int n = 0;
+    const char *pattern = r->path;
     const char *slash = pattern; /* nearly all routes differ before their first {} */
     for (size_t i = 0; path[i] && path[i] == pattern[i] && path[i] != '{'; i++)
         if (path[i] == '/')
@@ -110,28 +102,33 @@ static bool matches(const char *pattern, const char *path, struct piece pieces[R
         pattern += want + 1;
     }
     *ret_count = n;
-    return !*pattern && !*path;
+    return !*pattern && (!*path || (strcmp(path, "/") == 0 && mount_takes_slash(api, r)));
 }
 
-static const char *method_name(enum http_method m)
+static const char *list_methods(struct arena *a, unsigned methods)
 {
-    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", ""};
-    return names[m];
+    const char *list = NULL;
+    for (int m = 0; m < HTTP_OTHER; m++)
+        if (methods & 1U << m)
+            list = list ? arena_printf(a, "%s, %s", list, http_method_names[m]) : http_method_names[m];
+    return list;
 }
 
-/* HEAD must change nothing, which a GET route that writes would; the open ones (/-/ready) change nothing of
- * anybody. */
-static bool takes(const struct route *r, enum http_method m)
+const char *target_methods(struct request *rq)
 {
-    return r->method == m ||
-           (m == HTTP_HEAD && r->method == HTTP_GET && (r->mode == R_READ || r->need == ROUTE_OPEN));
-}
-
-static void add_allowed(struct request *rq, const struct route *r)
-{
-    const char *before = rq->allow ? rq->allow : "";
-    const char *more = takes(r, HTTP_HEAD) ? "GET, HEAD" : method_name(r->method);
-    rq->allow = arena_printf(&rq->arena, "%s%s%s", before, *before ? ", " : "", more);
+    const char *path = mount_inside(rq->mount, rq->raw_path);
+    struct piece pieces[REQUEST_PLACES];
+    unsigned methods = 0;
+    int count;
+    for (size_t i = 0; path && i < rq->api->route_count; i++) {
+        const struct route *r = &rq->api->routes[i];
+        if (!matches(rq->api, r, path, pieces, &count))
+            continue;
+        for (int m = 0; m < HTTP_OTHER; m++)
+            if (route_takes(r, (enum http_method)m))
+                methods |= 1U << m;
+    }
+    return list_methods(&rq->arena, methods);
 }
 
 static int take_places(struct request *rq, const struct piece *pieces, int count, struct err *e)
@@ -146,29 +143,26 @@ static int take_places(struct request *rq, const struct piece *pieces, int count
 
 static int find_route(struct request *rq, struct err *e)
 {
+    const char *path = mount_inside(rq->mount, rq->raw_path);
     struct piece pieces[REQUEST_PLACES];
     int count;
-    for (size_t i = 0; i < rq->api->route_count; i++) {
+    for (size_t i = 0; path && i < rq->api->route_count; i++) {
         const struct route *r = &rq->api->routes[i];
-        if (takes(r, rq->method) && matches(r->path, rq->raw_path, pieces, &count)) {
+        if (route_takes(r, rq->method) && matches(rq->api, r, path, pieces, &count)) {
             rq->route = r;
             return take_places(rq, pieces, count, e);
         }
     }
-    for (size_t i = 0; i < rq->api->route_count; i++)
-        if (matches(rq->api->routes[i].path, rq->raw_path, pieces, &count))
-            add_allowed(rq, &rq->api->routes[i]);
+    rq->allow = target_methods(rq);
     if (rq->allow)
         return err_set(e, ERR_METHOD, "this address takes %s", rq->allow);
     return err_set(e, ERR_NOT_FOUND, "there is nothing at this address");
 }
 
-int target_find(struct request *rq, const struct api *const *apis, struct err *e)
+int target_find(struct request *rq, const struct api_mount *mounts, struct err *e)
 {
-    for (; *apis; apis++) {
-        rq->api = *apis;
-        if (owns(rq->api, rq->raw_path))
-            break;
-    }
+    const struct api_mount *m = mount_find(mounts, rq->raw_path);
+    rq->api = m->api;
+    rq->mount = m->at;
     return find_route(rq, e);
 }

@@ -13,7 +13,10 @@ enum { TARGET_LONGEST = 8192, TARGET_PAIRS = 100 };
 int target_parse_query(struct arena *a, const char *raw, struct query_pair **ret, struct err *e);
 
 /*
- * Finds the API that owns the path and its route, and fills rq->api, route, places. ERR_NOT_FOUND, ERR_METHOD
- * with rq->allow, ERR_BAD_REQUEST. rq->api is set whenever an API owns the path, else to the last one.
+ * Finds the API that owns the path (mount_find) and its route, and fills rq->api, mount, route, places; the
+ * first two always. ERR_NOT_FOUND, ERR_METHOD with rq->allow, ERR_BAD_REQUEST.
  */
-int target_find(struct request *rq, const struct api *const *apis, struct err *e);
+int target_find(struct request *rq, const struct api_mount *mounts, struct err *e);
+
+/* The methods that some route of rq->api takes at this path, for Allow: "GET, HEAD, POST". NULL: none. */
+const char *target_methods(struct request *rq);

@@ -104,17 +104,28 @@ static void grow_buckets(struct columns *c)
     c->bucket_count = count;
 }
 
+static bool is_plain(const char *key, size_t len)
+{
+    bool plain = true;
+    for (size_t i = 0; i < len; i++)
+        plain = plain && (unsigned char)key[i] >= 0x20 && key[i] != '"' && key[i] != '\\';
+    return plain;
+}
+
 static struct step *add_step(struct columns *c, struct step *parent, const char *key, size_t len)
 {
-    size_t bytes = sizeof(struct step) + len + 1;
+    size_t bytes = sizeof(struct step) + len + KEY_BEYOND;
     if (bytes > c->bytes_left)
         return NULL;
     if (c->step_count >= c->bucket_count)
         grow_buckets(c);
     c->bytes_left -= bytes;
     struct step *s = arena_alloc(&c->arena, sizeof *s);
-    *s =
-        (struct step){.parent = parent, .key = arena_copy(&c->arena, key, len), .key_len = len, .column = -1};
+    char *copy = arena_alloc(&c->arena, len + KEY_BEYOND);
+    if (len)
+        memcpy(copy, key, len);
+    *s = (struct step){
+        .parent = parent, .key = copy, .key_len = len, .column = -1, .plain = is_plain(copy, len)};
     struct bucket *bucket = &c->buckets[hash_of(parent, key, len) & (c->bucket_count - 1)];
     s->next_in_bucket = bucket->first;
     bucket->first = s;

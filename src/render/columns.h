@@ -27,12 +27,16 @@ struct column {
     int copies;      /* the last number given to others of this name; 0: none */
 };
 
+enum { KEY_BEYOND = 16 };
+
 /* One step of a path; the root has no parent. */
 struct step {
     const struct step *parent;
-    const char *key; /* decoded, not NUL-terminated */
+    const char *key; /* decoded, with KEY_BEYOND bytes of NUL behind it */
     size_t key_len;
     int column; /* of the path that ends here; -1: none does */
+    bool plain; /* in JSON the key stands as it is: it has neither quotes, backslashes nor control characters
+                 */
     struct step *first_child, *next_in_bucket;
     struct step *expected; /* what came after it, below the same parent, in the row before */
     int64_t mark;          /* the reader's own */

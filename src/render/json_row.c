@@ -74,8 +74,8 @@ void json_row_reserve(struct json_row *r, size_t len)
     if (len <= r->reserved)
         return;
     r->reserved = len;
-    r->decoded = mem_realloc(r->decoded, len);
-    r->written = mem_realloc(r->written, len + TOKEN_PADDING);
+    r->decoded = mem_realloc(r->decoded, len + ROW_BEYOND);
+    r->written = mem_realloc(r->written, len + TOKEN_PADDING + ROW_BEYOND);
 }
 
 static void make_room(struct json_row *r, int columns)
@@ -133,7 +133,7 @@ static const char *give_up(struct reading *g, int error)
     return stop(g, TOKEN_BAD, g->end);
 }
 
-/* Copies what comes before `to`: mostly a few bytes, for which eight at a time are faster than a call. What
+/* Copies what comes before `to`: mostly a few bytes, for which sixteen at a time are faster than a call. What
    is copied too much is padding, or what follows, and is written over. */
 static inline void copy_run(struct reading *g, const char *to)
 {
@@ -143,8 +143,7 @@ static inline void copy_run(struct reading *g, const char *to)
     if (len > 64)
         memcpy(target, g->run, len);
     else
-        for (size_t i = 0; i < len; i += TOKEN_PADDING)
-            memcpy(target + i, g->run + i, TOKEN_PADDING);
+        (void)sixteen_copy(target, g->run, len);
     r->written_len += len;
     g->run = to;
 }
@@ -200,7 +199,8 @@ static inline struct cell *cell_of(struct reading *g, struct step *s, bool fract
     return c;
 }
 
-static const char *set_cell(struct reading *g, const char *p, struct step *s, struct cell cell, bool fraction)
+static inline const char *set_cell(struct reading *g, const char *p, struct step *s, struct cell cell,
+                                   bool fraction)
 {
     struct cell *c = cell_of(g, s, fraction);
     if (!c)
@@ -209,7 +209,7 @@ static const char *set_cell(struct reading *g, const char *p, struct step *s, st
     return p;
 }
 
-/* A text with escapes, or beyond ASCII, or not there: the slow way. */
+/* A text with escapes, or far beyond ASCII, or not there: the slow way. */
 static const char *read_any_text(struct reading *g, const char *p, struct step *s)
 {
     struct cell c = {.kind = CELL_TEXT};
@@ -228,19 +228,28 @@ static const char *read_any_text(struct reading *g, const char *p, struct step *
 
 static inline const char *read_text(struct reading *g, const char *p, struct step *s)
 {
-    const char *close = token_past_plain(p + 1);
+    const char *close = token_past_text(p + 1);
     if (*close != '"')
         return read_any_text(g, p, s);
     return set_cell(g, close + 1, s, (struct cell){CELL_TEXT, p + 1, (size_t)(close - p) - 1}, false);
 }
 
-static const char *read_number(struct reading *g, const char *p, struct step *s)
+static const char *read_any_number(struct reading *g, const char *p, struct step *s)
 {
     bool fraction = false;
     const char *end = p;
     enum token t = token_number(&end, g->end, false, &fraction, g->what);
     if (t != TOKEN_OK)
         return stop(g, t, end);
+    return set_cell(g, end, s, (struct cell){CELL_NUMBER, p, (size_t)(end - p)}, fraction);
+}
+
+static inline const char *read_number(struct reading *g, const char *p, struct step *s)
+{
+    bool fraction = false;
+    const char *end = token_past_number(p, &fraction);
+    if (!end)
+        return read_any_number(g, p, s);
     return set_cell(g, end, s, (struct cell){CELL_NUMBER, p, (size_t)(end - p)}, fraction);
 }
 
@@ -254,6 +263,14 @@ static inline const char *read_word(struct reading *g, const char *p, struct ste
     return stop(g, t, p);
 }
 
+static inline struct step *mark(struct reading *g, struct step *s)
+{
+    if (s->mark == g->row->mark)
+        g->row->twice = true;
+    s->mark = g->row->mark;
+    return s;
+}
+
 static inline struct step *step_of(struct reading *g, struct step *parent, struct step *guess,
                                    const char *key, size_t len)
 {
@@ -265,10 +282,18 @@ static inline struct step *step_of(struct reading *g, struct step *parent, struc
         (void)give_up(g, rc);
         return NULL;
     }
-    if (s->mark == g->row->mark)
-        g->row->twice = true;
-    s->mark = g->row->mark;
-    return s;
+    return mark(g, s);
+}
+
+/* Whether the text at `p` begins with the key of `s` and a quote. Where it does not, it is not read beyond
+   its padding: no plain key has a NUL. */
+static inline bool is_key(const char *p, const struct step *s)
+{
+    size_t i = 0;
+    for (; s->key_len - i > SIXTEEN; i += SIXTEEN)
+        if (sixteen_differ(p + i, s->key + i))
+            return false;
+    return !(sixteen_differ(p + i, s->key + i) & sixteen_first(s->key_len - i)) && p[s->key_len] == '"';
 }
 
 /* Behind the colon and white space after a key. */
@@ -278,7 +303,7 @@ static inline const char *past_colon(struct reading *g, const char *p)
     return *p == ':' ? past_space(g, p + 1) : missing(g, p, "a colon is missing");
 }
 
-/* A key with escapes, or beyond ASCII, or not there. */
+/* A key with escapes, or far beyond ASCII, or not there. */
 static const char *read_any_key(struct reading *g, const char *p, struct step *parent, struct step *guess,
                                 struct step **ret)
 {
@@ -303,7 +328,11 @@ static const char *read_any_key(struct reading *g, const char *p, struct step *p
 static inline const char *read_key(struct reading *g, const char *p, struct step *parent, struct step *guess,
                                    struct step **ret)
 {
-    const char *close = *p == '"' ? token_past_plain(p + 1) : p;
+    if (guess && guess->plain && *p == '"' && is_key(p + 1, guess)) {
+        *ret = mark(g, guess);
+        return past_colon(g, p + guess->key_len + 2);
+    }
+    const char *close = *p == '"' ? token_past_text(p + 1) : p;
     if (*close != '"' || close == p)
         return read_any_key(g, p, parent, guess, ret);
     *ret = step_of(g, parent, guess, p + 1, (size_t)(close - p) - 1);
@@ -401,6 +430,9 @@ static const char *read_inside(struct reading *g, const char *p, struct step *s,
     return close == '}' ? read_members(g, p, s, depth) : read_elements(g, p, s, depth);
 }
 
+static const char no_members[2 + ROW_BEYOND] = "{}";
+static const char no_elements[2 + ROW_BEYOND] = "[]";
+
 static const char *read_nested(struct reading *g, const char *p, struct step *s, int depth)
 {
     struct json_row *r = g->row;
@@ -414,7 +446,8 @@ static const char *read_nested(struct reading *g, const char *p, struct step *s,
     if (!p || !s->parent)
         return p;
     if (empty && r->flat)
-        return set_cell(g, p, s, (struct cell){CELL_NESTED, *start == '{' ? "{}" : "[]", 2}, false);
+        return set_cell(g, p, s, (struct cell){CELL_NESTED, *start == '{' ? no_members : no_elements, 2},
+                        false);
     if (!is_one_cell(r, s))
         return p;
     if (g->run == run) /* no white space in it */
@@ -495,7 +528,9 @@ static void note_kinds(const struct json_row *r)
 static void give(struct reading *g, const char *start, const char *end, struct row *ret)
 {
     struct json_row *r = g->row;
-    note_kinds(r);
+    if (!r->fixed)
+        note_kinds(r);
+    ret->roomy = true;
     ret->count = columns_count(r->columns);
     make_room(r, ret->count);
     ret->cells = r->cells;

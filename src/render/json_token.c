@@ -96,7 +96,7 @@ enum token token_string(const char **at, const char *end, const char **ret, size
     *ret_escaped = false;
     for (;;) {
         enum token t = TOKEN_OK;
-        p = token_past_plain(p);
+        p = token_past_text(p);
         if (*p == '"')
             break;
         if (p == end)

@@ -4,7 +4,7 @@
  * in strings, no lone surrogate, numbers by the grammar. Pure functions.
  *
  * Behind `end` there are TOKEN_PADDING bytes that are NUL, so that nobody needs to ask at each byte whether
- * it is there; a text that is known to be valid ends by itself and needs none.
+ * it is there.
  *
  * A position is a `const char **`, which moves past what was read. Every function returns TOKEN_OK,
  * TOKEN_MORE (the text ended in the middle; the position has not moved) or TOKEN_BAD (*what says why; the
@@ -12,38 +12,33 @@
  */
 #pragma once
 
-#include <endian.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "render/sixteen.h"
 
-enum { TOKEN_PADDING = 8 };
+#include <stdbool.h>
+
+enum { TOKEN_PADDING = SIXTEEN };
 
 enum token { TOKEN_OK, TOKEN_MORE, TOKEN_BAD };
 
-/* How many of eight bytes come before the first that is not plain: plain is ASCII from 0x20 on, but no quote
-   and no backslash. A subtraction borrows only from bytes above one that is special, so the lowest mark is
-   right. */
-static inline unsigned token_plain_of_eight(const char *s)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t v;
-    memcpy(&v, s, sizeof v);
-    v = le64toh(v);
-    uint64_t quote = v ^ ones * '"';
-    uint64_t backslash = v ^ ones * '\\';
-    uint64_t marks = (v | (v - ones * 0x20) | (quote - ones) | (backslash - ones)) & ones * 0x80;
-    return marks ? (unsigned)__builtin_ctzll(marks) / 8 : 8;
-}
-
-/* Past what is plain; the padding is not. */
+/* Past what is plain: ASCII from 0x20 on, but no quote and no backslash. The padding is not. */
 static inline const char *token_past_plain(const char *s)
 {
-    unsigned n;
-    while ((n = token_plain_of_eight(s)) == 8)
-        s += 8;
-    return s + n;
+    unsigned other;
+    while (!(other = sixteen_escapes(s) | sixteen_wide(s)))
+        s += SIXTEEN;
+    return s + __builtin_ctz(other);
+}
+
+/* Past that and characters beyond ASCII, but not all of those: what stops it may be one. */
+static inline const char *token_past_text(const char *s)
+{
+    for (;;) {
+        s = token_past_plain(s);
+        size_t len = sixteen_utf8(s);
+        if (!len)
+            return s;
+        s += len;
+    }
 }
 
 void token_space(const char **at, const char *end);
@@ -54,6 +49,24 @@ enum token token_string(const char **at, const char *end, const char **ret, size
 
 /* At a minus or digit. Where the text ends there may be more digits: TOKEN_MORE unless `last`. */
 enum token token_number(const char **at, const char *end, bool last, bool *ret_fraction, const char **what);
+
+/* The same of a number that is not cut off, not very long and without an exponent: behind it, or NULL. */
+static inline const char *token_past_number(const char *s, bool *ret_fraction)
+{
+    s += *s == '-';
+    const char *first = s;
+    s += __builtin_ctz(sixteen_others(s) | 1U << SIXTEEN);
+    if (s == first || s - first >= SIXTEEN || (*first == '0' && s - first > 1))
+        return NULL;
+    *ret_fraction = *s == '.';
+    if (*ret_fraction) {
+        first = ++s;
+        s += __builtin_ctz(sixteen_others(s) | 1U << SIXTEEN);
+        if (s == first || s - first >= SIXTEEN)
+            return NULL;
+    }
+    return *s && *s != 'e' && *s != 'E' ? s : NULL;
+}
 
 /* At t, f or n: true, false, null. */
 enum token token_word(const char **at, const char *end, const char *word, const char **what);

@@ -24,7 +24,9 @@ struct reader_options {
     size_t row_limit;    /* bytes that one row, or one member beside the rows, may have */
     int depth_limit;     /* of nested JSON */
     bool nested_is_json; /* one column for each member, nested ones as CELL_NESTED; else they are flattened */
-    bool columns_are_set; /* `columns` is complete already: a column not in it is an error */
+    /* `columns` is complete already, with all that can be seen in it: another column is an error, kinds are
+       noted no more, and in CSV a bare cell is a text where only texts were seen. */
+    bool columns_are_set;
     /* CSV */
     char delimiter;     /* 0: found out from the first record (, ; tab |), a comma where that is undecided */
     bool header_absent; /* the first record is data; columns are called c1 … cn */

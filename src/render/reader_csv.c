@@ -7,6 +7,10 @@
  * kept, so that no byte is parsed twice, however small the pieces are (but for the first record, while the
  * delimiter is being found out). Cells point into the buffer; "" in a quoted cell is undone in place.
  *
+ * Which marks are inside quotes follows from how many quotes stand before them, which is known for all 64 at
+ * once. Only where a quote stands at a place where it means something else (or is an error) the marks of its
+ * block are taken one by one.
+ *
  * Where an input is wrong does not depend on how it was cut into pieces: all errors of a row are found at one
  * of its marks or at the end, and after the row limit none but the limit is.
  *
@@ -23,6 +27,8 @@
 #include <stdlib.h>
 
 enum { BUFFER_FIRST = 1 << 16, BUFFER_LEAST = 64, BLOCK = 64 /* also readable after the buffer's end */ };
+/* Beside the kinds in `seen`: a bare cell that is not empty is a text, as all were before. */
+enum { TEXT_ONLY = 1U << CELL_ABSENT };
 #define COLD __attribute__((cold, noinline))
 
 /* The record that comes next. */
@@ -57,18 +63,16 @@ struct csv_reader {
     size_t row_start, cell_start;
     size_t closed_at; /* CLOSED: the quote */
     enum quoting quoting;
-    bool doubled;   /* the cell has "" in it */
+    bool doubled;   /* the cell has "" in it, or nothing but quotes */
     uint64_t wide;  /* not 0: the cell may hold bytes beyond ASCII */
     bool after_cr;  /* an LF at row_start belongs to the line end before it */
     size_t present; /* cells of the row that have ended */
     int64_t number;
 
-    /* For each column; while a row is under way, cells[i].bytes waits in starts[i], counted from row_start.
-     */
+    /* For each column. */
     int count, reserved;
     struct cell *cells;
-    size_t *starts;
-    unsigned char *seen; /* what `columns` knows already, so that it is rarely asked */
+    unsigned char *seen; /* what `columns` knows already, so that it is rarely asked; and TEXT_ONLY */
     int *next_suffix;    /* the least that may be free for the next column of this name */
 
     int64_t sniffed[4]; /* how many of each candidate the first record has outside quotes */
@@ -89,7 +93,6 @@ static void reserve_columns(struct csv_reader *r, int count)
         return;
     size_t n = (size_t)count + (size_t)r->reserved;
     r->cells = mem_realloc(r->cells, n * sizeof *r->cells);
-    r->starts = mem_realloc(r->starts, n * sizeof *r->starts);
     r->seen = mem_realloc(r->seen, n);
     r->next_suffix = mem_realloc(r->next_suffix, n * sizeof *r->next_suffix);
     for (size_t i = (size_t)r->reserved; i < n; i++) {
@@ -102,6 +105,12 @@ static void reserve_columns(struct csv_reader *r, int count)
 static size_t most_room(const struct csv_reader *r)
 {
     return r->row_limit < BUFFER_LEAST / 2 ? BUFFER_LEAST : 2 * r->row_limit;
+}
+
+static bool is_text_only(const struct column *c)
+{
+    const unsigned others = 1U << CELL_NUMBER | 1U << CELL_TRUE | 1U << CELL_FALSE;
+    return c->seen & 1U << CELL_TEXT && !(c->seen & others);
 }
 
 struct csv_reader *csv_reader_new(const struct reader_options *o, struct columns *columns, row_fn *row,
@@ -124,6 +133,9 @@ struct csv_reader *csv_reader_new(const struct reader_options *o, struct columns
         set_delimiter(r, o->delimiter);
     r->count = o->columns_are_set ? columns_count(columns) : 0;
     reserve_columns(r, r->count);
+    for (int i = 0; i < r->count; i++)
+        if (!is_text_only(columns_get(columns, i)))
+            r->seen[i] &= (unsigned char)~TEXT_ONLY;
     r->room = most_room(r) < BUFFER_FIRST ? most_room(r) : BUFFER_FIRST;
     r->bytes = mem_alloc(r->room + BLOCK);
     memset(r->bytes, 0, r->room + BLOCK);
@@ -136,7 +148,6 @@ void csv_reader_free(struct csv_reader *r)
         return;
     free(r->bytes);
     free(r->cells);
-    free(r->starts);
     free(r->seen);
     free(r->next_suffix);
     free(r);
@@ -227,7 +238,7 @@ COLD static void note_seen(struct csv_reader *r, int index, unsigned bits)
 }
 
 /* A cell's text, undone from its quotes. */
-static void put_cell(struct csv_reader *r, int index, const char *text, size_t len)
+static inline void put_cell(struct csv_reader *r, int index, const char *text, size_t len)
 {
     struct cell *c = &r->cells[index];
     unsigned kind = CELL_TEXT;
@@ -235,7 +246,7 @@ static void put_cell(struct csv_reader *r, int index, const char *text, size_t l
         kind = r->types_text && len ? CELL_TEXT : csv_bare_kind_fast(text, len);
     c->kind = kind & ~(unsigned)CSV_FRACTION;
     c->len = len;
-    r->starts[index] = (size_t)(text - r->bytes) - r->row_start;
+    c->bytes = text;
     unsigned bits = 1U << c->kind | (kind & CSV_FRACTION);
     if (bits & ~(unsigned)r->seen[index])
         note_seen(r, index, bits);
@@ -257,15 +268,33 @@ static size_t undouble(char *text, size_t len)
     return (size_t)(to - text) + (size_t)(end - from);
 }
 
+static inline bool is_utf8(const char *text, size_t len)
+{
+    size_t i = 0;
+    while (i < len) {
+        unsigned wide = sixteen_wide(text + i);
+        if (!wide) {
+            i += SIXTEEN;
+            continue;
+        }
+        i += (unsigned)__builtin_ctz(wide);
+        size_t n = i < len ? sixteen_utf8(text + i) : 1;
+        if (!n || (n > 1 && i + n > len))
+            return text_utf8_prefix(text, len) == len;
+        i += n;
+    }
+    return true;
+}
+
 static int check_utf8(const struct csv_reader *r, size_t end, struct err *e)
 {
-    size_t good = r->cell_start + text_utf8_prefix(r->bytes + r->cell_start, end - r->cell_start);
-    if (good == end)
+    if (is_utf8(r->bytes + r->cell_start, end - r->cell_start))
         return 0;
+    size_t good = r->cell_start + text_utf8_prefix(r->bytes + r->cell_start, end - r->cell_start);
     return fail(r, good, e, "not UTF-8 (0x%02X)", (unsigned)(unsigned char)r->bytes[good]);
 }
 
-static int take_cell(struct csv_reader *r, const char *text, size_t len, struct err *e)
+static inline int take_cell(struct csv_reader *r, const char *text, size_t len, struct err *e)
 {
     int rc = 0;
     if (r->expected == HEADER)
@@ -278,7 +307,7 @@ static int take_cell(struct csv_reader *r, const char *text, size_t len, struct 
 }
 
 /* The cell ends before the mark at `end`. */
-static int end_cell(struct csv_reader *r, size_t end, struct err *e)
+static inline int end_cell(struct csv_reader *r, size_t end, struct err *e)
 {
     char *text = r->bytes + r->cell_start;
     size_t len = end - r->cell_start;
@@ -310,21 +339,19 @@ static int end_header(struct csv_reader *r, struct err *e)
     return 0;
 }
 
-static int end_row(struct csv_reader *r, struct err *e)
+static int end_row(struct csv_reader *r, size_t end, struct err *e)
 {
     if (r->present > (size_t)r->count)
         return fail(r, r->row_start, e, "%zu cells, the %s has %d", r->present,
                     r->header_absent ? "first row" : "header", r->count);
     for (int i = (int)r->present; i < r->count; i++) {
         r->cells[i] = (struct cell){.kind = CELL_NULL};
-        r->starts[i] = 0;
         if (!(r->seen[i] & 1U << CELL_NULL))
             note_seen(r, i, 1U << CELL_NULL);
     }
-    for (int i = 0; i < r->count; i++)
-        r->cells[i].bytes = r->bytes + r->row_start + r->starts[i];
     r->expected = ANY_ROW;
-    struct row row = {.number = r->number, .cells = r->cells, .count = r->count, .size = SIZE_MAX};
+    struct row row = {
+        .number = r->number, .cells = r->cells, .count = r->count, .size = end - r->row_start, .roomy = true};
     int rc = r->row(r->ctx, &row, e);
     r->number++;
     return rc;
@@ -336,7 +363,7 @@ static int end_line(struct csv_reader *r, size_t end, struct err *e)
     int rc = 0;
     if (end > r->row_start || (r->expected == ANY_ROW && r->count == 1)) {
         if ((rc = end_cell(r, end, e)) == 0)
-            rc = r->expected == HEADER ? end_header(r, e) : end_row(r, e);
+            rc = r->expected == HEADER ? end_header(r, e) : end_row(r, end, e);
     }
     r->row_start = r->cell_start = end + 1;
     r->present = 0;
@@ -386,25 +413,182 @@ static inline int on_mark(struct csv_reader *r, size_t at, struct err *e)
     return c == r->delimiter ? end_cell(r, at, e) : on_line_end(r, at, e);
 }
 
+/* The marks of a block one by one. */
+static int scan_each(struct csv_reader *r, struct csv_block block, struct err *e)
+{
+    for (uint64_t marks = block.ends | block.quotes; marks; marks &= marks - 1) {
+        uint64_t mark = marks & -marks;
+        r->wide |= block.wide & (mark - 1);
+        block.wide &= -mark;
+        int rc = on_mark(r, r->scan + (size_t)__builtin_ctzll(mark), e);
+        if (rc < 0)
+            return rc;
+    }
+    r->wide |= block.wide;
+    return 0;
+}
+
+/* Bit i: how many of the bits up to i are set, odd or even. */
+static inline uint64_t parity(uint64_t bits)
+{
+    for (unsigned shift = 1; shift < 64; shift *= 2)
+        bits ^= bits << shift;
+    return bits;
+}
+
+/* What the quotes of a block are. */
+struct quotes {
+    uint64_t inside;  /* from an opening quote to before a closing one */
+    uint64_t doubled; /* quotes that follow one */
+};
+
+/* False: a quote is elsewhere than at the ends of a cell or beside another one. The block has n bytes. */
+static inline bool match_quotes(const struct csv_reader *r, const struct csv_block *block, size_t n,
+                                struct quotes *ret)
+{
+    bool closed_before = r->quoting == CLOSED;
+    uint64_t inside = r->quoting == QUOTED ? ~parity(block->quotes) : parity(block->quotes);
+    uint64_t ends = block->ends & ~inside;
+    uint64_t opening = block->quotes & inside;
+    uint64_t closing = block->quotes & ~inside;
+    uint64_t begins = ends << 1 | (r->cell_start == r->scan);
+    uint64_t behind = closing << 1 | closed_before;
+    uint64_t all = n < BLOCK ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
+    ret->inside = inside;
+    ret->doubled = block->quotes & (block->quotes << 1 | closed_before);
+    if (closed_before && r->closed_at + 1 != r->scan)
+        return false;
+    return !(opening & ~(begins | behind)) && !(behind & all & ~(ends | opening));
+}
+
+/* What the end of a block leaves. */
+static inline void note_quoting(struct csv_reader *r, const struct csv_block *block, const struct quotes *q,
+                                size_t n)
+{
+    uint64_t last = UINT64_C(1) << (n - 1);
+    r->quoting = BARE;
+    if (q->inside & last) {
+        r->quoting = QUOTED;
+    } else if (block->quotes & last) {
+        r->quoting = CLOSED;
+        r->closed_at = r->scan + n - 1;
+    }
+}
+
+/* The cell or line that ends at `at`. */
+static int on_end(struct csv_reader *r, size_t at, struct err *e)
+{
+    r->quoting = at > r->cell_start && r->bytes[r->cell_start] == '"' ? CLOSED : BARE;
+    return r->bytes[at] == r->delimiter ? end_cell(r, at, e) : on_line_end(r, at, e);
+}
+
+/* The marks of a block by what is known of all of them. */
+static int scan_matched(struct csv_reader *r, struct csv_block block, struct quotes q, struct err *e)
+{
+    for (uint64_t ends = block.ends & ~q.inside; ends; ends &= ends - 1) {
+        uint64_t until = ends ^ (ends - 1);
+        r->wide |= block.wide & until;
+        r->doubled |= (q.doubled & until) != 0;
+        block.wide &= ~until;
+        q.doubled &= ~until;
+        int rc = on_end(r, r->scan + (size_t)__builtin_ctzll(ends), e);
+        if (rc < 0)
+            return rc;
+    }
+    r->wide |= block.wide;
+    r->doubled |= q.doubled != 0;
+    return 0;
+}
+
+/* The text of a cell with its quotes, if it has any; -1: it is not UTF-8. */
+static inline int put_cell_swiftly(struct csv_reader *r, size_t index, char *text, size_t len, bool wide,
+                                   bool doubled)
+{
+    unsigned kind = CELL_TEXT;
+    if (wide && !is_utf8(text, len))
+        return -1;
+    if (len && *text == '"') {
+        text++;
+        len -= 2;
+        if (doubled)
+            len = undouble(text, len);
+    } else if (!len || !(r->seen[index] & TEXT_ONLY)) {
+        kind = csv_bare_kind_fast(text, len);
+    }
+    r->cells[index] = (struct cell){kind & ~(unsigned)CSV_FRACTION, text, len};
+    unsigned bits = 1U << (kind & ~(unsigned)CSV_FRACTION) | (kind & CSV_FRACTION);
+    if (bits & ~(unsigned)r->seen[index])
+        note_seen(r, (int)index, bits);
+    return 0;
+}
+
+static int end_row_swiftly(struct csv_reader *r, size_t end, size_t present, struct err *e)
+{
+    r->present = present;
+    r->after_cr = r->bytes[end] == '\r';
+    int rc = end_row(r, end, e);
+    r->row_start = end + 1;
+    r->present = 0;
+    return rc;
+}
+
+/* The same among rows of which none is longer than may be, where the types of cells count. */
+static int scan_swiftly(struct csv_reader *r, struct csv_block block, struct quotes q, struct err *e)
+{
+    const char delimiter = r->delimiter;
+    int rc = 0;
+    block.wide |= r->wide != 0; /* no mark of the block is before its first byte */
+    q.doubled |= r->doubled;
+    r->wide = r->doubled = false;
+    for (uint64_t ends = block.ends & ~q.inside; ends && rc == 0; ends &= ends - 1) {
+        size_t at = r->scan + (size_t)__builtin_ctzll(ends);
+        uint64_t until = ends ^ (ends - 1);
+        bool wide = (block.wide & until) != 0;
+        bool doubled = (q.doubled & until) != 0;
+        block.wide &= ~until;
+        q.doubled &= ~until;
+        if (r->present >= (size_t)r->count || at == r->row_start) {
+            r->wide = wide;
+            r->doubled = doubled;
+            rc = on_end(r, at, e);
+            continue;
+        }
+        if (put_cell_swiftly(r, r->present, r->bytes + r->cell_start, at - r->cell_start, wide, doubled) < 0)
+            return check_utf8(r, at, e);
+        r->cell_start = at + 1;
+        r->present++;
+        if (r->bytes[at] != delimiter)
+            rc = end_row_swiftly(r, at, r->present, e);
+    }
+    r->wide |= block.wide;
+    r->doubled |= q.doubled != 0;
+    return rc;
+}
+
+static int scan_block(struct csv_reader *r, struct csv_block block, size_t n, struct err *e)
+{
+    struct quotes quotes;
+    if (!match_quotes(r, &block, n, &quotes))
+        return scan_each(r, block, e);
+    bool swift = r->expected == ANY_ROW && !r->types_text && r->scan + n - r->row_start <= r->row_limit;
+    int rc = swift ? scan_swiftly(r, block, quotes, e) : scan_matched(r, block, quotes, e);
+    note_quoting(r, &block, &quotes, n);
+    return rc;
+}
+
 static int scan_marks(struct csv_reader *r, struct err *e)
 {
     while (r->scan < r->fill) {
         struct csv_block block = csv_block(r->bytes + r->scan, r->delimiter);
-        size_t n = r->fill - r->scan;
-        if (n < BLOCK) {
-            block.marks &= (UINT64_C(1) << n) - 1;
-            block.wide &= (UINT64_C(1) << n) - 1;
-        }
-        for (; block.marks; block.marks &= block.marks - 1) {
-            uint64_t mark = block.marks & -block.marks;
-            r->wide |= block.wide & (mark - 1);
-            block.wide &= -mark;
-            int rc = on_mark(r, r->scan + (size_t)__builtin_ctzll(mark), e);
-            if (rc < 0)
-                return rc;
-        }
-        r->wide |= block.wide;
-        r->scan += n < BLOCK ? n : BLOCK;
+        size_t n = r->fill - r->scan < BLOCK ? r->fill - r->scan : BLOCK;
+        uint64_t all = n < BLOCK ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
+        block.ends &= all;
+        block.quotes &= all;
+        block.wide &= all;
+        int rc = scan_block(r, block, n, e);
+        if (rc < 0)
+            return rc;
+        r->scan += n;
     }
     return 0;
 }
@@ -487,12 +671,31 @@ static int take_in(struct csv_reader *r, bool at_end, struct err *e)
     return rc < 0 ? rc : check_row_limit(r, r->fill, e);
 }
 
+/* What lay at `from` lies at `to` from now on. */
+static void move_cells(struct csv_reader *r, const char *from, const char *to)
+{
+    for (size_t i = 0; r->expected != HEADER && i < r->present && i < (size_t)r->count; i++)
+        r->cells[i].bytes = to + (r->cells[i].bytes - from);
+}
+
+static void grow(struct csv_reader *r)
+{
+    r->room = 2 * r->room < most_room(r) ? 2 * r->room : most_room(r);
+    char *larger = mem_alloc(r->room + BLOCK);
+    memcpy(larger, r->bytes, r->fill);
+    memset(larger + r->fill, 0, r->room + BLOCK - r->fill);
+    move_cells(r, r->bytes, larger);
+    free(r->bytes);
+    r->bytes = larger;
+}
+
 /* Drops all before the row under way, and makes room where that row has more than a half of it. */
 static void make_room(struct csv_reader *r)
 {
     size_t gone = r->row_start;
     if (r->fill < r->room)
         return;
+    move_cells(r, r->bytes + gone, r->bytes);
     memmove(r->bytes, r->bytes + gone, r->fill - gone);
     r->base += (int64_t)gone;
     r->fill -= gone;
@@ -500,11 +703,8 @@ static void make_room(struct csv_reader *r)
     r->cell_start -= gone;
     r->closed_at -= r->quoting == CLOSED ? gone : 0;
     r->row_start = 0;
-    if (r->fill <= r->room / 2)
-        return;
-    r->room = 2 * r->room < most_room(r) ? 2 * r->room : most_room(r);
-    r->bytes = mem_realloc(r->bytes, r->room + BLOCK);
-    memset(r->bytes + r->fill, 0, r->room + BLOCK - r->fill);
+    if (r->fill > r->room / 2)
+        grow(r);
 }
 
 int csv_reader_feed(struct csv_reader *r, const void *bytes, size_t len, struct err *e)

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,11 +30,14 @@ struct cell {
     size_t len;
 };
 
+enum { ROW_BEYOND = 16 };
+
 struct row {
     int64_t number; /* from 0, among the rows of the table */
     const struct cell *cells;
     int count;   /* of cells: as many as there are columns so far */
-    size_t size; /* no cell is longer */
+    size_t size; /* all cells together are no longer, nor is any of them */
+    bool roomy;  /* ROW_BEYOND bytes may be read behind the end of each cell that has bytes */
     /* The whole row as one JSON object without white space around tokens, nested as it was, each key once;
        NULL: there is none, or it is not what was asked for, and JSON is made from the cells. */
     const char *json;

@@ -3,8 +3,11 @@
  * Writes CSV and TSV; see write_csv.h.
  *
  * Bytes gather in one buffer and are put whenever the next text may not fit. A text that fits is copied first
- * and looked at in the buffer, eight bytes at a time: most texts need no quotes, and then nothing is left to
- * do. A text that would never fit goes through the buffer in pieces.
+ * and looked at then: most texts need no quotes, and then nothing is left to do. A text that would never fit
+ * goes through the buffer in pieces.
+ *
+ * Most rows fit whatever becomes of their cells, and can be read a little beyond their ends: for these the
+ * `swift_` functions ask nothing at each byte. The others make the same bytes.
  */
 #include "render/write_csv.h"
 
@@ -15,8 +18,9 @@
 
 enum {
     BUFFER = 1 << 16,
-    BEYOND = 8,        /* readable bytes after the buffer's end */
-    LARGE = BUFFER / 4 /* a text above that goes in pieces */
+    BEYOND = SIXTEEN,   /* bytes after the buffer's end that may be read and written */
+    LARGE = BUFFER / 4, /* a text above that goes in pieces */
+    SWIFT_CELL = 8,     /* the most that a cell has besides its text, and the longest word */
 };
 
 struct csv_writer {
@@ -25,7 +29,6 @@ struct csv_writer {
     put_fn *put;
     void *ctx;
     char delimiter;
-    uint64_t delimiters; /* eight of it */
     const char *line_end;
     size_t line_end_len;
     bool bom, safe;
@@ -44,7 +47,6 @@ struct csv_writer *csv_writer_new(const struct writer_options *o, const struct c
     w->put = put;
     w->ctx = ctx;
     w->delimiter = (char)(o->format == FORMAT_TSV ? '\t' : o->delimiter ? o->delimiter : ',');
-    w->delimiters = csv_repeat(w->delimiter);
     w->line_end = o->lf ? "\n" : "\r\n";
     w->line_end_len = o->lf ? 1 : 2;
     w->bom = o->bom;
@@ -89,10 +91,10 @@ static int add(struct csv_writer *w, const char *bytes, size_t len, struct err *
 static bool has_marks(const struct csv_writer *w, size_t at, size_t len)
 {
     const char *p = w->bytes + at;
-    uint64_t found = 0;
-    for (; len >= 8; p += 8, len -= 8)
-        found |= csv_marks(csv_load(p), w->delimiters);
-    return (found | (csv_marks(csv_load(p), w->delimiters) & csv_first(len))) != 0;
+    unsigned found = 0;
+    for (; len >= SIXTEEN; p += SIXTEEN, len -= SIXTEEN)
+        found |= sixteen_marks(p, w->delimiter);
+    return (found | (sixteen_marks(p, w->delimiter) & sixteen_first(len))) != 0;
 }
 
 static int add_quoted(struct csv_writer *w, bool prefix, const char *text, size_t len, struct err *e)
@@ -200,9 +202,82 @@ static int begin(struct csv_writer *w, struct err *e)
     return rc;
 }
 
+/* --- rows that fit: functions return where they have come to --- */
+
+static char *swift_quoted(char *to, const char *text, size_t len)
+{
+    *to++ = '"';
+    while (len > 0) {
+        const char *quote = memchr(text, '"', len);
+        size_t run = quote ? (size_t)(quote - text) + 1 : len;
+        to = sixteen_copy(to, text, run);
+        if (quote)
+            *to++ = '"';
+        text += run;
+        len -= run;
+    }
+    *to++ = '"';
+    return to;
+}
+
+static inline char *swift_text(char *to, const char *text, size_t len, char delimiter)
+{
+    unsigned marks = 0;
+    size_t i = 0;
+    if (csv_bare_kind_fast(text, len) != CELL_TEXT)
+        return swift_quoted(to, text, len);
+    for (; len - i > SIXTEEN; i += SIXTEEN) {
+        memcpy(to + i, text + i, SIXTEEN);
+        marks |= sixteen_marks(text + i, delimiter);
+    }
+    memcpy(to + i, text + i, SIXTEEN);
+    marks |= sixteen_marks(text + i, delimiter) & sixteen_first(len - i);
+    return marks ? swift_quoted(to, text, len) : to + len;
+}
+
+static char *swift_word(char *to, enum cell_kind kind)
+{
+    static const char words[][SIXTEEN] = {"", "", "false", "true"};
+    return sixteen_copy(to, words[kind], kind == CELL_FALSE ? 5 : kind == CELL_TRUE ? 4 : 0);
+}
+
+static void add_swiftly(struct csv_writer *w, const struct row *row)
+{
+    char *to = w->bytes + w->used;
+    const char delimiter = w->delimiter;
+    for (int i = 0; i < w->count; i++) {
+        const struct cell *c = &row->cells[i];
+        if (c->kind >= CELL_TEXT)
+            to = swift_text(to, c->bytes, c->len, delimiter);
+        else if (c->kind == CELL_NUMBER)
+            to = sixteen_copy(to, c->bytes, c->len);
+        else
+            to = swift_word(to, c->kind);
+        *to++ = delimiter;
+    }
+    to--;
+    memcpy(to, w->line_end, w->line_end_len);
+    w->used = (size_t)(to - w->bytes) + w->line_end_len;
+}
+
+/* What a row becomes at most; 0: it is not known, or too much. */
+static size_t most_of(const struct csv_writer *w, const struct row *row)
+{
+    if (!row->roomy || w->safe || w->count == 0 || row->size > LARGE || w->count > LARGE / SWIFT_CELL)
+        return 0;
+    return 2 * row->size + (size_t)w->count * SWIFT_CELL;
+}
+
 int csv_writer_row(struct csv_writer *w, const struct row *row, struct err *e)
 {
     int rc = begin(w, e);
+    size_t most = most_of(w, row);
+    if (rc == 0 && most) {
+        rc = need(w, most, e);
+        if (rc == 0)
+            add_swiftly(w, row);
+        return rc;
+    }
     for (int i = 0; i < w->count && rc == 0; i++)
         if ((rc = add_cell(w, &row->cells[i], e)) == 0)
             rc = add_separator(w, i == w->count - 1, e);

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 import requests
-from harness import FILED, INLINE, SCOPES, expect, ids, moment, nobody, sleep_until
+from harness import FILED, INLINE, SCOPES, Server, expect, ids, moment, nobody, problem, sleep_until
 
 SEED_MEMBERS = {
     "id",
@@ -266,3 +266,43 @@ def test_ack_of_many_ignores_members_it_does_not_know(own_api, ricloud):
 @pytest.mark.parametrize("path", ["/polls", "/tasks/1", "/users", "/configs/storage", "/organisation"])
 def test_an_unknown_path_under_a_root_name_answers_in_its_own_words(ricloud, path):
     failed(ricloud.get(path), 404, "not-found")
+
+
+@pytest.fixture(scope="module")
+def mounted(tmp_path_factory):
+    """A server that has this API under a prefix."""
+    running = Server(tmp_path_factory.mktemp("mounted"), ricloud_prefix="/far/ric").start()
+    yield running
+    running.stop()
+
+
+def test_the_api_can_be_mounted_under_a_prefix(mounted):
+    ricloud = Ricloud(mounted.api())
+    made = ricloud.api.publish("a", INLINE)
+    listed = expect(ricloud.get("/far/ric/results"), 200)
+    assert (ids(listed["data"]), listed["url"]) == ([made["id"]], "/far/ric/results")
+    assert listed["data"][0]["url"] == made["url"]
+    assert requests.get(listed["data"][0]["signed_url"]["url"], timeout=120).content == INLINE
+    expect(ricloud.get(f"/far/ric/results/{made['id']}/ack"), 200)
+    assert ricloud.api.result(made["id"])["state"] == "consumed"
+
+
+def test_unknown_paths_below_the_prefix_are_answered_in_its_words(mounted):
+    ricloud = Ricloud(mounted.api())
+    for path in ("", "/", "/nope", "/results/", "/polls", "/far/ric/results"):
+        failed(ricloud.get("/far/ric" + path), 404, "not-found")
+    failed(ricloud.request("PATCH", "/far/ric/results"), 405, "method-not-allowed")
+    for path in ("/results", "/far", "/far/rich", "/polls"):
+        problem(ricloud.get(path), 404, "not_found")
+
+
+def test_a_prefix_shows_in_no_metric_as_an_api_of_its_own(mounted):
+    Ricloud(mounted.api()).get("/far/ric/results")
+    assert 'api="ricloud",method="GET",route="/results",status="200"' in mounted.get("/-/metrics").text
+
+
+@pytest.mark.parametrize("prefix", ["ric", "/", "/ric/", "/a//b", "/a b", "/..", "/api/v1", "/-/ric"])
+def test_a_prefix_that_cannot_be_is_refused_at_the_start(fresh_server, prefix):
+    server = fresh_server(start=False, ricloud_prefix=prefix).spawn()
+    assert server.wait() != 0
+    assert "ricloud_prefix must" in server.stderr()

@@ -78,6 +78,7 @@ class Record:
     job: str = ""
     kept_at_first: bool = False
     kind: str = ""
+    converted: dict = dataclasses.field(default_factory=dict)  # of a table: the digest of it in each format
 
     def __str__(self):
         how = f" ({self.name}, {self.size} bytes, {'inline' if self.is_inline() else 'file'})" if self.name else ""
@@ -146,6 +147,7 @@ class Ledger:
         record = Record("results", row["id"], upload.owner, [facts], self.round)
         record.name, record.size, record.sha256, record.job = upload.name, upload.size, upload.sha256, job
         record.kept_at_first = upload.keep
+        record.converted = model.converted(upload.data) if upload.name.endswith(".csv") else {}
         seen = model.Span(model.moment(row["created_at"]).first, model.now())
         problem = record.judge(row, seen)
         self.results[record.id] = record

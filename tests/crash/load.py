@@ -7,12 +7,14 @@ import base64
 import dataclasses
 import hashlib
 import http.client
+import io
 import json
 import random
 import threading
 import time
 import traceback
 import urllib.parse
+import zipfile
 
 import ledger as books
 import model
@@ -99,6 +101,8 @@ class Client:
         (7, "purge"),
         (5, "link"),
         (5, "read"),
+        (10, "convert"),
+        (3, "archive"),
         (2, "abandon"),
         (2, "lie"),
     )
@@ -194,7 +198,10 @@ class Client:
         self.names += 1
         name = f"r{self.ledger.round}-c{self.number}-{self.names}"
         expires_in = self.rng.choice((None, None, None, None, 3600, 1, 2, 4))
-        return books.Upload(self.number, name, self.payload(), job, expires_in, self.rng.random() < 0.06)
+        data = self.payload()
+        if self.rng.random() < 0.3:
+            name, data = name + ".csv", model.table(self.rng, len(data))
+        return books.Upload(self.number, name, data, job, expires_in, self.rng.random() < 0.06)
 
     def body(self, upload, headers):
         """Sent at once with a Content-Length, or slowly, with or without one."""
@@ -320,6 +327,26 @@ class Client:
         answer = self.send("GET", f"/results/{record.id}/content")
         self.report.expect(content_problem(record, answer, answer.seen), f"while others write, {record}")
 
+    def convert(self):
+        record = self.pick([r for r in self.results if r.converted])
+        if record is None:
+            return
+        form = self.rng.choice(list(record.converted))
+        headers = {"Range": "bytes=0-"} if self.rng.random() < 0.3 else None
+        answer = self.send("GET", f"/results/{record.id}/content", parameters={"format": form}, headers=headers)
+        self.report.expect(converted_problem(record, answer, answer.seen, form), f"while others write, {record}")
+
+    def archive(self):
+        job = self.pick(self.jobs)
+        if job is None:
+            return
+        answer = self.send("GET", f"/jobs/{job.id}/archive.zip")
+        if answer.status != 200:
+            self.report.check(answer.status < 500, lambda: f"the archive of {job} answers {answer.status}")
+            return
+        with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+            self.report.check(archive.testzip() is None, lambda: f"the archive of {job} is damaged")
+
     # ---- jobs -----------------------------------------------------------------------------------------
 
     def create_job(self):
@@ -442,6 +469,18 @@ def content_problem(record, answer, seen, also=()):
         return "delivers bytes of another digest"
     if answer.headers["ETag"] != f'"{record.sha256}"':
         return f"delivers the ETag {answer.headers['ETag']}"
+    return None
+
+
+def converted_problem(record, answer, seen, form):
+    """The same of a table in another format: what came to its end is all of it."""
+    expected = {CONTENT_STATUS[phase] for phase in record.phases(seen)}
+    if answer.status not in expected and not (answer.status == 206 and 200 in expected):
+        return f"answers itself as {form} with {answer.status} instead of {' or '.join(map(str, sorted(expected)))}"
+    if answer.status not in (200, 206):
+        return None
+    if hashlib.sha256(answer.body).hexdigest() != record.converted[form]:
+        return f"delivers as {form} {len(answer.body)} bytes of another digest"
     return None
 
 

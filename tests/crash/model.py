@@ -9,6 +9,7 @@ either way; that is why `phases`, `states` and the outcomes are sets and tables 
 
 import dataclasses
 import datetime
+import hashlib
 import time
 from typing import NamedTuple, Optional
 
@@ -258,3 +259,22 @@ def job_outcomes(verb, facts, seen, lease=None, progress=0.0, holds_kept=False):
     if verb in GOALS and facts.phases(seen) == {"live"}:
         return table_of(move_outcome(verb, version, seen, lease, progress) for version in facts.versions(seen))
     return table_of(job_outcome(verb, phase, facts, seen, holds_kept) for phase in facts.phases(seen))
+
+
+# ---- tables -----------------------------------------------------------------------------------------------
+
+
+def table(rng, size):
+    """CSV of about so many bytes, unlike any other: of numbers and words."""
+    rows = [f"{rng.randrange(10**9)},some words {n},{n}.50\n" for n in range(max(1, size // 32))]
+    return ("id,text,amount\n" + "".join(rows)).encode()
+
+
+def converted(data):
+    """The digests of such a table in other formats."""
+    rows = [line.split(",") for line in data.decode().splitlines()]
+    texts = {
+        "ndjson": "".join('{"id":%s,"text":"%s","amount":%s}\n' % tuple(row) for row in rows[1:]),
+        "tsv": "".join("\t".join(row) + "\r\n" for row in rows),
+    }
+    return {form: hashlib.sha256(text.encode()).hexdigest() for form, text in texts.items()}

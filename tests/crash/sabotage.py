@@ -42,6 +42,22 @@ def change_a_byte(data, ledger):
     return path
 
 
+def change_a_conversion(data, ledger):
+    """A word becomes another one in what was made of a table."""
+    connection = sqlite3.connect(data / "resultd.db")
+    kept = "SELECT key FROM representation JOIN result ON result = result.pk WHERE id = ?"
+    keys = []
+    for record in victims(ledger, lambda r: r.converted):
+        keys += [key for key, in connection.execute(kept, (record.id,))]
+    connection.close()
+    path = next((data / "blobs").rglob(keys[0]), None) if keys else None
+    if path:
+        whole = path.read_bytes()
+        path.chmod(0o600)
+        path.write_bytes(whole[:-3].replace(b"some words", b"four words", 1) + whole[-3:])
+    return path
+
+
 def cut_a_file(data, ledger):
     path = file_of_victim(data, ledger)
     if path:
@@ -88,6 +104,7 @@ def anything(_record):
 # name: (what it does, words of the report that have to appear)
 KINDS = {
     "damaged-file": (change_a_byte, "delivers bytes of another digest"),
+    "damaged-conversion": (change_a_conversion, "bytes of another digest"),
     "cut-file": (cut_a_file, "answers its bytes with 503 instead of 200"),
     "deleted-file": (delete_a_file, "answers its bytes with 503 instead of 200"),
     "left-file": (leave_a_file, "are left in the data folder"),

@@ -6,7 +6,7 @@ import re
 import sqlite3
 
 import model
-from load import Http, Lost, content_problem
+from load import Http, Lost, content_problem, converted_problem
 
 LOOK_BACK = 2  # rounds whose objects are all looked at
 OLDER = 30  # and so many of the older ones
@@ -78,6 +78,9 @@ class Verifier:
     def read(self, record):
         answer = self.get(f"/results/{record.id}/content")
         self.report.expect(content_problem(record, answer, answer.seen), record)
+        for form in record.converted:
+            answer = self.get(f"/results/{record.id}/content", {"format": form})
+            self.report.expect(converted_problem(record, answer, answer.seen, form), record)
 
     def follow(self, link):
         answer = self.get(link.path, base="")
@@ -158,6 +161,11 @@ class Verifier:
 
     def blobs(self):
         return {path.rsplit("/", 1)[1] for path in self.files() if BLOB.fullmatch(path)}
+
+    def representations(self):
+        """Those of the files that hold converted tables."""
+        with self.database() as connection:
+            return {key for key, in connection.execute("SELECT key FROM representation")}
 
     def check(self, grace):
         """resultd check."""

@@ -78,6 +78,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/hello", R_READ, BODY_NONE, 0, hello, NULL},
     {HTTP_GET, "/hello/{}", R_WRITE, BODY_NONE, 0, hello, NULL},
     {HTTP_POST, "/echo", R_WRITE, BODY_WHOLE, 0, echo, NULL},
+    {HTTP_PATCH, "/echo", R_WRITE, BODY_WHOLE, 0, echo, NULL},
     {HTTP_PUT, "/sink/{}", R_WRITE, BODY_STREAM, 0, hello, begin},
 };
 static const char *const prefixes[] = {"/", NULL};
@@ -85,9 +86,10 @@ static const struct api api = {.name = "test",
                                .prefixes = prefixes,
                                .routes = routes,
                                .route_count = sizeof routes / sizeof routes[0],
+                               .trailing_slash = true,
                                .admit = admit,
                                .fail = fail};
-static const struct api *const apis[] = {&api, NULL};
+static const struct api_mount mounts[] = {{&api, ""}, {0}};
 
 /* --- where handlers run --- */
 
@@ -125,6 +127,11 @@ static int log_nothing(void)
     return 0;
 }
 
+static const char *cors_origins(void)
+{
+    return "https://page.example";
+}
+
 static int64_t body_limit(void *ctx)
 {
     (void)ctx;
@@ -159,10 +166,11 @@ static void start(void)
                                .body_timeout = 1,
                                .keepalive_timeout = 1,
                                .log_requests = log_nothing,
-                               .body_limit = body_limit};
+                               .body_limit = body_limit,
+                               .cors_origins = cors_origins};
     struct server_hooks hooks = {.read = read_hook, .write = write_hook};
     writer = pool_new(1, "writer");
-    FUZZ_ASSERT(server_new(&o, &hooks, apis, &server, &metrics, &e) == 0);
+    FUZZ_ASSERT(server_new(&o, &hooks, mounts, &server, &metrics, &e) == 0);
     (void)atexit(stop);
 }
 

@@ -30,7 +30,8 @@ static void check_query(struct arena *a, const char *raw)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct api *const apis[] = {&api_native, &api_ricloud, &api_links, &api_ops, NULL};
+    static const struct api_mount mounts[] = {
+        {&api_native, ""}, {&api_ricloud, "/ric"}, {&api_links, ""}, {&api_ops, ""}, {0}};
     struct request rq = {.method = HTTP_OTHER};
     struct err e = {0};
     if (size == 0)
@@ -41,8 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (question)
         *question = '\0';
     rq.raw_path = path;
-    int rc = target_find(&rq, apis, &e);
-    FUZZ_ASSERT(rq.api);
+    int rc = target_find(&rq, mounts, &e);
+    FUZZ_ASSERT(rq.api && rq.mount);
+    FUZZ_ASSERT(rc < 0 || strncmp(path, rq.mount, strlen(rq.mount)) == 0);
     FUZZ_ASSERT(rc < 0 || rq.route);
     FUZZ_ASSERT(rc != ERR_METHOD || rq.allow);
     FUZZ_ASSERT(rc < 0 || !strstr(rq.route->path, "{}") || rq.places[0]);

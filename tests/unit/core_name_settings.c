@@ -92,6 +92,49 @@ static void settings_that_contradict_each_other(void **state)
     must_fail(settings_check(&s, &e), ERR_BAD_VALUE);
 }
 
+static void prefixes_of_apis(void **state)
+{
+    static const char *const good[] = {"", "/ric", "/a/b-c/v1.0~_", "/api", "/api/v10", "/-x"};
+    static const char *const bad[] = {"ric",    "/",  "/ric/", "//ric", "/a//b",   "/a b",
+                                      "/a%20b", "/.", "/a/.",  "/a/..", "/{}",     "/\xc3\xa9",
+                                      "/a?b",   "/-", "/-/x",  "/a;b",  "/api/v1", "/api/v1/ric"};
+    struct settings s;
+    (void)state;
+    must(conf_defaults(&settings_conf, &a, &s, &e), &e);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        s.ricloud_prefix = good[i];
+        must(settings_check(&s, &e), &e);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        s.ricloud_prefix = bad[i];
+        if (settings_check(&s, &e) != ERR_BAD_VALUE)
+            fail_msg("%s is taken", bad[i]);
+        assert_non_null(strstr(e.detail, "ricloud_prefix"));
+    }
+}
+
+static void origins_of_pages(void **state)
+{
+    static const char *const good[] = {"", "*", "https://a.example",
+                                       "http://localhost:8080, https://a.example,", "https://[::1]:1"};
+    static const char *const bad[] = {
+        "a.example",           "https://a.example/",     "https://", "://a", "https://*.example",
+        "https://a.example,b", "https://a.example/path", "**"};
+    struct settings s;
+    (void)state;
+    must(conf_defaults(&settings_conf, &a, &s, &e), &e);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        s.cors_origins = good[i];
+        must(settings_check(&s, &e), &e);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        s.cors_origins = bad[i];
+        if (settings_check(&s, &e) != ERR_BAD_VALUE)
+            fail_msg("%s is taken", bad[i]);
+        assert_non_null(strstr(e.detail, "cors_origins"));
+    }
+}
+
 static void a_reload_keeps_what_is_fixed(void **state)
 {
     struct settings old;
@@ -140,6 +183,8 @@ int main(void)
         cmocka_unit_test(every_setting_has_its_default_within_bounds),
         cmocka_unit_test(no_setting_stands_twice),
         cmocka_unit_test(settings_that_contradict_each_other),
+        cmocka_unit_test(prefixes_of_apis),
+        cmocka_unit_test(origins_of_pages),
         cmocka_unit_test(a_reload_keeps_what_is_fixed),
         cmocka_unit_test(scopes_as_words_and_bits),
     };

@@ -298,7 +298,9 @@ static struct result *publish(const char *media_type, const char *bytes, size_t 
 static int load_call(struct session *s, void *ctx, struct err *err)
 {
     struct call *c = ctx;
-    return table_load(s, c->result, c->nested_is_json, c->table, err);
+    struct table_facts f;
+    int rc = table_fetch(s, c->result, &f, err);
+    return rc < 0 ? rc : table_parse(s->arena, &f, c->nested_is_json, c->table, err);
 }
 
 static struct table load(struct result *r, bool nested_is_json)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Header fields: ranges, entity tags, conditions, announced digests, file names. */
+/* Header fields: ranges, entity tags, conditions, announced digests, file names, origins. */
 #include "base/clock.h"
+#include "http/cors.h"
 #include "http/fields.h"
 #include "support/test.h"
 
@@ -228,6 +229,29 @@ static void file_names_cannot_break_out(void **state)
                         "attachment; filename=\"a__b_41\"; filename*=UTF-8''a%0D%0Ab%2541");
 }
 
+static void origins_that_may(void **state)
+{
+    static const char list[] = ", https://a.example,http://b.example:8080 , https://c.example";
+    static const char *const others[] = {"",
+                                         "null",
+                                         "*",
+                                         "https://a.example:443",
+                                         "http://a.example",
+                                         "https://a.exampl",
+                                         "https://a.example,http://b.example:8080",
+                                         "https://b.example",
+                                         ","};
+    (void)state;
+    assert_string_equal(cors_allow(list, "https://a.example"), "https://a.example");
+    assert_string_equal(cors_allow(list, "http://b.example:8080"), "http://b.example:8080");
+    assert_string_equal(cors_allow(list, "https://c.example"), "https://c.example");
+    assert_string_equal(cors_allow("https://A.example", "https://a.example"), "https://a.example");
+    assert_string_equal(cors_allow("*", "null"), "*");
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (cors_allow(list, others[i]) || cors_allow("", others[i]))
+            fail_msg("%s may", others[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +263,7 @@ int main(void)
         cmocka_unit_test(announced_digests),
         cmocka_unit_test(broken_digests_are_refused),
         cmocka_unit_test(file_names_cannot_break_out),
+        cmocka_unit_test(origins_that_may),
     };
     return cmocka_run_group_tests(tests, NULL, free_arena);
 }

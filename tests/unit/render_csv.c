@@ -351,7 +351,7 @@ static void columns_have_limits(void **state)
     b = transcribe(&plain, c, "a,b,c\n", 6, 100);
     assert_non_null(strstr(buf_str(&b), "\nlimit: "));
     columns_free(c);
-    c = columns_new(2, sizeof(struct step) + 4);
+    c = columns_new(2, sizeof(struct step) + KEY_BEYOND + 4);
     b = transcribe(&plain, c, "a,bcdefg\n", 9, 100);
     assert_string_equal(buf_str(&b), "[a]\nlimit: the names of the columns are too long together\n");
     columns_free(c);
@@ -363,11 +363,12 @@ static void given_columns_are_compared_by_their_number(void **state)
     struct columns *c = columns_new(10, 1000);
     struct buf b;
     (void)state;
-    (void)transcribe(&plain, c, "a,b\nx,y\n", 8, 100);
+    (void)transcribe(&plain, c, "a,b\nx,y\n,3\n", 11, 100);
     o.columns_are_set = true;
-    b = transcribe(&o, c, "a,b\nx,y\n1,2\n", 12, 1);
-    assert_string_equal(buf_str(&b), "[a][b]\n'x' 'y'\n#1 #2\n");
-    assert_int_equal(columns_get(c, 0)->seen, 1 << CELL_TEXT);
+    b = transcribe(&o, c, "a,b\nx,y\n1,2\n,true\n", 18, 1);
+    assert_string_equal(buf_str(&b), "[a][b]\n'x' 'y'\n'1' #2\n- T\n");
+    assert_int_equal(columns_get(c, 0)->seen, 1 << CELL_TEXT | 1 << CELL_NULL);
+    assert_int_equal(columns_get(c, 1)->seen, 1 << CELL_TEXT | 1 << CELL_NUMBER);
     b = transcribe(&o, c, "a,b,c\n", 6, 1);
     assert_string_equal(buf_str(&b), "[a][b]\nbad_value: header at byte 0: 3 columns, not 2 as before\n");
     columns_free(c);
@@ -623,19 +624,121 @@ static void marks_are_found_alike_with_and_without_sse(void **state)
         for (const char *d = ",;\t|"; *d; d++) {
             struct csv_block one = csv_block(bytes, *d);
             struct csv_block other = csv_block_by_eight(bytes, *d);
-            assert_true(one.marks == other.marks && one.wide == other.wide);
+            assert_true(one.ends == other.ends && one.quotes == other.quotes && one.wide == other.wide);
             for (unsigned i = 0; i < 64; i++) {
-                assert_int_equal(one.marks >> i & 1,
-                                 bytes[i] == *d || (bytes[i] && strchr("\"\r\n", bytes[i])));
+                assert_int_equal(one.ends >> i & 1, bytes[i] == *d || (bytes[i] && strchr("\r\n", bytes[i])));
+                assert_int_equal(one.quotes >> i & 1, bytes[i] == '"');
                 assert_int_equal(one.wide >> i & 1, bytes[i] < 0);
             }
+            assert_int_equal(sixteen_marks(bytes, *d), sixteen_marks_by_eight(bytes, *d));
+            assert_int_equal(sixteen_marks(bytes, *d), (one.ends | one.quotes) & 0xFFFF);
         }
     }
+}
+
+static void sixteen_bytes_are_told_apart_alike_with_and_without_sse(void **state)
+{
+    uint32_t random = 1;
+    char bytes[SIXTEEN];
+    (void)state;
+    for (int round = 0; round < 100000; round++) {
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            random = random * 1664525 + 1013904223;
+            bytes[i] = (char)(random >> 31 ? random >> 23 : (unsigned)"09/:\"\\\x1f\x20"[random >> 24 & 7]);
+        }
+        assert_int_equal(sixteen_others(bytes), sixteen_others_by_eight(bytes));
+        assert_int_equal(sixteen_escapes(bytes), sixteen_escapes_by_eight(bytes));
+        for (unsigned i = 0; i < SIXTEEN; i++) {
+            unsigned char c = (unsigned char)bytes[i];
+            assert_int_equal(sixteen_others(bytes) >> i & 1, c < '0' || c > '9');
+            assert_int_equal(sixteen_escapes(bytes) >> i & 1, c < 0x20 || c == '"' || c == '\\');
+        }
+    }
+}
+
+/* Each cell alone and beside others, behind other bytes than NUL. */
+static void rows_with_room_are_written_as_others_are(void **state)
+{
+    static const char *const texts[] = {"",
+                                        "1",
+                                        "-1",
+                                        "0",
+                                        "01",
+                                        "1.5",
+                                        "1.",
+                                        "1e5",
+                                        "1.5e-7",
+                                        "1.2.3",
+                                        "2020-01-01",
+                                        "true",
+                                        "false",
+                                        "truest",
+                                        "t",
+                                        "x",
+                                        "\"",
+                                        "\"\"",
+                                        "a\"b",
+                                        "sixteen letters,",
+                                        "sixteen letters.\"",
+                                        "12345678901234567890",
+                                        "1234567890123456",
+                                        "123456789012345.5",
+                                        "a\nb",
+                                        "\r",
+                                        "=1",
+                                        "\xC3\xA9",
+                                        "a;b",
+                                        "a|b",
+                                        "a\tb",
+                                        "a text that is longer than sixteen bytes",
+                                        "a text that is longer than sixteen bytes, and has a comma"};
+    static const enum cell_kind kinds[] = {CELL_TEXT, CELL_NUMBER, CELL_NULL,
+                                           CELL_TRUE, CELL_FALSE,  CELL_NESTED};
+    const struct writer_options options[] = {{.format = FORMAT_CSV, .delimiter = ','},
+                                             {.format = FORMAT_CSV, .delimiter = '|', .lf = true},
+                                             {.format = FORMAT_CSV, .delimiter = ';', .safe = true},
+                                             {.format = FORMAT_TSV}};
+    char bytes[100];
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0] * 6 * 4; i++) {
+        size_t len = strlen(texts[i / 24]);
+        memset(bytes, "\"1,t"[i & 3], sizeof bytes);
+        memcpy(bytes, texts[i / 24], len);
+        struct cell cells[2] = {{kinds[i / 4 % 6], bytes, len}, {CELL_TEXT, bytes, len}};
+        struct buf out[2] = {{.arena = &a}, {.arena = &a}};
+        for (int roomy = 0; roomy < 2; roomy++) {
+            struct row row = {.cells = cells, .count = 2, .size = 2 * len, .roomy = roomy};
+            struct csv_writer *w = csv_writer_new(&options[i & 3], two_names, 2, put_bytes, &out[roomy]);
+            struct err e;
+            must(csv_writer_row(w, &row, &e), &e);
+            must(csv_writer_finish(w, &e), &e);
+            csv_writer_free(w);
+        }
+        assert_string_equal(buf_str(&out[1]), buf_str(&out[0]));
+    }
+}
+
+/* Where a quote is none in one block, those of others are still what they are. */
+static void stray_quotes_beside_others(void **state)
+{
+    struct buf text = {.arena = &a};
+    struct buf wanted = {.arena = &a};
+    (void)state;
+    buf_puts(&text, "a,b\n");
+    buf_puts(&wanted, "[a][b]\n");
+    for (int i = 0; i < 200; i++) {
+        buf_printf(&text, "%*sx\"y,\"p\"\"q,\n\"\n", i % 70, "");
+        buf_printf(&wanted, "'%*sx\"y' 'p\"q,\n'\n", i % 70, "");
+    }
+    reads(buf_str(&text), buf_str(&wanted));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sixteen_bytes_are_told_apart_alike_with_and_without_sse),
+        cmocka_unit_test(rows_with_room_are_written_as_others_are),
+        cmocka_unit_test(stray_quotes_beside_others),
         cmocka_unit_test(cells_have_kinds),
         cmocka_unit_test(numbers_are_those_of_json),
         cmocka_unit_test(types_text_makes_all_text),

@@ -684,14 +684,14 @@ static void columns_that_are_set_are_all(void **state)
     (void)state;
     o.columns_are_set = true;
     assert_int_equal(columns_of_step(columns, x, NULL), 0);
-    assert_string_equal(read_into(columns, &o, "[{\"x\":1},{}]", 12, 5), "1\n-\nx:integer\n2 rows");
+    assert_string_equal(read_into(columns, &o, "[{\"x\":1},{}]", 12, 5), "1\n-\nx:null\n2 rows");
     assert_string_equal(
         read_into(columns, &o, "[{\"x\":1},{\"y\":1}]", 17, 5),
         "1\nbad_value: row 2 at byte 16: a column that was not there when the table was looked through");
     assert_string_equal(
         read_into(columns, &o, "[{\"x\":{\"x\":1}}]", 15, 5),
         "bad_value: row 1 at byte 14: a column that was not there when the table was looked through");
-    assert_string_equal(read_into(columns, &o, "[{\"x\":[3],\"x\":2}]", 17, 5), "2\nx:integer\n1 rows");
+    assert_string_equal(read_into(columns, &o, "[{\"x\":[3],\"x\":2}]", 17, 5), "2\nx:null\n1 rows");
     columns_free(columns);
 }
 

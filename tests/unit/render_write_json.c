@@ -61,18 +61,41 @@ static void finish(struct json_rows_writer *w)
     json_rows_writer_free(w);
 }
 
+/* The cells with room behind them, which is not NUL. */
+static struct row with_room(struct row row)
+{
+    struct cell *cells = arena_alloc(&a, (size_t)row.count * sizeof *cells);
+    for (int i = 0; i < row.count; i++) {
+        const struct cell *c = &row.cells[i];
+        size_t len = c->kind >= CELL_NUMBER ? c->len : 0;
+        char *bytes = arena_alloc(&a, len + ROW_BEYOND);
+        memset(bytes, '"', len + ROW_BEYOND);
+        if (len)
+            memcpy(bytes, c->bytes, len);
+        cells[i] = (struct cell){c->kind, bytes, len};
+        row.size += len;
+    }
+    row.cells = cells;
+    row.roomy = true;
+    return row;
+}
+
 /* Writes rows of COLUMNS cells each and compares the whole document. */
 static void writes(bool lines, const struct cell *cells, int rows, const char *wanted)
 {
-    struct json_rows_writer *w = new_writer(lines);
-    sink.bytes.len = 0;
-    for (int i = 0; i < rows; i++) {
-        const struct row row = {.number = i, .cells = cells + (size_t)i * COLUMNS, .count = COLUMNS};
-        must(json_rows_writer_row(w, &row, &e), &e);
+    for (int roomy = 0; roomy < 2; roomy++) {
+        struct json_rows_writer *w = new_writer(lines);
+        sink.bytes.len = 0;
+        sink.puts = 0;
+        for (int i = 0; i < rows; i++) {
+            const struct row row = {.number = i, .cells = cells + (size_t)i * COLUMNS, .count = COLUMNS};
+            const struct row other = with_room(row);
+            must(json_rows_writer_row(w, roomy ? &other : &row, &e), &e);
+        }
+        finish(w);
+        buf_putc(&sink.bytes, '\0');
+        assert_string_equal(buf_str(&sink.bytes), wanted);
     }
-    finish(w);
-    buf_putc(&sink.bytes, '\0');
-    assert_string_equal(buf_str(&sink.bytes), wanted);
 }
 
 static const struct cell kinds[] = {
@@ -115,7 +138,7 @@ static void no_rows(void **state)
     writes(false, NULL, 0, "[]\n");
     assert_int_equal(sink.puts, 1);
     writes(true, NULL, 0, "");
-    assert_int_equal(sink.puts, 1);
+    assert_int_equal(sink.puts, 0);
 }
 
 static void no_columns(void **state)
