@@ -556,6 +556,18 @@ def test_the_api_can_be_switched_off(fresh_server):
     assert server.get("/v1/job-outputs/1").status_code == 404
 
 
+def test_the_api_can_be_mounted_under_a_prefix(fresh_server):
+    server = fresh_server(ufdl_prefix="/far/ufdl")
+    api = server.api()
+    made = api.publish()["pk"]
+    headers = {"Authorization": f"Bearer {api.key}"}
+    url = f"{server.url}/far/ufdl/v1/job-outputs/"
+    expect(requests.get(f"{url}{made}", headers=headers, timeout=120), 200)
+    assert [row["pk"] for row in expect(requests.post(f"{url}list", headers=headers, timeout=120), 200)] == [made]
+    refused(requests.get(f"{url}a/b/c", headers=headers, timeout=120), 404, NOT_FOUND)
+    assert server.get(f"/v1/job-outputs/{made}").json() != NOT_FOUND
+
+
 # ---- download ---------------------------------------------------------------------------------------------
 
 
@@ -777,6 +789,16 @@ def test_relations_of_the_job_and_of_the_creator(shelf):
         assert shelf.pks(exact(field, value, invert=True)) == [], field
     for field in "job.pk", "job.id", "job__id":
         assert letters(shelf, shelf.pks(exact(field, shelf.jobs[0]))) == "ab", field
+
+
+def test_the_description_of_the_job_is_in_its_input(ufdl):
+    described = ufdl.publish("a", job=ufdl.api.job(input={"description": "demo job"})["id"])
+    others = [
+        ufdl.publish("a", job=ufdl.api.job(input=other)["id"]) for other in ({"description": 5}, {}, [], "demo job")
+    ]
+    assert ufdl.pks(exact("job.description", "demo job")) == [described]
+    assert ufdl.pks(contains("job__description", "DEMO", case_insensitive=True)) == [described]
+    assert ufdl.pks(exact("job.description", "")) == others
 
 
 # ---- the list: order --------------------------------------------------------------------------------------

@@ -24,11 +24,12 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.path.abspath(os.environ.get("RESULTD", str(ROOT / "build" / "resultd")))
 DOCUMENTS = ["README.md", "HACKING.md", "SECURITY.md", "CHANGES.md", "docs/api-native.md", "docs/formats.md",
-             "docs/api-ricloud.md", "docs/operations.md"]
+             "docs/api-ricloud.md", "docs/api-ufdl.md", "docs/operations.md"]
 EXAMPLE = "docs/resultd.conf.example"
 MANUAL = "man/resultd.8"
 SCOPES = {"SCOPE_READ": "read", "SCOPE_ACK": "ack", "SCOPE_WRITE": "write", "SCOPE_DELETE": "delete",
           "SCOPE_ADMIN": "admin", "ROUTE_OPEN": "nothing"}
+UFDL_NEEDS = {"ROUTE_OPEN": "nothing", "READ": "user", "WRITE": "user", "STAFF": "staff", "NOBODY": "nobody"}
 PATIENCE = 30.0  # seconds; sanitizers make the server slow
 
 
@@ -72,14 +73,14 @@ def rows(document, *heading):
     return found
 
 
-def source_routes(path):
+def source_routes(path, needs=SCOPES):
     """[(method, path with {} for places, scope)] of a table `static const struct route routes[]`."""
     text = read(path)
     prefix = dict(re.findall(r'#define\s+(\w+)\s+"([^"]*)"', text + read("src/api/native.h") + read("src/core/sign.h")))
     table = re.search(r"struct route routes\[\] = \{(.*?)\n\};", text, re.S)
     assert table, f"{path} has no table of routes"
     entry = re.compile(r'\{HTTP_(\w+),\s*(\w*)\s*"([^"]*)",\s*R_\w+,\s*BODY_\w+,\s*(\w+),')
-    found = [(m[1], prefix[m[2]] + m[3] if m[2] else m[3], SCOPES[m[4]]) for m in entry.finditer(table[1])]
+    found = [(m[1], prefix[m[2]] + m[3] if m[2] else m[3], needs[m[4]]) for m in entry.finditer(table[1])]
     assert len(found) == table[1].count("{HTTP_"), f"{path}: a route is written in a way that this test cannot read"
     return found
 
@@ -212,6 +213,11 @@ def test_native_routes():
 def test_ricloud_routes():
     differences(documented_routes("docs/api-ricloud.md", ""), source_routes("src/api/ricloud.c"),
                 "docs/api-ricloud.md")
+
+
+def test_ufdl_routes():
+    differences(documented_routes("docs/api-ufdl.md", ""), source_routes("src/api/ufdl.c", UFDL_NEEDS),
+                "docs/api-ufdl.md")
 
 
 def test_own_pages():
