@@ -18,6 +18,7 @@
 #include "core/sign.h"
 #include "http/target.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -179,7 +180,7 @@ static int become(struct session *s, int64_t user, const char *credential, struc
 
 static int admit_token(struct request *rq, const char *text, struct err *e)
 {
-    struct token t;
+    struct token t = {TOKEN_REFRESH, 0};
     if (access_recall(api_session(rq), text))
         return 0;
     int rc = read_token(rq, text, &t, e);
@@ -399,6 +400,7 @@ static int read_sent(struct request *rq, const char *field, struct token *ret, s
     int rc = read_form(rq, &f, e);
     if (rc <= 0)
         return rc;
+    assert(f.values[0]); /* it has been read */
     rc = read_token(rq, f.values[0], ret, e);
     if (rc == TOKEN_BAD)
         return refuse_token(e, "Token is invalid or expired");
@@ -413,7 +415,7 @@ static int read_sent(struct request *rq, const char *field, struct token *ret, s
 
 int ufdl_token_refresh(struct request *rq, struct err *e)
 {
-    struct token t;
+    struct token t = {TOKEN_ACCESS, 0};
     int rc = read_sent(rq, "refresh", &t, e);
     if (rc <= 0)
         return rc;

@@ -5,7 +5,7 @@
  */
 #include "store/row.h"
 
-#include <string.h>
+#include <assert.h>
 
 static bool is_comparison(const struct filter_node *n)
 {
@@ -14,7 +14,7 @@ static bool is_comparison(const struct filter_node *n)
 
 static bool is_served(const struct filter_node *n)
 {
-    if (!is_comparison(n) || n->invert || n->fold || !n->column->index)
+    if (!is_comparison(n) || !n->column || n->invert || n->fold || !n->column->index)
         return false;
     return !n->column->also || (n->op == FILTER_EQUAL && n->value.len > 0);
 }
@@ -57,6 +57,7 @@ static struct db_value folded(struct arena *a, struct db_value v)
 
 static void add_column(struct row_sql *q, const struct filter_node *n, bool by_index)
 {
+    assert(n->column);
     const char *sql = n->column->sql;
     if (n->fold)
         buf_printf(&q->text, "lower(%s)", sql);

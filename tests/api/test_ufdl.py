@@ -13,7 +13,7 @@ import urllib.parse
 
 import pytest
 import requests
-from harness import FILED, INLINE, PATIENCE, Wire, eventually, expect, moment, nobody, request_head, sleep_until
+from harness import FILED, INLINE, PATIENCE, Wire, eventually, expect, moment, request_head, sleep_until
 
 NOT_FOUND = {"detail": "Not found."}
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
@@ -26,6 +26,7 @@ BAD_TOKEN = {
     ],
 }
 INVALID = {"detail": "Token is invalid or expired", "code": "token_not_valid"}
+NOBODY = "01a2008c-e96b-7697-ae38-a495a2b17ddc"
 FIELDS = ["pk", "job", "name", "type", "creator", "creation_time", "deletion_time"]
 
 _names = itertools.count(1)
@@ -512,7 +513,7 @@ def test_outputs_of_another_project_are_not_there(server, ufdl, action):
     assert ufdl.pks(include_inactive=True) == []
 
 
-@pytest.mark.parametrize("pk", ["0", "999999", "abc", "-1", "1.0", "9223372036854775808", "9" * 100, nobody()])
+@pytest.mark.parametrize("pk", ["0", "999999", "abc", "-1", "1.0", "9223372036854775808", "9" * 100, NOBODY])
 def test_what_is_no_pk_is_not_found(reader, pk):
     refused(reader.get(f"job-outputs/{pk}"), 404, NOT_FOUND)
 
