@@ -160,7 +160,7 @@ static int find_result(struct request *rq, struct result **ret, struct err *e)
 int playment_attachment(struct request *rq, struct err *e)
 {
     struct json_out j;
-    struct sign_link l;
+    struct sign_link l = {0};
     struct result *r = NULL;
     int rc = find_result(rq, &r, e);
     if (rc == 0)

@@ -162,7 +162,7 @@ static int show(struct request *rq, bool v0, struct err *e)
         rc = read_page(rq, &page, e);
     if (rc == 0)
         rc = batch_find(api_session(rq), rq->places[1], &b, e);
-    if (rc < 0)
+    if (rc < 0 || !b)
         return rc;
     playment_begin(&j, rq);
     playment_put(&j, "id", b->id);

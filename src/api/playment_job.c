@@ -88,7 +88,7 @@ static int create(struct request *rq, bool v1, struct err *e)
         rc = read_submission(rq, &s, e);
     if (rc == 0)
         rc = submit(rq, &s, &job, e);
-    if (rc < 0)
+    if (rc < 0 || !job)
         return rc;
     playment_begin(&j, rq);
     playment_put(&j, "job_id", job->id);
