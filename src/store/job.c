@@ -99,14 +99,14 @@ int store_job_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk,
     return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
-/* Counted in the index job_status, and what is deleted taken away again: few rows, found by another. */
+/* Counted in the index job_status, and what is deleted taken away again, row by row of the index job_deleted:
+ * grouped it would be found by reading every job. */
 int store_job_totals(struct db *db, int64_t project, int64_t ret[JOB_STATUS_END], struct err *e)
 {
     static const struct stmt s = {
         "job_totals",
         "SELECT status, count(*) FROM job WHERE project = $1 GROUP BY status"
-        " UNION ALL SELECT status, -count(*) FROM job WHERE project = $1 AND deleted_at IS NOT NULL"
-        " GROUP BY status",
+        " UNION ALL SELECT status, -1 FROM job WHERE project = $1 AND deleted_at IS NOT NULL",
         false};
     struct db_value args[] = {db_of_int(project)};
     struct db_cursor *c = NULL;
