@@ -94,7 +94,7 @@ int playment_check_text(const char *text, const char *pointer, struct err *e)
 void playment_put(struct json_out *j, const char *key, const char *value)
 {
     json_key(j, key);
-    json_string(j, value);
+    json_string(j, value ? value : "");
 }
 
 void playment_put_int(struct json_out *j, const char *key, int64_t value)

@@ -15,7 +15,8 @@ int playment_check_project(struct request *rq, struct err *e);
 /* Every success is {"data": {…}, "success": true}: members go between begin and send. */
 void playment_begin(struct json_out *j, struct request *rq);
 int playment_send(struct request *rq, int status, struct json_out *j);
-void playment_put(struct json_out *j, const char *key, const char *value); /* NULL: null */
+/* NULL is written as "": clients of this API look for texts, which its own empty `result` is, too. */
+void playment_put(struct json_out *j, const char *key, const char *value);
 void playment_put_int(struct json_out *j, const char *key, int64_t value);
 
 /* A name or label that a client gives: ERR_BAD_VALUE names `pointer` if it holds control characters. */

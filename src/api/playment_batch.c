@@ -139,12 +139,13 @@ static int put_jobs(struct json_out *j, struct request *rq, const struct batch *
     return 0;
 }
 
+/* Where the client gave one. */
 static int put_label(struct json_out *j, struct request *rq, const struct batch *b, struct err *e)
 {
     struct page one = {.limit = 1};
     struct document *d = NULL;
     int rc = document_list(api_session(rq), BATCH_KIND, b->id, &one, &d, e);
-    if (rc == 0 && d) {
+    if (rc == 0 && d && strcmp(d->body, "null") != 0) {
         json_key(j, "label");
         json_raw(j, d->body, strlen(d->body));
     }

@@ -237,7 +237,7 @@ def test_work_flow_and_tag_come_back_as_they_were_sent(playment):
     job = playment.job("r", work_flow_id="the flow", tag="the tag", label="ignored")
     assert (playment.result(job)["work_flow_id"], playment.result(job)["tag"]) == ("the flow", "the tag")
     neither = playment.job("s", work_flow_id="", tag=None)
-    assert (playment.result(neither)["work_flow_id"], playment.result(neither)["tag"]) == ("playment", None)
+    assert (playment.result(neither)["work_flow_id"], playment.result(neither)["tag"]) == ("playment", "")
 
 
 def test_a_body_needs_no_content_type(playment):
@@ -461,10 +461,11 @@ def test_jobs_made_elsewhere_are_shown_too(playment):
     job = playment.api.completed_job(kind="report", batch=batch)["id"]
     alone = playment.api.job(kind="report", tag="t")["id"]
     shown = playment.result(job)
-    assert (shown["batch_id"], shown["work_flow_id"], shown["reference_id"]) == (batch, "report", None)
-    assert (playment.result(alone)["batch_id"], playment.result(alone)["tag"]) == (None, "t")
+    assert (shown["batch_id"], shown["work_flow_id"], shown["reference_id"]) == (batch, "report", "")
+    assert (playment.result(alone)["batch_id"], playment.result(alone)["tag"]) == ("", "t")
     assert [row["id"] for row in playment.data(f"/v1/projects/{{pid}}/batch/{batch}")["jobs"]] == [job]
-    assert "label" not in playment.data(f"/v1/projects/{{pid}}/batch/{batch}")
+    for number in (batch, playment.batch("without a label")):
+        assert "label" not in playment.data(f"/v1/projects/{{pid}}/batch/{number}")
 
 
 # ---- attachments ------------------------------------------------------------------------------------------
