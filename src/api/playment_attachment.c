@@ -13,18 +13,11 @@
 #include "base/text.h"
 #include "core/result.h"
 #include "core/sign.h"
+#include "http/address.h"
 
 #include <string.h>
-#include <strings.h>
 
-enum { LINK_SECONDS = 3600, HTTP_PORT = 80, HTTPS_PORT = 443, LARGEST_PORT = 65535 };
-
-/* Where a server is. */
-struct place {
-    const char *host;
-    size_t len;
-    int64_t port; /* 0: the scheme's own */
-};
+enum { LINK_SECONDS = 3600 };
 
 static int refuse(struct err *e)
 {
@@ -32,64 +25,10 @@ static int refuse(struct err *e)
                   "url must be the result of a job of this project, as this server's own API shows it");
 }
 
-/* HOST[:PORT], which ends with `stop`. Anything else that may stand there, like a user's name, is refused. */
-static bool parse_place(const char *text, const char *stop, struct place *ret)
+static bool is_at(const char *text, const struct address_place *other)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
-    size_t len = *text == '[' ? 1 + strspn(text + 1, "0123456789abcdefABCDEF:.") : strspn(text, plain);
-    if (*text == '[' && text[len++] != ']')
-        return false;
-    *ret = (struct place){text, len, 0};
-    if (len == 0 || text + len > stop)
-        return false;
-    if (ret->host[len - 1] == '.') /* the same host, written to its end */
-        ret->len--;
-    if (text + len == stop)
-        return true;
-    const char *port = text + len + 1;
-    if (text[len] != ':')
-        return false;
-    return port == stop ||
-           (text_uint(port, (size_t)(stop - port), &ret->port) && ret->port > 0 && ret->port <= LARGEST_PORT);
-}
-
-/* http[s]://HOST[:PORT]REST; the port is known from then on. */
-static bool parse_address(const char *text, struct place *ret, const char **ret_rest)
-{
-    bool tls = strncasecmp(text, "https://", 8) == 0;
-    if (!tls && strncasecmp(text, "http://", 7) != 0)
-        return false;
-    text += tls ? 8 : 7;
-    *ret_rest = text + strcspn(text, "/");
-    if (!parse_place(text, *ret_rest, ret))
-        return false;
-    if (!ret->port)
-        ret->port = tls ? HTTPS_PORT : HTTP_PORT;
-    return true;
-}
-
-static bool is_named(const struct place *p, const char *name)
-{
-    return strlen(name) == p->len && strncasecmp(p->host, name, p->len) == 0;
-}
-
-static bool is_loopback(const struct place *p)
-{
-    return is_named(p, "localhost") || is_named(p, "127.0.0.1") || is_named(p, "[::1]");
-}
-
-/* `own` may leave the port open: a proxy before this server speaks with clients as it likes. */
-static bool same_place(const struct place *own, const struct place *other)
-{
-    bool port = own->port ? own->port == other->port : other->port == HTTP_PORT || other->port == HTTPS_PORT;
-    bool host = own->len == other->len && strncasecmp(own->host, other->host, own->len) == 0;
-    return port && (host || (is_loopback(own) && is_loopback(other)));
-}
-
-static bool is_at(const char *text, const struct place *other)
-{
-    struct place own;
-    return text && parse_place(text, text + strlen(text), &own) && same_place(&own, other);
+    struct address_place own;
+    return text && address_parse_place(text, strlen(text), &own) && address_same(&own, other);
 }
 
 /* What is behind this server's own place in an address: by the name that it is configured to have, that this
@@ -97,11 +36,13 @@ static bool is_at(const char *text, const struct place *other)
 static const char *behind_own(struct request *rq, const char *address)
 {
     const struct settings *set = core_settings(&api_app(rq)->core);
-    struct place place, base;
-    const char *rest, *below;
-    if (!parse_address(address, &place, &rest))
+    struct address_place place;
+    struct address_place base;
+    const char *rest = NULL;
+    const char *below = NULL;
+    if (!address_parse(address, &place, &rest))
         return NULL;
-    if (*set->base_url && parse_address(api_base_url(rq), &base, &below) && same_place(&base, &place) &&
+    if (*set->base_url && address_parse(api_base_url(rq), &base, &below) && address_same(&base, &place) &&
         strncmp(rest, below, strlen(below)) == 0)
         return rest + strlen(below);
     return is_at(request_header(rq, "Host"), &place) || is_at(set->listen, &place) ? rest : NULL;
