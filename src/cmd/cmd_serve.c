@@ -67,7 +67,7 @@ static void choose_apis(struct daemon *d, const struct settings *set)
     } all[] = {
         {true, {&api_native, ""}},
         {set->ricloud, {&api_ricloud, set->ricloud_prefix}},
-        {set->playment, {&api_playment, ""}},
+        {set->playment, {&api_playment, set->playment_prefix}},
         {true, {&api_links, ""}},
         {true, {&api_ops, ""}}, /* last: answers for what nobody owns */
     };

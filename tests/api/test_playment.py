@@ -812,6 +812,16 @@ def test_switched_off_it_is_not_there(fresh_server):
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
 
 
+def test_under_a_prefix_the_addresses_of_results_stay(fresh_server):
+    playment = Playment(fresh_server(playment_prefix="/there").api())
+    assert playment.get("/v0/projects/{pid}/stats").headers["Content-Type"] == "application/problem+json"
+    playment.url += "/there"
+    made = playment.complete(playment.job("r"))
+    assert playment.result(made["job"])["result"] == made["url"]
+    leads_on(attachment(playment, made["url"]))
+    failed(attachment(playment, made["url"].replace("/api/v1", "/there/api/v1")), "GE_0001")
+
+
 @pytest.mark.slow
 def test_what_the_server_cannot_do_is_no_400_so_that_clients_try_again(fresh_server):
     playment = Playment(fresh_server(db_busy_timeout="1s").api())
