@@ -23,7 +23,7 @@ struct app {
     int64_t started_at;
 };
 
-extern const struct api api_native, api_ops, api_links, api_ricloud, api_ufdl;
+extern const struct api api_native, api_ops, api_links, api_playment, api_ricloud, api_ufdl;
 
 /* Valid inside a handler, begin or admit. */
 static inline struct session *api_session(struct request *rq)

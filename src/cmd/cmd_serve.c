@@ -69,6 +69,7 @@ static void choose_apis(struct daemon *d, const struct settings *set)
     } all[] = {
         {true, {&api_native, ""}},
         {set->ricloud, {&api_ricloud, set->ricloud_prefix}},
+        {set->playment, {&api_playment, set->playment_prefix}},
         {set->ufdl, {&api_ufdl, set->ufdl_prefix}},
         {true, {&api_links, ""}},
         {true, {&api_ops, ""}}, /* last: answers for what nobody owns */

@@ -32,6 +32,19 @@ int batch_get(struct session *s, const char *id, struct batch **ret, struct err 
     return rc < 0 ? rc : 0;
 }
 
+int batch_find(struct session *s, const char *id, struct batch **ret, struct err *e)
+{
+    int rc = id_valid(id) ? store_batch_find(s->db, s->arena, s->actor.project, id, ret, e) : 0;
+    if (rc == 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no such batch");
+    return rc < 0 ? rc : 0;
+}
+
+int batch_totals(struct session *s, int64_t *ret_all, int64_t *ret_done, struct err *e)
+{
+    return store_batch_totals(s->db, s->actor.project, ret_all, ret_done, e);
+}
+
 int batch_list(struct session *s, bool oldest_first, const struct page *page, store_batch_fn *each, void *ctx,
                struct err *e)
 {

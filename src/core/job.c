@@ -149,6 +149,11 @@ int job_list(struct session *s, struct job_filter *f, const struct page *page, s
     return rc;
 }
 
+int job_totals(struct session *s, int64_t ret[JOB_STATUS_END], struct err *e)
+{
+    return store_job_totals(s->db, s->actor.project, ret, e);
+}
+
 int job_create(struct session *s, const struct job_new *n, struct job **ret, struct err *e)
 {
     struct job *j = arena_alloc(s->arena, sizeof *j);

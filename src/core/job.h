@@ -27,6 +27,10 @@ struct result *job_primary(const struct job *j);
 int job_list(struct session *s, struct job_filter *f, const struct page *page, struct job **ret,
              bool *ret_cut, struct err *e);
 
+/* How many jobs the project has in each state. One whose lease ran out just now may still count as running.
+ */
+int job_totals(struct session *s, int64_t ret[JOB_STATUS_END], struct err *e);
+
 /* 1 and a job in state running with its lease, or 0: none is queued. `kinds` is NULL-terminated, NULL: any.
  */
 int job_claim(struct session *s, const char *const *kinds, int64_t lease_seconds, struct job **ret,

@@ -5,19 +5,30 @@
 #define BATCH_COUNT(status)                                                                                  \
     ", (SELECT count(*) FROM job j WHERE j.batch = b.pk AND j.status = '" status "' AND j.deleted_at IS "    \
     "NULL)"
+#define BATCH_OWN "b.pk, b.id, b.project, b.name, b.description, b.created_at"
 #define BATCH_COLUMNS                                                                                        \
-    "b.pk, b.id, b.project, b.name, b.description, b.created_at" BATCH_COUNT("queued")                       \
-        BATCH_COUNT("running") BATCH_COUNT("completed") BATCH_COUNT("failed") BATCH_COUNT("cancelled")
+    BATCH_OWN BATCH_COUNT("queued") BATCH_COUNT("running") BATCH_COUNT("completed") BATCH_COUNT("failed")    \
+        BATCH_COUNT("cancelled")
+/* Whether some job of b is there and `which`. */
+#define BATCH_SOME(which)                                                                                    \
+    "EXISTS (SELECT 1 FROM job j WHERE j.batch = b.pk" which " AND j.deleted_at IS NULL)"
 
-static struct batch *read_batch(struct db *db, struct db_cursor *c, struct arena *a)
+static struct batch *read_own(struct db *db, struct db_cursor *c, struct arena *a)
 {
     struct batch *b = arena_alloc(a, sizeof *b);
+    *b = (struct batch){0};
     b->pk = db_int(db, c, 0);
     b->id = row_text(db, c, a, 1);
     b->project = db_int(db, c, 2);
     b->name = row_text(db, c, a, 3);
     b->description = row_text(db, c, a, 4);
     b->created_at = db_int(db, c, 5);
+    return b;
+}
+
+static struct batch *read_batch(struct db *db, struct db_cursor *c, struct arena *a)
+{
+    struct batch *b = read_own(db, c, a);
     for (int i = 0; i < JOB_STATUS_END; i++)
         b->jobs[i] = db_int(db, c, 6 + i);
     return b;
@@ -47,6 +58,43 @@ int store_batch_get(struct db *db, struct arena *a, int64_t project, const char 
         db_done(db, c);
     }
     return rc;
+}
+
+int store_batch_find(struct db *db, struct arena *a, int64_t project, const char *id, struct batch **ret,
+                     struct err *e)
+{
+    static const struct stmt s = {
+        "batch_find", "SELECT " BATCH_OWN " FROM batch b WHERE b.id = $1 AND b.project = $2", false};
+    struct db_value args[] = {db_of_text(id), db_of_int(project)};
+    struct db_cursor *c = NULL;
+    int rc = row_one(db, &s, args, STORE_COUNT(args), &c, e);
+    if (rc > 0) {
+        *ret = read_own(db, c, a);
+        db_done(db, c);
+    }
+    return rc;
+}
+
+int store_batch_totals(struct db *db, int64_t project, int64_t *ret_all, int64_t *ret_done, struct err *e)
+{
+    static const struct stmt s = {
+        "batch_totals",
+        /* clang-format off */
+        "SELECT count(*), count(CASE WHEN " BATCH_SOME("")
+        " AND NOT " BATCH_SOME(" AND j.status = 'queued'")
+        " AND NOT " BATCH_SOME(" AND j.status = 'running'") " THEN 1 END)"
+        " FROM batch b WHERE b.project = $1",
+        /* clang-format on */
+        false};
+    struct db_value args[] = {db_of_int(project)};
+    struct db_cursor *c = NULL;
+    int rc = row_one(db, &s, args, STORE_COUNT(args), &c, e);
+    if (rc > 0) {
+        *ret_all = db_int(db, c, 0);
+        *ret_done = db_int(db, c, 1);
+        db_done(db, c);
+    }
+    return rc < 0 ? rc : 0;
 }
 
 int store_batch_pk(struct db *db, int64_t project, const char *id, int64_t *ret_pk, struct err *e)

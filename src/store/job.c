@@ -99,6 +99,29 @@ int store_job_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk,
     return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
+/* Counted in the index job_status, and what is deleted taken away again, row by row of the index job_deleted:
+ * grouped it would be found by reading every job. */
+int store_job_totals(struct db *db, int64_t project, int64_t ret[JOB_STATUS_END], struct err *e)
+{
+    static const struct stmt s = {
+        "job_totals",
+        "SELECT status, count(*) FROM job WHERE project = $1 GROUP BY status"
+        " UNION ALL SELECT status, -1 FROM job WHERE project = $1 AND deleted_at IS NOT NULL",
+        false};
+    struct db_value args[] = {db_of_int(project)};
+    struct db_cursor *c = NULL;
+    int64_t totals[JOB_STATUS_END] = {0};
+    int rc = db_query(db, &s, args, STORE_COUNT(args), &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0)
+        totals[store_word(job_status_names, JOB_STATUS_END, db_text(db, c, 0))] += db_int(db, c, 1);
+    db_done(db, c);
+    if (rc == 0)
+        memcpy(ret, totals, sizeof totals);
+    return rc;
+}
+
 int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const char *kind, struct job **ret,
                           struct err *e)
 {

@@ -200,7 +200,12 @@ int store_principal_each_key(struct db *db, struct arena *a, store_principal_fn 
 int store_batch_add(struct db *db, struct batch *b, struct err *e); /* sets pk */
 int store_batch_get(struct db *db, struct arena *a, int64_t project, const char *id, struct batch **ret,
                     struct err *e);
+/* The same without counting its jobs, which takes the longer the more there are. */
+int store_batch_find(struct db *db, struct arena *a, int64_t project, const char *id, struct batch **ret,
+                     struct err *e);
 int store_batch_pk(struct db *db, int64_t project, const char *id, int64_t *ret_pk, struct err *e);
+/* How many there are, and how many of them have jobs of which none is queued or running. */
+int store_batch_totals(struct db *db, int64_t project, int64_t *ret_all, int64_t *ret_done, struct err *e);
 typedef int store_batch_fn(void *ctx, const struct batch *b, struct err *e);
 int store_batch_each(struct db *db, struct arena *a, int64_t project, bool oldest_first,
                      const struct page *page, store_batch_fn *each, void *ctx, struct err *e);
@@ -212,6 +217,8 @@ int store_job_get(struct db *db, struct arena *a, int64_t project, const char *i
                   struct err *e);
 int store_job_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk, struct job **ret,
                     struct err *e);
+/* How many are in each state, as stored, without soft-deleted ones. */
+int store_job_totals(struct db *db, int64_t project, int64_t ret[JOB_STATUS_END], struct err *e);
 int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const char *kind, struct job **ret,
                           struct err *e); /* kind NULL: of any kind */
 /* Writes what moves: status, progress, error, lease, times. 0 if the row is not in `from` with that lease any

@@ -24,7 +24,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.path.abspath(os.environ.get("RESULTD", str(ROOT / "build" / "resultd")))
 DOCUMENTS = ["README.md", "HACKING.md", "SECURITY.md", "CHANGES.md", "docs/api-native.md", "docs/formats.md",
-             "docs/api-ricloud.md", "docs/api-ufdl.md", "docs/operations.md"]
+             "docs/api-ricloud.md", "docs/api-playment.md", "docs/api-ufdl.md", "docs/operations.md"]
 EXAMPLE = "docs/resultd.conf.example"
 MANUAL = "man/resultd.8"
 SCOPES = {"SCOPE_READ": "read", "SCOPE_ACK": "ack", "SCOPE_WRITE": "write", "SCOPE_DELETE": "delete",
@@ -213,6 +213,20 @@ def test_native_routes():
 def test_ricloud_routes():
     differences(documented_routes("docs/api-ricloud.md", ""), source_routes("src/api/ricloud.c"),
                 "docs/api-ricloud.md")
+
+
+def test_playment_routes():
+    differences(documented_routes("docs/api-playment.md", ""), source_routes("src/api/playment.c"),
+                "docs/api-playment.md")
+
+
+def test_playment_errors():
+    said = re.findall(r'^    \{ERR_\w+, (?:NULL|"[^"]*"), "(\w[\w.]*)"\},$', read("src/api/playment.c"), re.M)
+    assert len(said) == read("src/api/playment.c").count("    {ERR_")
+    rest = re.findall(r'\? "(\w+)" : "(\w+)";', read("src/api/playment.c"))
+    assert len(rest) == 1
+    documented = [code for code, _ in rows("docs/api-playment.md", "code", "when")]
+    differences(documented, sorted({*said, *rest[0]}), "docs/api-playment.md")
 
 
 def test_ufdl_routes():

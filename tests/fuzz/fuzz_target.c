@@ -30,8 +30,8 @@ static void check_query(struct arena *a, const char *raw)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct api_mount mounts[] = {
-        {&api_native, ""}, {&api_ricloud, "/ric"}, {&api_links, ""}, {&api_ops, ""}, {0}};
+    static const struct api_mount mounts[] = {{&api_native, ""}, {&api_ricloud, "/ric"}, {&api_playment, ""},
+                                              {&api_links, ""},  {&api_ops, ""},         {0}};
     struct request rq = {.method = HTTP_OTHER};
     struct err e = {0};
     if (size == 0)

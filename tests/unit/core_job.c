@@ -2,6 +2,7 @@
 /* Jobs: every move from every state, leases, claims, and what goes and comes with a job. */
 #include "base/clock.h"
 #include "base/id.h"
+#include "core/batch.h"
 #include "support/world.h"
 
 #include <string.h>
@@ -242,6 +243,88 @@ static void other_projects_jobs_are_not_there(void **state)
     must_fail(world_run(&w, move, &c, &e), ERR_NOT_FOUND);
 }
 
+static const char *job_of(struct session *s, const char *batch, struct err *err)
+{
+    struct job_new n = {.kind = "k", .batch = batch, .priority_weight = 5};
+    struct job *j;
+    must(job_create(s, &n, &j, err), err);
+    return j->id;
+}
+
+static void end(struct session *s, const char *id, enum job_verb verb, struct err *err)
+{
+    struct job_move m = {.verb = verb, .error = "{}"};
+    struct job *j;
+    must(job_move(s, id, &m, &j, err), err);
+}
+
+static void assert_batches(struct session *s, int64_t all, int64_t done)
+{
+    int64_t have, are;
+    must(batch_totals(s, &have, &are, &e), &e);
+    assert_int_equal(have, all);
+    assert_int_equal(are, done);
+}
+
+static int count_batches(struct session *s, void *ctx, struct err *err)
+{
+    struct batch *empty, *full, *found;
+    (void)ctx;
+    must(batch_create(s, "empty", "", &empty, err), err);
+    must(batch_create(s, "full", "what it is", &full, err), err);
+    const char *first = job_of(s, full->id, err);
+    const char *second = job_of(s, full->id, err);
+    end(s, first, JOB_FINISH, err);
+    assert_batches(s, 2, 0);
+    end(s, second, JOB_PROGRESS, err);
+    assert_batches(s, 2, 0);
+    end(s, second, JOB_FAIL, err);
+    assert_batches(s, 2, 1);
+    must(job_delete(s, first, err), err);
+    assert_batches(s, 2, 1);
+    must(job_delete(s, second, err), err);
+    assert_batches(s, 2, 0);
+    must(batch_find(s, full->id, &found, err), err);
+    assert_string_equal(found->description, "what it is");
+    s->actor.project++;
+    assert_batches(s, 0, 0);
+    must_fail(batch_find(s, full->id, &found, err), ERR_NOT_FOUND);
+    must_fail(batch_find(s, "no id", &found, err), ERR_NOT_FOUND);
+    return 0;
+}
+
+static void a_batch_is_done_when_none_of_its_jobs_is_open(void **state)
+{
+    (void)state;
+    must(world_run(&w, count_batches, NULL, &e), &e);
+}
+
+static int count_jobs(struct session *s, void *ctx, struct err *err)
+{
+    int64_t counts[JOB_STATUS_END];
+    (void)ctx;
+    end(s, job_of(s, NULL, err), JOB_FINISH, err);
+    end(s, job_of(s, NULL, err), JOB_FINISH, err);
+    end(s, job_of(s, NULL, err), JOB_PROGRESS, err);
+    const char *deleted = job_of(s, NULL, err);
+    end(s, deleted, JOB_FINISH, err);
+    must(job_delete(s, deleted, err), err);
+    must(job_totals(s, counts, err), err);
+    assert_int_equal(counts[JOB_COMPLETED], 2);
+    assert_int_equal(counts[JOB_RUNNING], 1);
+    assert_int_equal(counts[JOB_QUEUED], 0);
+    s->actor.project++;
+    must(job_totals(s, counts, err), err);
+    assert_int_equal(counts[JOB_COMPLETED], 0);
+    return 0;
+}
+
+static void jobs_are_counted_by_state_without_deleted_ones(void **state)
+{
+    (void)state;
+    must(world_run(&w, count_jobs, NULL, &e), &e);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -256,6 +339,8 @@ int main(void)
         TEST(results_go_and_come_with_their_job),
         TEST(a_kept_result_holds_its_job),
         TEST(other_projects_jobs_are_not_there),
+        TEST(a_batch_is_done_when_none_of_its_jobs_is_open),
+        TEST(jobs_are_counted_by_state_without_deleted_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scripts of examples/ do what they say, against a real server."""
+
+import subprocess
+import sys
+
+from harness import CHECKOUT, PATIENCE
+
+
+def example(name, *arguments):
+    """What examples/NAME prints; it must succeed."""
+    command = [sys.executable, str(CHECKOUT / "examples" / name), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_playment(own_api):
+    lines = example("playment.py", own_api.server.url, own_api.key, own_api.project).splitlines()
+    assert lines[0].startswith("batch     Photos of ")
+    assert [line.split()[1] for line in lines[1:4]] == ["crossing.jpg", "tunnel.jpg", "bridge.jpg"]
+    assert [line.split()[:2] for line in lines[4:]] == [
+        ["completed", photo] for photo in ("crossing.jpg", "tunnel.jpg", "bridge.jpg")
+    ]
+    assert all(line.endswith('[{"label": "car", "at": [12, 7, 80, 44]}]') for line in lines[4:])
