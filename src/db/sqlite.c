@@ -117,17 +117,29 @@ static int configure(struct sqlite *s, const struct db_options *o, struct err *e
     return sqlite_script(&s->db, text, e);
 }
 
-/* Without its statistics of memory, which nobody reads, SQLite takes no global lock for each allocation. */
-static void configure_library(void)
+/*
+ * Without its statistics of memory, which nobody reads, SQLite takes no global lock for each allocation. What
+ * a sort cannot hold goes beside the first database, where there is room, and not to wherever the system has
+ * its temporary files, which may be memory.
+ */
+static void configure_library(const char *where)
 {
-    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    (void)sqlite_gather_register(); /* if it fails, so does opening with it */
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static bool configured;
+    const char *slash = strrchr(where, '/');
+    (void)pthread_mutex_lock(&mutex);
+    if (!configured) {
+        (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+        (void)sqlite_gather_register(); /* if it fails, so does opening with it */
+        sqlite3_temp_directory = slash ? sqlite3_mprintf("%.*s", (int)(slash - where), where) : NULL;
+    }
+    configured = true;
+    (void)pthread_mutex_unlock(&mutex);
 }
 
 static int sqlite_open(const char *where, const struct db_options *o, struct db **ret, struct err *e)
 {
-    static pthread_once_t configured = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&configured, configure_library);
+    configure_library(where);
     struct sqlite *s = mem_alloc(sizeof *s);
     *s = (struct sqlite){.db = {.ops = &db_sqlite_ops}};
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (o->read_only ? 0 : SQLITE_OPEN_CREATE);
