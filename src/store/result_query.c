@@ -4,7 +4,7 @@
  * states merged, each from an index that ends in pk, so that nothing is sorted and nobody else's rows are
  * read.
  */
-#include "store/row.h"
+#include "store/result_row.h"
 
 #define OF_JOB(column) "(SELECT j." column " FROM job j WHERE j.pk = r.job)"
 #define NAME_OF(pk)    "(SELECT p.name FROM principal p WHERE p.pk = " pk ")"
@@ -57,7 +57,7 @@ static void add_merged(struct row_sql *q, int64_t project, const struct filter *
     row_sql_add(q, f->order && f->order->descending ? " ORDER BY 1 DESC" : " ORDER BY 1");
 }
 
-static void add_query(struct row_sql *q, int64_t project, const struct filter *f)
+void result_query_sql(struct row_sql *q, int64_t project, const struct filter *f)
 {
     const struct filter_node *served = filter_narrowest(f);
     bool by_pk = !f->order || f->order->column == pk_column;
@@ -91,7 +91,7 @@ int store_result_query(struct db *db, int64_t project, const struct filter *f, s
     struct arena a = {0};
     struct row_sql q = {.text = {.arena = &a}};
     struct db_cursor *c = NULL;
-    add_query(&q, project, f);
+    result_query_sql(&q, project, f);
     struct stmt s = {"result_query", buf_str(&q.text), true};
     int rc = db_query(db, &s, q.args, q.count, &c, e);
     while (rc >= 0 && (rc = db_step(db, c, e)) > 0)
