@@ -23,3 +23,16 @@ def test_playment(own_api):
         ["completed", photo] for photo in ("crossing.jpg", "tunnel.jpg", "bridge.jpg")
     ]
     assert all(line.endswith('[{"label": "car", "at": [12, 7, 80, 44]}]') for line in lines[4:])
+
+
+def test_ufdl_outputs(server, own_api):
+    user = f"example-of-{own_api.project}"
+    server.succeed("user", "create", user, "--project", own_api.project, "--staff", "--password-stdin", stdin="secret\n")
+    assert example("ufdl_outputs.py", server.url, own_api.key, user, "secret").splitlines() == [
+        'output result JSON {"score": 0.5}',
+        "output log file txt done",
+        "destroyed 204 left 1",
+        "reinstated log file",
+        "hard deleted None",
+        "left 1",
+    ]
