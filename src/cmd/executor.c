@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "core/access.h"
 #include "core/making.h"
+#include "core/spool.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -213,7 +214,9 @@ static int write_hook(void *ctx, struct request *rq, handler_fn *fn, struct err 
 
 static void give_up_hook(void *ctx)
 {
-    makings_stop(((struct app *)ctx)->core.makings);
+    struct core *core = &((struct app *)ctx)->core;
+    makings_stop(core->makings);
+    spools_stop(core->spools);
 }
 
 struct server_hooks executor_hooks(struct executor *x)

@@ -54,11 +54,16 @@ struct spools *spools_new(struct core *core, int threads)
     return all;
 }
 
+void spools_stop(struct spools *all)
+{
+    atomic_store(&all->stopping, true);
+}
+
 void spools_free(struct spools *all)
 {
     if (!all)
         return;
-    atomic_store(&all->stopping, true);
+    spools_stop(all);
     pool_free(all->pool);
     free(all);
 }

@@ -14,6 +14,8 @@ struct spool;
 struct spools;
 
 struct spools *spools_new(struct core *core, int threads);
+/* What is under way ends with an error soon, and nothing new begins. */
+void spools_stop(struct spools *all);
 void spools_free(struct spools *all); /* nobody holds a spool any more; NULL is fine */
 
 /* Runs once, in a thread of the pool; `s` is a session of its own with the actor of the one that started it.

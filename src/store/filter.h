@@ -55,7 +55,7 @@ struct filter_order {
 };
 
 /* What whoever makes them has to keep to, so that no engine's limits are met. */
-enum { FILTER_NODES = 200, FILTER_DEPTH = 8, FILTER_ORDERS = 16 };
+enum { FILTER_NODES = 200, FILTER_ORDERS = 16 };
 
 struct filter {
     const struct filter_node *first;  /* all of these hold; NULL: whatever there is */

@@ -1018,3 +1018,15 @@ def test_http_1_0_gets_the_whole_list(long_list):
         )
         head, body = wire.rest().split(b"\r\n\r\n", 1)
     assert b" 200 " in head and len(json.loads(body)) == MANY
+
+
+def test_stopping_does_not_wait_for_lists(long_list):
+    """Many whole lists are asked for and not read; the server ends in good order all the same."""
+    server = long_list.server
+    wires = [Wire(server) for _ in range(40)]
+    for wire in wires:
+        wire.send(request_head("POST", "/v1/job-outputs/list", long_list.tokens["access"], Content_Length=0))
+    server.restart()
+    for wire in wires:
+        wire.close()
+    assert len(long_list.list()) == MANY
