@@ -16,6 +16,7 @@
 
 enum { HEAD = 64 << 10, LIMIT = 256 };
 enum { RUNNING = 0, DONE = 1 };
+#define LARGEST_TOGETHER (INT64_C(4) << 30) /* bytes on disk, of all spools */
 
 struct spools {
     struct core *core;
@@ -103,12 +104,11 @@ static int add(struct spool *sp, const char *bytes, size_t len, struct err *e)
 {
     size_t room = sp->written < HEAD ? (size_t)(HEAD - sp->written) : 0;
     size_t first = len < room ? len : room;
-    int64_t most = core_settings(sp->all->core)->cache_limit;
     int rc = 0;
     memcpy(sp->head + (HEAD - room), bytes, first);
     if (first == len)
         return 0;
-    if (atomic_load(&sp->all->stored) > most)
+    if (atomic_load(&sp->all->stored) > LARGEST_TOGETHER)
         return err_set(e, ERR_BUSY, "too many long lists are being sent; try again in a moment");
     if (!sp->rest)
         rc = blob_put_open(sp->all->core->blobs, &sp->rest, e);
