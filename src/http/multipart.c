@@ -241,15 +241,14 @@ static int add_to_header(struct multipart *m, char c, struct err *e)
 /* What follows one: blanks and a line end, or "--" where it is the last. */
 static int add_after_boundary(struct multipart *m, char c, struct err *e)
 {
-    size_t n = m->line_len;
-    if (n == 0 && is_blank(c))
+    const char *wanted = m->line[0] == '-' ? "-" : "\n"; /* after one byte that counts */
+    if (m->line_len == 0 && is_blank(c))
         return 0;
-    char before = n ? m->line[0] : '\0';
-    m->line[0] = c;
-    m->line_len = 1;
-    if (n == 0 && (c == '\r' || c == '-'))
+    if (m->line_len == 0 && (c == '\r' || c == '-')) {
+        m->line[m->line_len++] = c;
         return 0;
-    if (n == 0 || before != (c == '\n' ? '\r' : '-') || (c != '\n' && c != '-'))
+    }
+    if (m->line_len == 0 || c != *wanted)
         return malformed(e, "something else follows a boundary");
     m->state = c == '\n' ? HEADER : EPILOGUE;
     m->line_len = 0;
@@ -277,32 +276,47 @@ static int end_part(struct multipart *m, struct err *e)
     return had_part ? m->ops->end(m->ctx, e) : 0;
 }
 
+/* How far the bytes are those of the delimiter, of which `matched` have come. */
+static size_t common_length(const struct multipart *m, size_t matched, const char *bytes, size_t len)
+{
+    size_t i = 0;
+    while (i < len && matched + i < m->delimiter_len && bytes[i] == m->delimiter[matched + i])
+        i++;
+    return i;
+}
+
 /* Goes on with a delimiter that has begun. *ret_len: how many of the bytes were taken. */
 static int match(struct multipart *m, const char *bytes, size_t len, size_t *ret_len, struct err *e)
 {
-    size_t i = 0;
-    while (i < len && m->matched < m->delimiter_len && bytes[i] == m->delimiter[m->matched]) {
-        m->matched++;
-        i++;
-    }
-    *ret_len = i;
+    size_t held = m->matched;
+    size_t more = common_length(m, held, bytes, len);
+    *ret_len = more;
+    m->matched += more;
     if (m->matched == m->delimiter_len)
         return end_part(m, e);
-    if (i == len)
+    if (more == len)
         return 0;
-    size_t held = m->matched; /* it is none: what was held back is part of the body */
+    held = m->matched; /* it is none: what was held back is part of the body */
     m->matched = 0;
     return put(m, m->delimiter, held, e);
 }
 
-/* Up to where a delimiter begins, everything belongs to the body. */
+/* Up to a delimiter, or to what may become one with the next bytes, everything belongs to the body: handed on
+ * in one piece, for texts have a CR in each line. */
 static int pass(struct multipart *m, const char *bytes, size_t len, size_t *ret_len, struct err *e)
 {
-    const char *cr = memchr(bytes, '\r', len);
-    size_t n = cr ? (size_t)(cr - bytes) : len;
-    *ret_len = n + (cr != NULL);
-    m->matched = cr != NULL;
-    return put(m, bytes, n, e);
+    const char *end = bytes + len;
+    const char *cr = bytes;
+    size_t same = 0;
+    while ((cr = memchr(cr + same, '\r', (size_t)(end - cr) - same))) {
+        same = common_length(m, 0, cr, (size_t)(end - cr));
+        if (same == m->delimiter_len || cr + same == end)
+            break;
+    }
+    m->matched = cr ? same : 0;
+    *ret_len = cr ? (size_t)(cr - bytes) + same : len;
+    int rc = put(m, bytes, *ret_len - m->matched, e);
+    return rc == 0 && m->matched == m->delimiter_len ? end_part(m, e) : rc;
 }
 
 static int take(struct multipart *m, const char *bytes, size_t len, size_t *ret_len, struct err *e)
