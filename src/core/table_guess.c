@@ -144,8 +144,9 @@ static char read_delimiter(const char *media_type, char otherwise)
     const char *value = parameter(media_type, "delimiter", &len);
     if (value && same_word("tab", value, len))
         return '\t';
-    bool good = value && len == 1 && *value >= ' ' && *value < 0x7F;
-    return good ? *value : otherwise;
+    if (value && len == 1 && *value >= ' ' && *value < 0x7F)
+        return *value;
+    return otherwise;
 }
 
 bool table_guess(const char *media_type, const char *content_encoding, const char *name,

@@ -23,3 +23,19 @@ def test_playment(own_api):
         ["completed", photo] for photo in ("crossing.jpg", "tunnel.jpg", "bridge.jpg")
     ]
     assert all(line.endswith('[{"label": "car", "at": [12, 7, 80, 44]}]') for line in lines[4:])
+
+
+def test_nostradamus(own_api):
+    assert example("nostradamus.py", own_api.server.url, own_api.key).splitlines() == [
+        "collection sales",
+        "data completed",
+        "invocation queued",
+        "invocation completed",
+        "primary completed json csv xlsx",
+        '[{"shop": "north", "sold": 8}, {"shop": "south", "sold": 12}]',
+        "accessory completed json",
+        '{"sold": 20, "rows": 4}',
+        "shop,sold",
+        "north,8",
+        "south,12",
+    ]
