@@ -25,6 +25,18 @@ def test_playment(own_api):
     assert all(line.endswith('[{"label": "car", "at": [12, 7, 80, 44]}]') for line in lines[4:])
 
 
+def test_datafiniti(own_api):
+    assert example("datafiniti.py", own_api.server.url, own_api.key).splitlines() == [
+        "request STARTED",
+        "worker asked for categories:shoes as csv",
+        "request COMPLETED 2 records",
+        "file 2 records",
+        "name,price",
+        "boot,79.9",
+        "sandal,19",
+    ]
+
+
 def test_nostradamus(own_api):
     assert example("nostradamus.py", own_api.server.url, own_api.key).splitlines() == [
         "collection sales",
