@@ -13,6 +13,7 @@
 #include "http/request.h"
 
 struct executor;
+struct upload;
 
 /* The process, as handlers see it; made by cmd_serve. */
 struct app {
@@ -23,7 +24,8 @@ struct app {
     int64_t started_at;
 };
 
-extern const struct api api_native, api_ops, api_links, api_playment, api_ricloud, api_ufdl;
+extern const struct api api_native, api_ops, api_links, api_playment, api_ricloud, api_nostradamus,
+    api_datafiniti, api_ufdl;
 
 /* Valid inside a handler, begin or admit. */
 static inline struct session *api_session(struct request *rq)
@@ -53,6 +55,13 @@ int api_send_content(struct request *rq, const struct result *r, struct err *e);
 int api_read_blob(void *blob, int64_t offset, void *to, size_t len, struct err *e);
 void api_close_blob(void *blob);
 
+/*
+ * For `settled` of a request that published an upload: a file whose transaction failed in a way that leaves
+ * open whether it took place stays. If there is no row, it is an orphan that the sweeper takes; if there is
+ * one, the row must not be without it.
+ */
+void api_settle_upload(struct request *rq, struct upload *u, bool is_new, int rc);
+
 /* request_wake for those who know a request as a void *. Any thread. */
 void api_wake(void *rq);
 bool api_gone(void *rq); /* request_gone */
@@ -69,6 +78,10 @@ int api_read_body(struct request *rq, bool optional, const struct json_field *fi
 /* The same for clients that send more than is known here. */
 int api_read_known(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,
                    struct err *e);
+
+/* One whole number of the query, among parameters that are not looked at; where it is absent *ret stays. */
+int api_query_int(struct request *rq, const char *name, int64_t smallest, int64_t largest, int64_t *ret,
+                  struct err *e);
 
 int api_send_json(struct request *rq, int status, const struct json_out *j);
 

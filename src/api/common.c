@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "core/access.h"
 #include "core/deliver.h"
+#include "core/upload.h"
 #include "http/representation.h"
 
 #include <string.h>
@@ -96,6 +97,14 @@ void api_close_blob(void *blob)
     blob_close(blob);
 }
 
+void api_settle_upload(struct request *rq, struct upload *u, bool is_new, int rc)
+{
+    if (rc == 0 ? is_new : err_status(rc) >= 500)
+        upload_keep(u);
+    if (rc == 0)
+        atomic_fetch_add(&api_app(rq)->core.counters.uploads, 1);
+}
+
 void api_wake(void *rq)
 {
     request_wake(rq);
@@ -152,6 +161,20 @@ int api_read_known(struct request *rq, bool optional, const struct json_field *f
     const struct json *body;
     int rc = api_parse_body(rq, optional, &body, e);
     return rc < 0 || !body ? rc : json_read_known(body, fields, count, to, e);
+}
+
+int api_query_int(struct request *rq, const char *name, int64_t smallest, int64_t largest, int64_t *ret,
+                  struct err *e)
+{
+    const struct param param = {name, PARAM_INT, 0, smallest, largest};
+    struct query_pair one = {name, request_query(rq, name), NULL};
+    struct query_pair *all = rq->query;
+    if (!one.value)
+        return 0;
+    rq->query = &one;
+    int rc = request_params(rq, &param, 1, ret, e);
+    rq->query = all;
+    return rc;
 }
 
 int api_send_json(struct request *rq, int status, const struct json_out *j)

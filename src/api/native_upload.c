@@ -116,17 +116,10 @@ int native_publish_begin(struct request *rq, struct err *e)
     return begin(rq, publish_params, API_COUNT(publish_params), &p, e);
 }
 
-/*
- * A file whose transaction failed in a way that leaves open whether it took place stays: if there is no row,
- * it is an orphan that the sweeper takes; if there is one, the row must not be without it.
- */
 static void settled(struct request *rq, int rc)
 {
     struct native_publish *n = rq->own;
-    if (rc == 0 ? n->is_new : err_status(rc) >= 500)
-        upload_keep(n->upload);
-    if (rc == 0)
-        atomic_fetch_add(&api_app(rq)->core.counters.uploads, 1);
+    api_settle_upload(rq, n->upload, n->is_new, rc);
 }
 
 int native_upload(struct request *rq, struct err *e)

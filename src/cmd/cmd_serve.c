@@ -70,6 +70,8 @@ static void choose_apis(struct daemon *d, const struct settings *set)
         {true, {&api_native, ""}},
         {set->ricloud, {&api_ricloud, set->ricloud_prefix}},
         {set->playment, {&api_playment, set->playment_prefix}},
+        {set->nostradamus, {&api_nostradamus, set->nostradamus_prefix}},
+        {set->datafiniti, {&api_datafiniti, set->datafiniti_prefix}},
         {set->ufdl, {&api_ufdl, set->ufdl_prefix}},
         {true, {&api_links, ""}},
         {true, {&api_ops, ""}}, /* last: answers for what nobody owns */

@@ -71,6 +71,18 @@ int document_list(struct session *s, const char *kind, const char *parent, const
     return store_document_list(s->db, s->arena, s->actor.project, kind, parent, page, ret, e);
 }
 
+int document_skip(struct session *s, const char *kind, const char *parent, int64_t count, int64_t *ret_before,
+                  struct err *e)
+{
+    *ret_before = 0;
+    if (count == 0)
+        return 0;
+    int rc = store_document_nth(s->db, s->actor.project, kind, parent, count, ret_before, e);
+    if (rc == 0)
+        *ret_before = INT64_MAX; /* there are fewer */
+    return rc < 0 ? rc : 0;
+}
+
 int document_count(struct session *s, const char *kind, const char *parent, int64_t *ret, struct err *e)
 {
     return store_document_count(s->db, s->actor.project, kind, parent, ret, e);

@@ -20,6 +20,9 @@ int document_by_name(struct session *s, const char *kind, const char *name, stru
 /* Oldest first: those with a pk above page->before. parent NULL: of any. */
 int document_list(struct session *s, const char *kind, const char *parent, const struct page *page,
                   struct document **ret, struct err *e);
+/* For lists by number: what page->before is to be so that the first `count` are left out. */
+int document_skip(struct session *s, const char *kind, const char *parent, int64_t count, int64_t *ret_before,
+                  struct err *e);
 int document_count(struct session *s, const char *kind, const char *parent, int64_t *ret, struct err *e);
 int document_change(struct session *s, struct document *d, const char *body, struct err *e);
 int document_remove(struct session *s, const struct document *d, struct err *e);

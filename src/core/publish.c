@@ -170,7 +170,7 @@ int publish_commit(struct session *s, const struct publish *p, const struct uplo
                    struct result **ret, bool *ret_new, struct err *e)
 {
     struct job *j = NULL;
-    struct job_new around = {.kind = p->kind, .priority_weight = 5, .completed = true};
+    struct job_new around = {.kind = p->kind, .input = p->input, .priority_weight = 5, .completed = true};
     int rc = check_digests(p, u, e);
     if (rc < 0)
         return rc;

@@ -9,8 +9,9 @@
 #include "core/upload.h"
 
 struct publish {
-    const char *job;  /* id; NULL: a completed job is made around the result */
-    const char *kind; /* of that job */
+    const char *job;   /* id; NULL: a completed job is made around the result */
+    const char *kind;  /* of that job */
+    const char *input; /* of that job: JSON, or NULL */
     const char *name;
     const char *type;
     const char *media_type;

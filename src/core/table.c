@@ -116,6 +116,24 @@ int table_parse(struct arena *a, const struct table_facts *f, bool nested_is_jso
     return rc;
 }
 
+/* What is said of sound texts too; then by what is said of damaged ones. The words are those of src/render.
+ */
+bool table_is_damaged(const struct result *r)
+{
+    static const char *const sound[] = {": not an object", "comes twice", "larger than may be",
+                                        ": longer than ", "nested too deeply"};
+    static const char *const damaged[] = {" at byte ", " data are damaged", " data end in the middle",
+                                          " stands after the ", "neither an array of objects nor an object"};
+    const char *why = r->table.rows < 0 && r->table.unavailable ? r->table.unavailable : "";
+    for (size_t i = 0; i < sizeof sound / sizeof sound[0]; i++)
+        if (strstr(why, sound[i]))
+            return false;
+    for (size_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++)
+        if (strstr(why, damaged[i]))
+            return true;
+    return false;
+}
+
 static enum format format_of(const struct table_kind *k)
 {
     if (k->source == SOURCE_CSV)

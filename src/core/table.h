@@ -59,6 +59,13 @@ int table_fetch(struct session *s, const struct result *r, struct table_facts *r
 int table_parse(struct arena *a, const struct table_facts *f, bool nested_is_json, struct table *ret,
                 struct err *e);
 
+/*
+ * Whether a candidate is no table because its text breaks off or breaks the rules of its format, and not
+ * because it says something else than rows, or too much. JSON that is neither an array nor an object counts
+ * as damaged: nearly always it is no JSON.
+ */
+bool table_is_damaged(const struct result *r);
+
 /* Whether the stored bytes of a table are a document of this format themselves, so not if they are
  * compressed: 1 or 0. */
 int table_is_stored_as(struct session *s, const struct result *r, enum format format, struct err *e);

@@ -137,6 +137,18 @@ static bool read_encoding(const char *encoding, struct table_kind *k)
     return k->compression != COMPRESSION_NONE;
 }
 
+/* One character, or the word tab; anything else says nothing. */
+static char read_delimiter(const char *media_type, char otherwise)
+{
+    size_t len;
+    const char *value = parameter(media_type, "delimiter", &len);
+    if (value && same_word("tab", value, len))
+        return '\t';
+    if (value && len == 1 && *value >= ' ' && *value < 0x7F)
+        return *value;
+    return otherwise;
+}
+
 bool table_guess(const char *media_type, const char *content_encoding, const char *name,
                  struct table_kind *ret)
 {
@@ -151,6 +163,8 @@ bool table_guess(const char *media_type, const char *content_encoding, const cha
     const char *header = parameter(media_type, "header", &header_len);
     k.header_absent = header && same_word("absent", header, header_len);
     k.source = (enum table_source)source;
+    if (source == SOURCE_CSV)
+        k.delimiter = read_delimiter(media_type, k.delimiter);
     *ret = k;
     return true;
 }

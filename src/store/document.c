@@ -90,6 +90,21 @@ int store_document_list(struct db *db, struct arena *a, int64_t project, const c
     return rc;
 }
 
+int store_document_nth(struct db *db, int64_t project, const char *kind, const char *parent, int64_t n,
+                       int64_t *ret_pk, struct err *e)
+{
+    static const struct stmt any = {"document_nth",
+                                    "SELECT pk FROM document WHERE project = $1 AND kind = $2"
+                                    " ORDER BY pk LIMIT 1 OFFSET $3 - 1",
+                                    false};
+    static const struct stmt of_parent = {"document_nth_of_parent",
+                                          "SELECT pk FROM document WHERE project = $1 AND kind = $2 AND"
+                                          " parent = $4 ORDER BY pk LIMIT 1 OFFSET $3 - 1",
+                                          false};
+    struct db_value args[] = {db_of_int(project), db_of_text(kind), db_of_int(n), db_of_text(parent)};
+    return row_int(db, parent ? &of_parent : &any, args, STORE_COUNT(args), ret_pk, e);
+}
+
 int store_document_count(struct db *db, int64_t project, const char *kind, const char *parent, int64_t *ret,
                          struct err *e)
 {

@@ -305,6 +305,7 @@ static struct result *read_brief(struct db *db, struct db_cursor *c, struct aren
     r->state = (enum result_state)store_word(result_state_names, RESULT_STATE_END, db_text(db, c, n++));
     r->due_at = db_int(db, c, n++);
     r->size = db_int(db, c, n++);
+    r->table.rows = row_count(db, c, n++);
     return r;
 }
 
@@ -349,7 +350,7 @@ int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, c
     struct row_sql q = {.text = {.arena = a}};
     struct db_cursor *c = NULL;
     row_sql_add(&q, "SELECT " JOB_COLUMNS
-                    ", r.id, r.name, r.type, r.is_primary, r.state, r.due_at, r.size FROM (");
+                    ", r.id, r.name, r.type, r.is_primary, r.state, r.due_at, r.size, r.rows FROM (");
     add_jobs(&q, f, page);
     row_sql_add(&q, ") j LEFT JOIN batch b ON b.pk = j.batch JOIN principal c ON c.pk = j.creator"
                     " LEFT JOIN result r ON r.job = j.pk AND (r.deleted_at IS NULL OR r.with_job = 1)");

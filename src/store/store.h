@@ -330,6 +330,9 @@ int store_document_get(struct db *db, struct arena *a, int64_t project, const ch
 /* Oldest first, from `after` on; parent NULL: of any. */
 int store_document_list(struct db *db, struct arena *a, int64_t project, const char *kind, const char *parent,
                         const struct page *page, struct document **ret, struct err *e);
+/* The pk of the nth of that list, counted from 1: 1, or 0 if it has fewer. */
+int store_document_nth(struct db *db, int64_t project, const char *kind, const char *parent, int64_t n,
+                       int64_t *ret_pk, struct err *e);
 int store_document_count(struct db *db, int64_t project, const char *kind, const char *parent, int64_t *ret,
                          struct err *e);
 int store_document_change(struct db *db, int64_t pk, const char *body, int64_t now, struct err *e);

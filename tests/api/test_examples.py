@@ -25,6 +25,34 @@ def test_playment(own_api):
     assert all(line.endswith('[{"label": "car", "at": [12, 7, 80, 44]}]') for line in lines[4:])
 
 
+def test_datafiniti(own_api):
+    assert example("datafiniti.py", own_api.server.url, own_api.key).splitlines() == [
+        "request STARTED",
+        "worker asked for categories:shoes as csv",
+        "request COMPLETED 2 records",
+        "file 2 records",
+        "name,price",
+        "boot,79.9",
+        "sandal,19",
+    ]
+
+
+def test_nostradamus(own_api):
+    assert example("nostradamus.py", own_api.server.url, own_api.key).splitlines() == [
+        "collection sales",
+        "data completed",
+        "invocation queued",
+        "invocation completed",
+        "primary completed json csv xlsx",
+        '[{"shop": "north", "sold": 8}, {"shop": "south", "sold": 12}]',
+        "accessory completed json",
+        '{"sold": 20, "rows": 4}',
+        "shop,sold",
+        "north,8",
+        "south,12",
+    ]
+
+
 def test_ufdl_outputs(server, own_api):
     user = f"example-of-{own_api.project}"
     server.succeed("user", "create", user, "--project", own_api.project, "--staff", "--password-stdin", stdin="secret\n")

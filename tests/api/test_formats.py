@@ -387,6 +387,16 @@ def test_a_tsv_has_a_tab_whatever_its_header_shows(api):
     assert rows_of(api, table(api, "a,b,c\td\n1\t2\n", "tsv")) == [{"a,b,c": N(1), "d": N(2)}]
 
 
+def test_a_delimiter_that_the_media_type_says(api):
+    text = "a,x:b\n1,y:2\n"
+    colon = table(api, text, parameters='; delimiter=":"')
+    assert rows_of(api, colon) == [{"a,x": "1,y", "b": N(2)}]
+    assert rows_of(api, table(api, text)) == [{"a": N(1), "x:b": "y:2"}], "also of the same bytes"
+    assert rows_of(api, table(api, "a;b\n1;2\n", parameters='; delimiter=";"')) == [{"a": N(1), "b": N(2)}]
+    assert rows_of(api, table(api, "a,b\tc\n1,2\t3\n", parameters="; delimiter=tab")) == [{"a,b": "1,2", "c": N(3)}]
+    assert rows_of(api, table(api, text, parameters="; delimiter=::")) == [{"a": N(1), "x:b": "y:2"}], "passed over"
+
+
 def test_a_header_that_is_absent(api):
     result = table(api, "1,x\n2\n", parameters="; header=absent")
     assert rows_of(api, result) == [{"c1": N(1), "c2": "x"}, {"c1": N(2), "c2": None}]

@@ -24,7 +24,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.path.abspath(os.environ.get("RESULTD", str(ROOT / "build" / "resultd")))
 DOCUMENTS = ["README.md", "HACKING.md", "SECURITY.md", "CHANGES.md", "docs/api-native.md", "docs/formats.md",
-             "docs/api-ricloud.md", "docs/api-playment.md", "docs/api-ufdl.md", "docs/operations.md"]
+             "docs/api-ricloud.md", "docs/api-playment.md", "docs/api-nostradamus.md", "docs/api-datafiniti.md",
+             "docs/api-ufdl.md", "docs/operations.md"]
 EXAMPLE = "docs/resultd.conf.example"
 MANUAL = "man/resultd.8"
 SCOPES = {"SCOPE_READ": "read", "SCOPE_ACK": "ack", "SCOPE_WRITE": "write", "SCOPE_DELETE": "delete",
@@ -227,6 +228,16 @@ def test_playment_errors():
     assert len(rest) == 1
     documented = [code for code, _ in rows("docs/api-playment.md", "code", "when")]
     differences(documented, sorted({*said, *rest[0]}), "docs/api-playment.md")
+
+
+def test_nostradamus_routes():
+    differences(documented_routes("docs/api-nostradamus.md", ""), source_routes("src/api/nostradamus.c"),
+                "docs/api-nostradamus.md")
+
+
+def test_datafiniti_routes():
+    differences(documented_routes("docs/api-datafiniti.md", ""), source_routes("src/api/datafiniti.c"),
+                "docs/api-datafiniti.md")
 
 
 def test_ufdl_routes():

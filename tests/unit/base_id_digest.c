@@ -128,10 +128,16 @@ static void hmac_of_rfc_4231(void **state)
 {
     unsigned char mac[DIGEST_SHA256_LEN];
     char hex[DIGEST_SHA256_HEX];
+    char long_key[131];
     (void)state;
     digest_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, mac);
     text_hex(mac, sizeof mac, hex);
     assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    memset(long_key, 0xAA, sizeof long_key);
+    digest_hmac_sha256(long_key, sizeof long_key, "Test Using Larger Than Block-Size Key - Hash Key First",
+                       54, mac);
+    text_hex(mac, sizeof mac, hex);
+    assert_string_equal(hex, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     digest_sha256("abc", 3, mac);
     text_hex(mac, sizeof mac, hex);
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

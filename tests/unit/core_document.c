@@ -84,6 +84,17 @@ IN_SESSION(documents_are_listed_by_parent_oldest_first_and_change)
     assert_null(list->next);
     must(document_count(s, "test.node", NULL, &count, err), err);
     assert_int_equal(count, 5);
+    must(document_skip(s, "test.node", NULL, 0, &page.before, err), err);
+    assert_int_equal(page.before, 0);
+    must(document_skip(s, "test.node", NULL, 4, &page.before, err), err);
+    must(document_list(s, "test.node", NULL, &page, &list, err), err);
+    assert_int_equal(list->pk, made->pk);
+    must(document_skip(s, "test.node", "odd", 3, &page.before, err), err);
+    must(document_list(s, "test.node", "odd", &page, &list, err), err);
+    assert_null(list);
+    must(document_skip(s, "test.node", "even", 2, &page.before, err), err);
+    must(document_list(s, "test.node", "even", &page, &list, err), err);
+    assert_int_equal(list->pk, made->pk);
     must(document_change(s, list, "{\"b\":2}", err), err);
     must(document_get(s, "test.node", list->id, &made, err), err);
     assert_string_equal(made->body, "{\"b\":2}");

@@ -117,6 +117,13 @@ static void parameters_tell_more(void **state)
         assert_int_equal(k.charset, rows[i].charset);
         assert_int_equal(k.header_absent, rows[i].header_absent);
     }
+    check_source("text/csv; delimiter=;", "x", SOURCE_CSV, 0);
+    check_source("text/csv; delimiter=\";\"; x=1", "x", SOURCE_CSV, ';');
+    check_source("text/csv; delimiter=:", "x", SOURCE_CSV, ':');
+    check_source("text/csv; delimiter=Tab", "x", SOURCE_CSV, '\t');
+    check_source("text/csv; delimiter=::", "x", SOURCE_CSV, 0);
+    check_source("text/tab-separated-values; delimiter=\"\"", "x", SOURCE_CSV, '\t');
+    check_source("application/json; delimiter=:", "x", SOURCE_JSON, 0);
     assert_false(table_guess("text/csv; charset=koi8-r", NULL, "", &k));
     assert_false(table_guess("text/csv; charset=", NULL, "", &k));
 }
@@ -222,6 +229,45 @@ static void what_is_no_table_has_a_reason(void **state)
     w.settings.table_row_limit = 10;
     check_no_table("application/json", "[{\"a\":1},{\"a\":12345}]",
                    "{\"*\":\"row 2 at byte 9: a row is larger than may be\"}");
+}
+
+static bool is_damaged(const char *media_type, const char *text, size_t size)
+{
+    struct result r = {.table = scan(media_type, text, size, 3)};
+    return table_is_damaged(&r);
+}
+
+static void damage_is_not_another_shape(void **state)
+{
+    static const char cut_gzip[] = "\037\213\010\000\000\000\000\000\002\003\213\256\126\112\124\262\062";
+    static const struct {
+        const char *media_type, *text;
+        bool damaged;
+    } all[] = {
+        {"application/json", "[{\"a\":1}", true},
+        {"application/json", "{\"a\":", true},
+        {"application/json", "{\"a\":1}}", true},
+        {"application/json", "nonsense", true},
+        {"application/json", "", true},
+        {"text/csv", "a,b\n1,2,3\n", true},
+        {"text/csv", "a\n\"1\n", true},
+        {"text/csv", "a\n\xFF\n", true},
+        {"application/x-ndjson", "{\"a\":1}\n{\"a\"\n", true},
+        {"application/json", "{\"a\":1}", false},
+        {"application/json", "[1,2]", false},
+        {"application/json", "{\"a\":[{}],\"b\":[{}]}", false},
+        {"application/json", "[{\"a\":1}]", false},
+        {"text/csv", "", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (is_damaged(all[i].media_type, all[i].text, strlen(all[i].text)) != all[i].damaged)
+            fail_msg("%s: %s", all[i].text,
+                     scan(all[i].media_type, all[i].text, strlen(all[i].text), 3).unavailable);
+    assert_true(is_damaged("text/csv", cut_gzip, sizeof cut_gzip - 1));
+    w.settings.table_row_limit = 10;
+    assert_false(is_damaged("text/csv", "a\n12345678901234567890\n", 23));
+    assert_false(table_is_damaged(&(struct result){.table = {.rows = -1}}));
 }
 
 static void a_spreadsheet_may_be_out_of_reach(void **state)
@@ -476,6 +522,7 @@ int main(void)
         cmocka_unit_test(encodings_are_known),
         TEST(tables_are_counted),
         TEST(what_is_no_table_has_a_reason),
+        TEST(damage_is_not_another_shape),
         TEST(a_spreadsheet_may_be_out_of_reach),
         TEST(a_table_is_described_and_read_again),
         TEST(what_is_no_table_is_not_loaded),
