@@ -54,6 +54,7 @@ CREATE TABLE job (
     lease            TEXT,                    -- the token of whoever has claimed it
     lease_seconds    INTEGER,
     lease_expires_at INTEGER,
+    holder           INTEGER,                 -- pk of a document: of whoever has acquired it, also when it has ended
     created_at       INTEGER NOT NULL,
     started_at       INTEGER,
     finished_at      INTEGER,
@@ -65,9 +66,12 @@ CREATE INDEX job_status ON job (project, status, pk);
 CREATE INDEX job_kind ON job (project, kind, pk);
 CREATE INDEX job_tag ON job (project, tag, pk) WHERE tag IS NOT NULL;
 CREATE INDEX job_batch ON job (batch, status, pk) WHERE batch IS NOT NULL;
-CREATE INDEX job_queue ON job (project, priority_weight DESC, pk) WHERE status = 'queued' AND deleted_at IS NULL;
+CREATE INDEX job_queue ON job (project, priority_weight DESC, pk)
+    WHERE status = 'queued' AND holder IS NULL AND deleted_at IS NULL;
 CREATE INDEX job_queue_kind ON job (project, kind, priority_weight DESC, pk)
-    WHERE status = 'queued' AND deleted_at IS NULL;
+    WHERE status = 'queued' AND holder IS NULL AND deleted_at IS NULL;
+CREATE UNIQUE INDEX job_holder ON job (holder) -- who holds jobs runs one at a time
+    WHERE status = 'running' AND holder IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX job_lease ON job (lease_expires_at) WHERE lease_expires_at IS NOT NULL;
 CREATE INDEX job_trash ON job (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX job_deleted ON job (project, pk) WHERE deleted_at IS NOT NULL;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every change of state writes its event in the same transaction. Whatever notifies reads only the table:
- * nothing can be missed, everything can be replayed. Types: job.queued running completed failed cancelled
- * deleted restored purged; result.available consumed expired deleted restored purged kept unkept;
- * batch.created; link.created.
+ * nothing can be missed, everything can be replayed. Types: job.queued acquired released running
+ * completed failed cancelled deleted restored purged; result.available consumed expired deleted restored
+ * purged kept unkept; batch.created; link.created.
  */
 #pragma once
 

@@ -16,22 +16,35 @@ enum { LEASE_LEN = 32, CLAIM_TRIES = 8, LAPSES_PER_CLAIM = 16 };
 
 /* All moves there are, but for the two that leases make: queued → running (claim), running → queued (it ran
  * out). */
+enum held { FREE = 1, HELD = 2, ANY = FREE | HELD };
 static const struct {
     enum job_status from;
+    enum held held; /* before it */
     enum job_verb verb;
     enum job_status to;
 } moves[] = {
-    {JOB_QUEUED, JOB_PROGRESS, JOB_RUNNING}, {JOB_RUNNING, JOB_PROGRESS, JOB_RUNNING},
-    {JOB_QUEUED, JOB_FINISH, JOB_COMPLETED}, {JOB_RUNNING, JOB_FINISH, JOB_COMPLETED},
-    {JOB_QUEUED, JOB_FAIL, JOB_FAILED},      {JOB_RUNNING, JOB_FAIL, JOB_FAILED},
-    {JOB_QUEUED, JOB_CANCEL, JOB_CANCELLED}, {JOB_RUNNING, JOB_CANCEL, JOB_CANCELLED},
+    {JOB_QUEUED, FREE, JOB_PROGRESS, JOB_RUNNING}, {JOB_RUNNING, ANY, JOB_PROGRESS, JOB_RUNNING},
+    {JOB_QUEUED, FREE, JOB_FINISH, JOB_COMPLETED}, {JOB_RUNNING, ANY, JOB_FINISH, JOB_COMPLETED},
+    {JOB_QUEUED, FREE, JOB_FAIL, JOB_FAILED},      {JOB_RUNNING, ANY, JOB_FAIL, JOB_FAILED},
+    {JOB_QUEUED, ANY, JOB_CANCEL, JOB_CANCELLED},  {JOB_RUNNING, ANY, JOB_CANCEL, JOB_CANCELLED},
+    {JOB_QUEUED, FREE, JOB_ACQUIRE, JOB_QUEUED},   {JOB_QUEUED, HELD, JOB_RELEASE, JOB_QUEUED},
+    {JOB_QUEUED, HELD, JOB_START, JOB_RUNNING},    {JOB_FAILED, HELD, JOB_RESET, JOB_QUEUED},
+    {JOB_QUEUED, HELD, JOB_ABORT, JOB_QUEUED},     {JOB_RUNNING, ANY, JOB_ABORT, JOB_QUEUED},
+    {JOB_FAILED, ANY, JOB_ABORT, JOB_QUEUED},
 };
 
-static const enum job_status goal[] = {
-    [JOB_PROGRESS] = JOB_RUNNING,
-    [JOB_FINISH] = JOB_COMPLETED,
-    [JOB_FAIL] = JOB_FAILED,
-    [JOB_CANCEL] = JOB_CANCELLED,
+static const struct {
+    const char *word, *needs;
+} verbs[JOB_VERB_END] = {
+    [JOB_PROGRESS] = {"progress", "queued or running"},
+    [JOB_FINISH] = {"finish", "queued or running"},
+    [JOB_FAIL] = {"fail", "queued or running"},
+    [JOB_CANCEL] = {"cancel", "queued or running"},
+    [JOB_ACQUIRE] = {"acquire", "queued"},
+    [JOB_RELEASE] = {"release", "acquired and not started"},
+    [JOB_START] = {"start", "acquired and not started"},
+    [JOB_RESET] = {"reset", "acquired and failed"},
+    [JOB_ABORT] = {"abort", "queued, running or failed"},
 };
 
 bool job_is_open(const struct job *j)
@@ -44,13 +57,18 @@ static bool has_lapsed(const struct job *j, int64_t now)
     return j->status == JOB_RUNNING && j->lease_expires_at && j->lease_expires_at <= now;
 }
 
+static void end_lease(struct job *j)
+{
+    j->lease = NULL;
+    j->lease_seconds = 0;
+    j->lease_expires_at = 0;
+}
+
 static void take_lease(struct job *j)
 {
     j->status = JOB_QUEUED;
     j->progress = 0;
-    j->lease = NULL;
-    j->lease_seconds = 0;
-    j->lease_expires_at = 0;
+    end_lease(j);
 }
 
 /* What readers see: the sweeper may not have come by yet. */
@@ -64,11 +82,11 @@ static void show_now(struct job *j, int64_t now)
 
 int job_lapse(struct session *s, struct job *j, struct err *e)
 {
-    const char *lease = j->lease;
+    const struct job before = *j;
     if (!has_lapsed(j, s->now))
         return 0;
     take_lease(j);
-    int rc = store_job_move(s->db, j, JOB_RUNNING, lease, e);
+    int rc = store_job_move(s->db, j, &before, e);
     if (rc > 0)
         rc = event_of_job(s, j, job_status_names[JOB_QUEUED], e) < 0 ? e->code : 1;
     return rc;
@@ -226,6 +244,7 @@ static int find_queued(struct session *s, const char *const *kinds, struct job *
 
 static int take_job(struct session *s, struct job *j, int64_t lease_seconds, struct err *e)
 {
+    const struct job before = *j;
     char *lease = arena_alloc(s->arena, LEASE_LEN + 1);
     id_token(lease, LEASE_LEN);
     j->status = JOB_RUNNING;
@@ -234,7 +253,7 @@ static int take_job(struct session *s, struct job *j, int64_t lease_seconds, str
     j->lease_expires_at = s->now + lease_seconds * CLOCK_SECOND;
     if (!j->started_at)
         j->started_at = s->now;
-    int rc = store_job_move(s->db, j, JOB_QUEUED, NULL, e);
+    int rc = store_job_move(s->db, j, &before, e);
     if (rc <= 0)
         return rc;
     rc = event_of_job(s, j, job_status_names[JOB_RUNNING], e);
@@ -274,8 +293,6 @@ int job_load(struct session *s, const char *id, struct job **ret, struct err *e)
 
 static int check_lease(const struct job *j, const struct job_move *m, struct err *e)
 {
-    if (m->verb == JOB_CANCEL)
-        return 0;
     if (j->lease && !m->lease)
         return err_at(e, ERR_LEASE, ERR_POINTER, "/lease",
                       "a worker has claimed this job: it moves only with the lease that the claim returned");
@@ -285,36 +302,130 @@ static int check_lease(const struct job *j, const struct job_move *m, struct err
     return 0;
 }
 
+static int check_mover(const struct job *j, const struct job_move *m, struct err *e)
+{
+    if (m->verb == JOB_CANCEL || m->verb == JOB_ABORT || m->verb == JOB_ACQUIRE)
+        return 0;
+    if (j->holder != m->holder)
+        return err_set(e, ERR_LEASE, "only who has acquired this job can move it, but for cancelling it");
+    return check_lease(j, m, e);
+}
+
+static bool is_repeat(const struct job *j, const struct job_move *m)
+{
+    static const enum job_status goal[] = {
+        [JOB_FINISH] = JOB_COMPLETED, [JOB_FAIL] = JOB_FAILED, [JOB_CANCEL] = JOB_CANCELLED};
+    if (m->verb == JOB_ACQUIRE)
+        return j->status == JOB_QUEUED && j->holder == m->holder;
+    if (m->verb == JOB_ABORT)
+        return j->status == JOB_QUEUED && !j->holder;
+    return m->verb >= JOB_FINISH && m->verb <= JOB_CANCEL && j->status == goal[m->verb];
+}
+
 static int find_move(const struct job *j, enum job_verb verb, enum job_status *ret, struct err *e)
 {
-    static const char *const words[] = {"progress", "finish", "fail", "cancel"};
+    enum held held = j->holder ? HELD : FREE;
     for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++)
-        if (moves[i].from == j->status && moves[i].verb == verb) {
+        if (moves[i].from == j->status && moves[i].held & held && moves[i].verb == verb) {
             *ret = moves[i].to;
             return 0;
         }
-    return err_set(e, ERR_WRONG_STATE, "%s needs a job that is queued or running; this one is %s",
-                   words[verb], job_status_names[j->status]);
+    return err_set(e, ERR_WRONG_STATE, "%s needs a job that is %s; this one is %s%s", verbs[verb].word,
+                   verbs[verb].needs, job_is_open(j) && j->holder ? "acquired and " : "",
+                   job_status_names[j->status]);
+}
+
+/* As it was before anybody worked on it. */
+static void begin_anew(struct job *j)
+{
+    take_lease(j);
+    j->error = NULL;
+    j->started_at = 0;
+    j->finished_at = 0;
+}
+
+static void progress(struct session *s, struct job *j, const struct job_move *m)
+{
+    j->progress = m->progress;
+    if (j->lease)
+        j->lease_expires_at = s->now + j->lease_seconds * CLOCK_SECOND;
+}
+
+static void end(struct session *s, struct job *j, const struct job_move *m)
+{
+    if (m->verb == JOB_FINISH)
+        j->progress = 1;
+    j->error = m->verb == JOB_FAIL ? m->error : NULL;
+    j->finished_at = s->now;
+    end_lease(j);
 }
 
 static void apply_move(struct session *s, struct job *j, const struct job_move *m, enum job_status to)
 {
     j->status = to;
-    if (!j->started_at && m->verb != JOB_CANCEL)
+    if (!j->started_at && to != JOB_QUEUED && to != JOB_CANCELLED)
         j->started_at = s->now;
-    if (m->verb == JOB_PROGRESS) {
-        j->progress = m->progress;
-        if (j->lease)
-            j->lease_expires_at = s->now + j->lease_seconds * CLOCK_SECOND;
-        return;
+    if (m->verb == JOB_PROGRESS)
+        progress(s, j, m);
+    if (!job_is_open(j))
+        end(s, j, m);
+    if (m->verb == JOB_RESET || m->verb == JOB_ABORT)
+        begin_anew(j);
+    if (m->verb == JOB_ACQUIRE)
+        j->holder = m->holder;
+    if (m->verb == JOB_RELEASE || m->verb == JOB_ABORT)
+        j->holder = 0;
+}
+
+/* Those that are there, by `deleted_at`; with 0 those come back that went with their job. */
+static int mark_results(struct session *s, struct job *j, int64_t deleted_at, bool with_job, struct err *e)
+{
+    struct result *r = NULL;
+    int rc = store_result_of_job(s->db, s->arena, j->pk, &r, e);
+    for (; rc == 0 && r; r = r->next) {
+        if (deleted_at ? r->deleted_at != 0 : !r->with_job)
+            continue;
+        r->deleted_at = deleted_at;
+        r->with_job = with_job;
+        rc = store_result_change(s->db, r, e);
+        if (rc >= 0)
+            rc = event_of_result(s, r, deleted_at ? "deleted" : "restored", e);
     }
-    if (m->verb == JOB_FINISH)
-        j->progress = 1;
-    j->error = m->verb == JOB_FAIL ? m->error : NULL;
-    j->finished_at = s->now;
-    j->lease = NULL;
-    j->lease_seconds = 0;
-    j->lease_expires_at = 0;
+    return rc;
+}
+
+static int refuse_kept(struct session *s, const struct job *j, struct err *e)
+{
+    int rc = store_result_kept_of_job(s->db, j->pk, e);
+    return rc > 0 ? err_set(e, ERR_KEPT, "a result of this job is kept; DELETE its /keep first") : rc;
+}
+
+/* Results of a run that did not count. */
+static int drop_results(struct session *s, struct job *j, const struct job_move *m, struct err *e)
+{
+    if (m->verb != JOB_RESET && m->verb != JOB_ABORT)
+        return 0;
+    int rc = refuse_kept(s, j, e);
+    return rc < 0 ? rc : mark_results(s, j, s->now, false, e);
+}
+
+static int tell_move(struct session *s, const struct job *before, const struct job *j, struct err *e)
+{
+    if (before->status != j->status)
+        return event_of_job(s, j, job_status_names[j->status], e);
+    if (before->holder != j->holder)
+        return event_of_job(s, j, j->holder ? "acquired" : "released", e);
+    return 0;
+}
+
+static int write_move(struct session *s, const struct job *before, const struct job *j, struct err *e)
+{
+    int rc = store_job_move(s->db, j, before, e);
+    if (rc == ERR_DB_CONSTRAINT)
+        return err_set(e, ERR_WRONG_STATE, "who has acquired this job is running another one");
+    if (rc == 0)
+        return err_set(e, ERR_WRONG_STATE, "the job has just moved elsewhere");
+    return rc < 0 ? rc : tell_move(s, before, j, e);
 }
 
 int job_move(struct session *s, const char *id, const struct job_move *m, struct job **ret, struct err *e)
@@ -327,36 +438,28 @@ int job_move(struct session *s, const char *id, const struct job_move *m, struct
     if (rc < 0)
         return rc;
     *ret = j;
-    if (j->status == goal[m->verb] && !job_is_open(j))
+    if (is_repeat(j, m))
         return add_results(s, j, e);
-    if ((rc = find_move(j, m->verb, &to, e)) < 0 || (rc = check_lease(j, m, e)) < 0)
+    if ((rc = find_move(j, m->verb, &to, e)) < 0 || (rc = check_mover(j, m, e)) < 0)
         return rc;
-    enum job_status from = j->status;
-    const char *lease = j->lease;
+    const struct job before = *j;
+    rc = drop_results(s, j, m, e);
+    if (rc < 0)
+        return rc;
     apply_move(s, j, m, to);
-    rc = store_job_move(s->db, j, from, lease, e);
-    if (rc == 0)
-        return err_set(e, ERR_WRONG_STATE, "the job has just moved elsewhere");
-    if (rc > 0)
-        rc = from == to ? 0 : event_of_job(s, j, job_status_names[to], e);
+    rc = write_move(s, &before, j, e);
     return rc < 0 ? rc : add_results(s, j, e);
 }
 
-/* The results that go and come with their job. */
-static int mark_results(struct session *s, struct job *j, int64_t deleted_at, struct err *e)
+int job_of_holder(struct session *s, int64_t holder, int64_t *ret, struct err *e)
 {
-    struct result *r = NULL;
-    int rc = store_result_of_job(s->db, s->arena, j->pk, &r, e);
-    for (; rc == 0 && r; r = r->next) {
-        if (deleted_at ? r->deleted_at != 0 : !r->with_job)
-            continue;
-        r->deleted_at = deleted_at;
-        r->with_job = deleted_at != 0;
-        rc = store_result_change(s->db, r, e);
-        if (rc >= 0)
-            rc = event_of_result(s, r, deleted_at ? "deleted" : "restored", e);
-    }
-    return rc;
+    return store_job_of_holder(s->db, holder, ret, e);
+}
+
+static int mark_deleted(struct session *s, struct job *j, struct err *e)
+{
+    int rc = store_job_mark_deleted(s->db, j->pk, s->now, e);
+    return rc > 0 ? event_of_job(s, j, "deleted", e) : rc;
 }
 
 int job_delete(struct session *s, const char *id, struct err *e)
@@ -365,30 +468,53 @@ int job_delete(struct session *s, const char *id, struct err *e)
     int rc = find_job(s, id, &j, e);
     if (rc < 0 || j->deleted_at)
         return rc;
-    rc = store_result_kept_of_job(s->db, j->pk, e);
-    if (rc > 0)
-        return err_set(e, ERR_KEPT, "a result of this job is kept; DELETE its /keep first");
+    rc = refuse_kept(s, j, e);
     if (rc == 0)
-        rc = store_job_mark_deleted(s->db, j->pk, s->now, e);
+        rc = mark_deleted(s, j, e);
+    return rc < 0 ? rc : mark_results(s, j, s->now, true, e);
+}
+
+int job_delete_alone(struct session *s, const char *id, struct err *e)
+{
+    struct job *j = NULL;
+    int rc = find_job(s, id, &j, e);
+    return rc < 0 || j->deleted_at ? rc : mark_deleted(s, j, e);
+}
+
+static int bring_back(struct session *s, struct job *j, struct err *e)
+{
+    int rc = store_job_mark_deleted(s->db, j->pk, 0, e);
+    if (rc == ERR_DB_CONSTRAINT)
+        return err_set(e, ERR_WRONG_STATE, "who has acquired this job is running another one by now");
     if (rc > 0)
-        rc = event_of_job(s, j, "deleted", e);
-    return rc < 0 ? rc : mark_results(s, j, s->now, e);
+        rc = event_of_job(s, j, "restored", e);
+    return rc < 0 ? rc : mark_results(s, j, 0, false, e);
 }
 
 int job_restore(struct session *s, const char *id, struct job **ret, struct err *e)
 {
     struct job *j = NULL;
     int rc = find_job(s, id, &j, e);
-    if (rc == 0 && j->deleted_at) {
-        rc = store_job_mark_deleted(s->db, j->pk, 0, e);
-        if (rc > 0)
-            rc = event_of_job(s, j, "restored", e);
-        if (rc == 0)
-            rc = mark_results(s, j, 0, e);
-        j->deleted_at = 0;
-    }
+    if (rc == 0 && j->deleted_at)
+        rc = bring_back(s, j, e);
     if (rc < 0)
         return rc;
+    j->deleted_at = 0;
     *ret = j;
     return add_results(s, j, e);
+}
+
+int job_purge(struct session *s, const char *id, struct err *e)
+{
+    struct job *j = NULL;
+    struct result *r = NULL;
+    int rc = find_job(s, id, &j, e);
+    if (rc == 0)
+        rc = store_result_of_job(s->db, s->arena, j->pk, &r, e);
+    if (rc == 0 && r)
+        return err_set(e, ERR_WRONG_STATE,
+                       "this job has results, also if deleted: remove them for good first");
+    if (rc == 0)
+        rc = store_job_remove(s->db, j->pk, e);
+    return rc < 0 ? rc : event_of_job(s, j, "purged", e);
 }

@@ -3,6 +3,10 @@
  * Jobs and their moves. The moves stand in one table in job.c; each is a guarded update, so that two clients
  * cannot both win. A claimed job moves only with its lease, except to cancelled. Past the lease the job is
  * queued again, to every reader at once, whether or not the sweeper has come by.
+ *
+ * Where an API knows who works (its nodes, say), a job can be acquired instead: by a holder, which is a
+ * document of that API, and without an end. An acquired job is queued until its holder starts it, but nobody
+ * claims it; its holder alone moves it, except by cancel and abort. A holder runs one job at a time.
  */
 #pragma once
 
@@ -36,20 +40,37 @@ int job_totals(struct session *s, int64_t ret[JOB_STATUS_END], struct err *e);
 int job_claim(struct session *s, const char *const *kinds, int64_t lease_seconds, struct job **ret,
               struct err *e);
 
-enum job_verb { JOB_PROGRESS, JOB_FINISH, JOB_FAIL, JOB_CANCEL };
+enum job_verb {
+    JOB_PROGRESS,
+    JOB_FINISH,
+    JOB_FAIL,
+    JOB_CANCEL,
+    JOB_ACQUIRE, /* queued: for m->holder */
+    JOB_RELEASE, /* acquired and not started: queued for everybody again */
+    JOB_START,   /* acquired: running; ERR_WRONG_STATE also if its holder runs another job */
+    JOB_RESET,   /* failed: acquired as before it was started; its results are soft-deleted */
+    JOB_ABORT,   /* queued, running or failed: queued for everybody; its results are soft-deleted */
+    JOB_VERB_END
+};
 
 struct job_move {
     enum job_verb verb;
     const char *lease; /* NULL: none given */
+    int64_t holder;    /* who moves it: pk of a document; 0: nobody who holds jobs */
     double progress;   /* of JOB_PROGRESS: 0–1 */
     const char *error; /* of JOB_FAIL: JSON {code, message} */
 };
 
-/* A repeat of a finished move succeeds and changes nothing. */
+/* A repeat of a finished move, of acquire by the same holder and of abort succeeds and changes nothing. */
 int job_move(struct session *s, const char *id, const struct job_move *m, struct job **ret, struct err *e);
 
-int job_delete(struct session *s, const char *id, struct err *e); /* soft, with its results */
+/* The pk of the job that this holder runs; 0: none. */
+int job_of_holder(struct session *s, int64_t holder, int64_t *ret, struct err *e);
+
+int job_delete(struct session *s, const char *id, struct err *e);       /* soft, with its results */
+int job_delete_alone(struct session *s, const char *id, struct err *e); /* soft; its results stay */
 int job_restore(struct session *s, const char *id, struct job **ret, struct err *e);
+int job_purge(struct session *s, const char *id, struct err *e); /* the row; it must have no results */
 
 /* For those who add to a job: it exists and is not deleted. It only reads. */
 int job_load(struct session *s, const char *id, struct job **ret, struct err *e);

@@ -4,13 +4,13 @@
 
 #include <string.h>
 
-#define JOB_COLUMNS                                                                                          \
-    "j.pk, j.id, j.project, j.batch, b.id, j.kind, j.reference_id, j.tag, j.priority_weight, j.status, "     \
-    "j.progress,"                                                                                            \
-    " j.error, j.input, j.creator, c.name, j.lease, j.lease_seconds, j.lease_expires_at, j.created_at,"      \
+#define JOB_COLUMNS                                                                                               \
+    "j.pk, j.id, j.project, j.batch, b.id, j.kind, j.reference_id, j.tag, j.priority_weight, j.status, "          \
+    "j.progress,"                                                                                                 \
+    " j.error, j.input, j.creator, c.name, j.lease, j.lease_seconds, j.lease_expires_at, j.holder, j.created_at," \
     " j.started_at, j.finished_at, j.deleted_at"
 #define JOB_FROM " FROM job j LEFT JOIN batch b ON b.pk = j.batch JOIN principal c ON c.pk = j.creator "
-enum { JOB_COLUMN_COUNT = 22, LARGEST_PAGE = 4 << 20, ROW_BYTES = 300 };
+enum { JOB_COLUMN_COUNT = 23, LARGEST_PAGE = 4 << 20, ROW_BYTES = 300 };
 
 static struct job *read_job(struct db *db, struct db_cursor *c, struct arena *a)
 {
@@ -34,6 +34,7 @@ static struct job *read_job(struct db *db, struct db_cursor *c, struct arena *a)
     j->lease = row_text(db, c, a, n++);
     j->lease_seconds = db_int(db, c, n++);
     j->lease_expires_at = db_int(db, c, n++);
+    j->holder = db_int(db, c, n++);
     j->created_at = db_int(db, c, n++);
     j->started_at = db_int(db, c, n++);
     j->finished_at = db_int(db, c, n++);
@@ -125,34 +126,35 @@ int store_job_totals(struct db *db, int64_t project, int64_t ret[JOB_STATUS_END]
 int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const char *kind, struct job **ret,
                           struct err *e)
 {
-    static const struct stmt any = {"job_next_queued",
-                                    "SELECT " JOB_COLUMNS JOB_FROM
-                                    "WHERE j.project = $1 AND j.status = 'queued' AND j.deleted_at IS NULL"
-                                    " ORDER BY j.priority_weight DESC, j.pk LIMIT 1",
-                                    false};
+    static const struct stmt any = {
+        "job_next_queued",
+        "SELECT " JOB_COLUMNS JOB_FROM
+        "WHERE j.project = $1 AND j.status = 'queued' AND j.holder IS NULL AND j.deleted_at IS NULL"
+        " ORDER BY j.priority_weight DESC, j.pk LIMIT 1",
+        false};
     static const struct stmt of_kind = {
         "job_next_queued_of_kind",
         "SELECT " JOB_COLUMNS JOB_FROM
-        "WHERE j.project = $1 AND j.kind = $2 AND j.status = 'queued' AND j.deleted_at IS NULL"
+        "WHERE j.project = $1 AND j.kind = $2 AND j.status = 'queued' AND j.holder IS NULL"
+        " AND j.deleted_at IS NULL"
         " ORDER BY j.priority_weight DESC, j.pk LIMIT 1",
         false};
     struct db_value args[] = {db_of_int(project), db_of_text(kind)};
     return get_job(db, a, kind ? &of_kind : &any, args, STORE_COUNT(args), ret, e);
 }
 
-int store_job_move(struct db *db, const struct job *to, enum job_status from, const char *from_lease,
-                   struct err *e)
+int store_job_move(struct db *db, const struct job *to, const struct job *from, struct err *e)
 {
     static const struct stmt s = {
         "job_move",
         "UPDATE job SET status = $4, progress = $5, error = $6, lease = $7, lease_seconds = $8,"
-        " lease_expires_at = $9, started_at = $10, finished_at = $11"
-        " WHERE pk = $1 AND status = $2 AND lease IS NOT DISTINCT FROM $3",
+        " lease_expires_at = $9, started_at = $10, finished_at = $11, holder = $13"
+        " WHERE pk = $1 AND status = $2 AND lease IS NOT DISTINCT FROM $3 AND holder IS NOT DISTINCT FROM $12",
         false};
     struct db_value args[] = {
         db_of_int(to->pk),
-        db_of_text(job_status_names[from]),
-        db_of_text(from_lease),
+        db_of_text(job_status_names[from->status]),
+        db_of_text(from->lease),
         db_of_text(job_status_names[to->status]),
         db_of_real(to->progress),
         db_of_text(to->error),
@@ -161,8 +163,21 @@ int store_job_move(struct db *db, const struct job *to, enum job_status from, co
         db_of_time(to->lease_expires_at),
         db_of_time(to->started_at),
         db_of_time(to->finished_at),
+        db_of_time(from->holder),
+        db_of_time(to->holder),
     };
     return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_job_of_holder(struct db *db, int64_t holder, int64_t *ret, struct err *e)
+{
+    static const struct stmt s = {
+        "job_of_holder", "SELECT pk FROM job WHERE holder = $1 AND status = 'running' AND deleted_at IS NULL",
+        false};
+    struct db_value args[] = {db_of_int(holder)};
+    *ret = 0;
+    int rc = row_int(db, &s, args, STORE_COUNT(args), ret, e);
+    return rc < 0 ? rc : 0;
 }
 
 int store_job_count_result(struct db *db, int64_t pk, int64_t change, int64_t limit, struct err *e)

@@ -127,6 +127,7 @@ struct job {
     const char *lease;
     int64_t lease_seconds;
     int64_t lease_expires_at;
+    int64_t holder; /* pk of a document: who has acquired it; 0: nobody */
     int64_t created_at;
     int64_t started_at;
     int64_t finished_at;
@@ -220,14 +221,16 @@ int store_job_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk,
 /* How many are in each state, as stored, without soft-deleted ones. */
 int store_job_totals(struct db *db, int64_t project, int64_t ret[JOB_STATUS_END], struct err *e);
 int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const char *kind, struct job **ret,
-                          struct err *e); /* kind NULL: of any kind */
-/* Writes what moves: status, progress, error, lease, times. 0 if the row is not in `from` with that lease any
- * more. */
-int store_job_move(struct db *db, const struct job *to, enum job_status from, const char *from_lease,
-                   struct err *e);
+                          struct err *e); /* kind NULL: of any kind; acquired ones are left out */
+/* Writes what moves: status, progress, error, lease, holder, times. 0 if the row has not the status, lease
+ * and holder of `from` any more; ERR_DB_CONSTRAINT if its holder runs another job. */
+int store_job_move(struct db *db, const struct job *to, const struct job *from, struct err *e);
+/* The pk of the job that this holder runs, or 0. */
+int store_job_of_holder(struct db *db, int64_t holder, int64_t *ret, struct err *e);
 /* Makes room for one more result, or one less: 1, or 0 if the job has `limit` already. */
 int store_job_count_result(struct db *db, int64_t pk, int64_t change, int64_t limit, struct err *e);
-int store_job_mark_deleted(struct db *db, int64_t pk, int64_t deleted_at, struct err *e); /* 0: back */
+/* deleted_at 0: back, unless its holder runs another job: ERR_DB_CONSTRAINT. */
+int store_job_mark_deleted(struct db *db, int64_t pk, int64_t deleted_at, struct err *e);
 int store_job_remove(struct db *db, int64_t pk, struct err *e);
 /* Those whose lease has run out, the longest ago first; project 0: of all. */
 int store_job_lapsed(struct db *db, struct arena *a, int64_t project, int64_t now, int64_t limit,

@@ -82,6 +82,40 @@ static int move_job(struct session *s, void *ctx, struct err *err)
     return job_move(s, job, &m, &j, err);
 }
 
+/* Any number will do as a holder: another one each time, for a holder runs one job at a time. */
+static int64_t holder;
+
+static int acquire_and_start(struct session *s, void *ctx, struct err *err)
+{
+    struct job_move m = {.verb = JOB_ACQUIRE, .holder = holder};
+    struct job *j;
+    (void)ctx;
+    int rc = job_move(s, job, &m, &j, err);
+    m.verb = JOB_START;
+    return rc < 0 ? rc : job_move(s, job, &m, &j, err);
+}
+
+static void make_free_job(void)
+{
+    make_job();
+    holder++;
+}
+
+static void make_started_job(void)
+{
+    make_result();
+    holder++;
+    must(world_run(&w, acquire_and_start, NULL, &e), &e);
+}
+
+static int abort_job(struct session *s, void *ctx, struct err *err)
+{
+    struct job_move m = {.verb = JOB_ABORT};
+    struct job *j;
+    (void)ctx;
+    return job_move(s, job, &m, &j, err);
+}
+
 static int delete_job(struct session *s, void *ctx, struct err *err)
 {
     (void)ctx;
@@ -226,6 +260,12 @@ static const struct scenario {
     {"claim a job", make_job, claim_job, NULL, "SELECT count(*) = 1 FROM job WHERE status = 'running'",
      false},
     {"fail a job", make_job, move_job, NULL, "SELECT status = 'failed' FROM job ORDER BY pk DESC LIMIT 1",
+     false},
+    {"acquire and start a job", make_free_job, acquire_and_start, NULL,
+     "SELECT status = 'running' AND holder IS NOT NULL FROM job ORDER BY pk DESC LIMIT 1", false},
+    {"abort a job", make_started_job, abort_job, NULL,
+     "SELECT j.status = 'queued' AND j.holder IS NULL AND r.deleted_at IS NOT NULL AND NOT r.with_job"
+     " FROM job j JOIN result r ON r.job = j.pk ORDER BY j.pk DESC LIMIT 1",
      false},
     {"delete a job", make_result, delete_job, NULL,
      "SELECT j.deleted_at IS NOT NULL AND r.with_job FROM job j JOIN result r ON r.job = j.pk ORDER BY j.pk"

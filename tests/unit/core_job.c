@@ -3,8 +3,10 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "core/batch.h"
+#include "core/document.h"
 #include "support/world.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static struct world w;
@@ -52,6 +54,38 @@ static int restore_job(struct session *s, void *ctx, struct err *err)
 {
     struct call *c = ctx;
     return job_restore(s, c->id, &c->job, err);
+}
+
+static int delete_alone(struct session *s, void *ctx, struct err *err)
+{
+    return job_delete_alone(s, ((struct call *)ctx)->id, err);
+}
+
+static int purge_job(struct session *s, void *ctx, struct err *err)
+{
+    return job_purge(s, ((struct call *)ctx)->id, err);
+}
+
+static int purge_result(struct session *s, void *ctx, struct err *err)
+{
+    return result_purge(s, ((struct result *)ctx)->id, err);
+}
+
+static int unkeep(struct session *s, void *ctx, struct err *err)
+{
+    struct result *r;
+    return result_keep(s, ((struct result *)ctx)->id, false, &r, err);
+}
+
+struct holding {
+    const char *name;
+    struct document **ret;
+};
+
+static int make_holder(struct session *s, void *ctx, struct err *err)
+{
+    struct holding *h = ctx;
+    return document_create(s, "test.holder", h->name, NULL, "{}", h->ret, err);
 }
 
 static const enum job_verb verb_to[] = {[JOB_RUNNING] = JOB_PROGRESS,
@@ -325,6 +359,270 @@ static void jobs_are_counted_by_state_without_deleted_ones(void **state)
     must(world_run(&w, count_jobs, NULL, &e), &e);
 }
 
+/* A holder is a document of some API; here of none. */
+static int64_t holder(const char *name)
+{
+    struct document *d;
+    must(world_run(&w, make_holder, &(struct holding){name, &d}, &e), &e);
+    return d->pk;
+}
+
+static void acquire(struct call *c, int64_t by)
+{
+    c->move = (struct job_move){.verb = JOB_ACQUIRE, .holder = by};
+    must(world_run(&w, move, c, &e), &e);
+    assert_int_equal(c->job->holder, by);
+}
+
+static void start(struct call *c, int64_t by)
+{
+    acquire(c, by);
+    c->move = (struct job_move){.verb = JOB_START, .holder = by};
+    must(world_run(&w, move, c, &e), &e);
+}
+
+/* Acquired and then brought to `status`. */
+static struct call held_in(enum job_status status, int64_t by)
+{
+    struct call c = {.id = world_job(&w)};
+    acquire(&c, by);
+    if (status != JOB_QUEUED && status != JOB_CANCELLED)
+        start(&c, by);
+    if (status > JOB_RUNNING) {
+        c.move = (struct job_move){.verb = verb_to[status], .holder = by, .error = "{}"};
+        must(world_run(&w, move, &c, &e), &e);
+    }
+    assert_int_equal(world_get_job(&w, c.id)->status, status);
+    return c;
+}
+
+static void every_verb_of_its_holder_from_every_state(void **state)
+{
+    enum { NO = -1 };
+    /* What comes out, and whether it is acquired then. */
+    static const struct {
+        int to;
+        bool held;
+    } want[JOB_STATUS_END][JOB_VERB_END] = {
+        [JOB_QUEUED] = {{NO, true},
+                        {NO, true},
+                        {NO, true},
+                        {JOB_CANCELLED, true},
+                        {JOB_QUEUED, true},
+                        {JOB_QUEUED, false},
+                        {JOB_RUNNING, true},
+                        {NO, true},
+                        {JOB_QUEUED, false}},
+        [JOB_RUNNING] = {{JOB_RUNNING, true},
+                         {JOB_COMPLETED, true},
+                         {JOB_FAILED, true},
+                         {JOB_CANCELLED, true},
+                         {NO, true},
+                         {NO, true},
+                         {NO, true},
+                         {NO, true},
+                         {JOB_QUEUED, false}},
+        [JOB_COMPLETED] = {{NO, true},
+                           {JOB_COMPLETED, true},
+                           {NO, true},
+                           {NO, true},
+                           {NO, true},
+                           {NO, true},
+                           {NO, true},
+                           {NO, true},
+                           {NO, true}},
+        [JOB_FAILED] = {{NO, true},
+                        {NO, true},
+                        {JOB_FAILED, true},
+                        {NO, true},
+                        {NO, true},
+                        {NO, true},
+                        {NO, true},
+                        {JOB_QUEUED, true},
+                        {JOB_QUEUED, false}},
+        [JOB_CANCELLED] = {{NO, true},
+                           {NO, true},
+                           {NO, true},
+                           {JOB_CANCELLED, true},
+                           {NO, true},
+                           {NO, true},
+                           {NO, true},
+                           {NO, true},
+                           {NO, true}},
+    };
+    char name[32];
+    (void)state;
+    for (int from = 0; from < JOB_STATUS_END; from++)
+        for (int verb = 0; verb < JOB_VERB_END; verb++) {
+            (void)snprintf(name, sizeof name, "holder %d %d", from, verb);
+            int64_t by = holder(name); /* one of its own: it may be busy in the end */
+            struct call c = held_in((enum job_status)from, by);
+            int64_t events = world_count(&w, "SELECT count(*) FROM event");
+            int to = want[from][verb].to;
+            c.move = (struct job_move){.verb = (enum job_verb)verb, .holder = by, .error = "{}"};
+            assert_int_equal(world_run(&w, move, &c, &e), to == NO ? ERR_WRONG_STATE : 0);
+            struct job *j = world_get_job(&w, c.id);
+            assert_int_equal(j->status, to == NO ? from : to);
+            assert_int_equal(j->holder, want[from][verb].held ? by : 0);
+            assert_int_equal(world_count(&w, "SELECT count(*) FROM event") - events,
+                             (to != NO && to != from) || !j->holder);
+            assert_int_equal(j->started_at != 0,
+                             j->status != JOB_QUEUED && (j->status != JOB_CANCELLED || from == JOB_RUNNING));
+            assert_int_equal(j->finished_at != 0, j->status > JOB_RUNNING);
+            assert_int_equal(j->error != NULL, j->status == JOB_FAILED);
+        }
+}
+
+static void an_acquired_job_is_queued_and_nobody_claims_it(void **state)
+{
+    struct call c = {.id = world_job(&w)};
+    (void)state;
+    acquire(&c, holder("one"));
+    w.now += 365LL * 86400 * CLOCK_SECOND; /* there is no lease that could run out */
+    assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 0);
+    static const char *const kinds[] = {"k", NULL};
+    c.kinds = kinds;
+    assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 0);
+    assert_int_equal(world_get_job(&w, c.id)->status, JOB_QUEUED);
+    c.move.verb = JOB_RELEASE;
+    must(world_run(&w, move, &c, &e), &e);
+    c.kinds = NULL;
+    assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 1);
+    must_fail(world_run(&w, move, &c, &e), ERR_WRONG_STATE);
+    c.move.verb = JOB_ACQUIRE;
+    must_fail(world_run(&w, move, &c, &e), ERR_WRONG_STATE);
+}
+
+static void one_of_two_holders_wins(void **state)
+{
+    struct call c = {.id = world_job(&w)};
+    int64_t one = holder("one");
+    int64_t two = holder("two");
+    (void)state;
+    acquire(&c, one);
+    acquire(&c, one); /* a repeat, whose answer was lost */
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM event WHERE type = 'job.acquired'"), 1);
+    for (int verb = JOB_ACQUIRE; verb <= JOB_START; verb++) {
+        c.move = (struct job_move){.verb = (enum job_verb)verb, .holder = two};
+        assert_int_equal(world_run(&w, move, &c, &e), verb == JOB_ACQUIRE ? ERR_WRONG_STATE : ERR_LEASE);
+    }
+    start(&c, one);
+    c.move = (struct job_move){.verb = JOB_FINISH, .holder = two};
+    must_fail(world_run(&w, move, &c, &e), ERR_LEASE);
+    c.move = (struct job_move){.verb = JOB_FINISH}; /* natively */
+    must_fail(world_run(&w, move, &c, &e), ERR_LEASE);
+    c.move = (struct job_move){.verb = JOB_CANCEL};
+    must(world_run(&w, move, &c, &e), &e);
+}
+
+/* Both have read the job before one of them moved it. */
+static int race(struct session *s, void *ctx, struct err *err)
+{
+    struct call *c = ctx;
+    struct job *seen = NULL;
+    int rc = job_load(s, c->id, &seen, err);
+    const struct job before = *seen;
+    if (rc == 0)
+        rc = job_move(s, c->id, &c->move, &c->job, err);
+    seen->holder = c->move.holder + 1;
+    return rc < 0 ? rc : store_job_move(s->db, seen, &before, err);
+}
+
+static void a_move_is_guarded_by_the_holder(void **state)
+{
+    struct call c = {.id = world_job(&w), .move = {.verb = JOB_ACQUIRE, .holder = holder("one")}};
+    (void)state;
+    assert_int_equal(must(world_run(&w, race, &c, &e), &e), 0);
+    assert_int_equal(world_get_job(&w, c.id)->holder, c.move.holder);
+}
+
+static int running(struct session *s, void *ctx, struct err *err)
+{
+    int64_t *pk = ctx;
+    return job_of_holder(s, *pk, pk, err);
+}
+
+static void a_holder_runs_one_job_at_a_time(void **state)
+{
+    int64_t by = holder("one");
+    int64_t pk = by;
+    struct call first = held_in(JOB_RUNNING, by);
+    struct call second = {.id = world_job(&w)};
+    (void)state;
+    must(world_run(&w, running, &pk, &e), &e);
+    assert_int_equal(pk, first.job->pk);
+    acquire(&second, by);
+    second.move.verb = JOB_START;
+    must_fail(world_run(&w, move, &second, &e), ERR_WRONG_STATE);
+    assert_int_equal(world_get_job(&w, second.id)->started_at, 0);
+    must(world_run(&w, delete_job, &first, &e), &e);
+    must(world_run(&w, move, &second, &e), &e);
+    must_fail(world_run(&w, restore_job, &first, &e), ERR_WRONG_STATE);
+    second.move.verb = JOB_FINISH;
+    must(world_run(&w, move, &second, &e), &e);
+    pk = by;
+    must(world_run(&w, running, &pk, &e), &e);
+    assert_int_equal(pk, 0);
+    must(world_run(&w, restore_job, &first, &e), &e);
+}
+
+static void a_run_that_is_undone_leaves_its_results_in_the_trash(void **state)
+{
+    static const enum job_verb undo[] = {JOB_RESET, JOB_ABORT};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        int64_t by = holder(i ? "abort" : "reset");
+        struct call c = held_in(JOB_RUNNING, by);
+        struct result *r = world_publish(&w, c.id, "half", 10, i == 0);
+        if (i == 0) {
+            c.move = (struct job_move){.verb = JOB_FAIL, .holder = by, .error = "{}"};
+            must(world_run(&w, move, &c, &e), &e);
+            c.move.verb = undo[i];
+            must_fail(world_run(&w, move, &c, &e), ERR_KEPT);
+            assert_int_equal(world_get_job(&w, c.id)->status, JOB_FAILED);
+            must(world_run(&w, unkeep, r, &e), &e);
+        }
+        c.move.verb = undo[i];
+        must(world_run(&w, move, &c, &e), &e);
+        assert_int_equal(c.job->status, JOB_QUEUED);
+        assert_int_equal(c.job->holder, i ? 0 : by);
+        assert_null(c.job->results);
+        assert_true(world_get(&w, r->id)->deleted_at && !world_get(&w, r->id)->with_job);
+    }
+    world_assert_sound(&w);
+}
+
+static void an_abort_takes_the_job_from_a_claimer(void **state)
+{
+    struct call c = {.id = world_job(&w)};
+    (void)state;
+    must(world_run(&w, claim, &c, &e), &e);
+    const char *lease = c.job->lease;
+    c.move = (struct job_move){.verb = JOB_ABORT};
+    must(world_run(&w, move, &c, &e), &e);
+    c.move = (struct job_move){.verb = JOB_FINISH, .lease = lease};
+    must_fail(world_run(&w, move, &c, &e), ERR_LEASE);
+    assert_int_equal(must(world_run(&w, claim, &c, &e), &e), 1);
+}
+
+static void a_job_can_go_without_its_results_and_for_good(void **state)
+{
+    struct call c = {.id = world_job(&w)};
+    struct result *r = world_publish(&w, c.id, "stays", 10, false);
+    (void)state;
+    must(world_run(&w, delete_alone, &c, &e), &e);
+    must(world_run(&w, delete_alone, &c, &e), &e);
+    assert_int_not_equal(world_get_job(&w, c.id)->deleted_at, 0);
+    assert_int_equal(world_get(&w, r->id)->deleted_at, 0);
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM event WHERE type = 'job.deleted'"), 1);
+    must_fail(world_run(&w, purge_job, &c, &e), ERR_WRONG_STATE);
+    must(world_run(&w, purge_result, r, &e), &e);
+    must(world_run(&w, purge_job, &c, &e), &e);
+    must_fail(world_run(&w, purge_job, &c, &e), ERR_NOT_FOUND);
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM job"), 0);
+    world_assert_sound(&w);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -341,6 +639,14 @@ int main(void)
         TEST(other_projects_jobs_are_not_there),
         TEST(a_batch_is_done_when_none_of_its_jobs_is_open),
         TEST(jobs_are_counted_by_state_without_deleted_ones),
+        TEST(every_verb_of_its_holder_from_every_state),
+        TEST(an_acquired_job_is_queued_and_nobody_claims_it),
+        TEST(one_of_two_holders_wins),
+        TEST(a_move_is_guarded_by_the_holder),
+        TEST(a_holder_runs_one_job_at_a_time),
+        TEST(a_run_that_is_undone_leaves_its_results_in_the_trash),
+        TEST(an_abort_takes_the_job_from_a_claimer),
+        TEST(a_job_can_go_without_its_results_and_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
