@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The native API: its table of routes and its way to say who asks. */
 #include "api/native.h"
+#include "api/received.h"
 
 static int admit(struct request *rq, struct err *e)
 {
@@ -22,13 +23,13 @@ static const struct route routes[] = {
     {HTTP_POST,   NATIVE "/jobs/{}/fail",            R_WRITE, BODY_WHOLE,  SCOPE_WRITE,  native_job_fail},
     {HTTP_POST,   NATIVE "/jobs/{}/cancel",          R_WRITE, BODY_WHOLE,  SCOPE_WRITE,  native_job_cancel},
     {HTTP_POST,   NATIVE "/jobs/{}/restore",         R_WRITE, BODY_NONE,   SCOPE_DELETE, native_job_restore},
-    {HTTP_PUT,    NATIVE "/jobs/{}/results/{}",      R_WRITE, BODY_STREAM, SCOPE_WRITE,  native_upload,
+    {HTTP_PUT,    NATIVE "/jobs/{}/results/{}",      R_WRITE, BODY_STREAM, SCOPE_WRITE,  received_commit,
                   native_upload_begin, native_upload_render},
     {HTTP_POST,   NATIVE "/batches",                 R_WRITE, BODY_WHOLE,  SCOPE_WRITE,  native_batch_create},
     {HTTP_GET,    NATIVE "/batches",                 R_READ,  BODY_NONE,   SCOPE_READ,   native_batch_list},
     {HTTP_GET,    NATIVE "/batches/{}",              R_READ,  BODY_NONE,   SCOPE_READ,   native_batch_get},
     {HTTP_GET,    NATIVE "/batches/{}/archive.zip",  R_READ,  BODY_NONE,   SCOPE_READ,   native_batch_archive},
-    {HTTP_POST,   NATIVE "/results",                 R_WRITE, BODY_STREAM, SCOPE_WRITE,  native_upload,
+    {HTTP_POST,   NATIVE "/results",                 R_WRITE, BODY_STREAM, SCOPE_WRITE,  received_commit,
                   native_publish_begin, native_upload_render},
     {HTTP_GET,    NATIVE "/results",                 R_READ,  BODY_NONE,   SCOPE_READ,   native_result_list},
     {HTTP_GET,    NATIVE "/results/{}",              R_READ,  BODY_NONE,   SCOPE_READ,   native_result_get},

@@ -14,7 +14,7 @@ handler_fn native_batch_create, native_batch_list, native_batch_get;
 handler_fn native_result_list, native_result_get, native_result_ack, native_result_delete,
     native_result_restore, native_result_keep, native_result_unkeep, native_result_link, native_content,
     native_rows;
-handler_fn native_upload_begin, native_publish_begin, native_upload;
+handler_fn native_upload_begin, native_publish_begin;
 handler_fn native_job_archive, native_batch_archive;
 handler_fn native_usage;
 void native_upload_render(struct request *rq);
