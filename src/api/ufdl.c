@@ -53,6 +53,8 @@ static int status_of(int code)
     int status = err_status(code);
     if (code == ERR_WRONG_STATE)
         return 406;
+    if (code == ERR_NOT_STARTED)
+        return 417;
     return status == 409 ? 400 : status;
 }
 
@@ -142,6 +144,14 @@ int ufdl_body(struct request *rq, const struct json **ret, struct err *e)
     return 0;
 }
 
+void ufdl_put_member(struct json_out *j, const struct json *member)
+{
+    json_string_len(j, member->key, member->key_len);
+    buf_puts(&j->buf, ":");
+    j->comma = false;
+    json_raw(j, member->raw, member->raw_len);
+}
+
 int ufdl_send(struct request *rq, const struct json_out *j)
 {
     return api_send_json(rq, 200, j);
@@ -149,7 +159,7 @@ int ufdl_send(struct request *rq, const struct json_out *j)
 
 /* --- routes --- */
 
-enum { READ = SCOPE_READ, STAFF = SCOPE_DELETE | UFDL_STAFF, NOBODY = UFDL_NOBODY };
+enum { READ = SCOPE_READ, WRITE = SCOPE_WRITE, STAFF = SCOPE_DELETE | UFDL_STAFF, NOBODY = UFDL_NOBODY };
 
 static const char *const prefixes[] = {"/v1", NULL};
 static const struct route routes[] = {
@@ -165,6 +175,40 @@ static const struct route routes[] = {
     {HTTP_DELETE, "/v1/job-outputs/{}/hard", R_WRITE, BODY_NONE, STAFF, ufdl_output_hard_delete},
     {HTTP_DELETE, "/v1/job-outputs/{}/reinstate", R_WRITE, BODY_NONE, STAFF, ufdl_output_reinstate},
     {HTTP_POST, "/v1/job-outputs/{}/download", R_READ, BODY_WHOLE, READ, ufdl_output_download},
+    {HTTP_POST, "/v1/job-templates/list", R_READ, BODY_WHOLE, READ, ufdl_template_list},
+    {HTTP_POST, "/v1/job-templates/create", R_WRITE, BODY_WHOLE, WRITE, ufdl_template_create},
+    {HTTP_GET, "/v1/job-templates/{}", R_READ, BODY_NONE, READ, ufdl_template_retrieve},
+    {HTTP_POST, "/v1/job-templates/{}/create-job", R_WRITE, BODY_WHOLE, WRITE, ufdl_template_create_job},
+    {HTTP_POST, "/v1/nodes/list", R_READ, BODY_WHOLE, READ, ufdl_node_list},
+    {HTTP_POST, "/v1/nodes/create", R_WRITE, BODY_WHOLE, WRITE, ufdl_node_create},
+    {HTTP_GET, "/v1/nodes/ping", R_WRITE, BODY_NONE, WRITE, ufdl_node_ping},
+    {HTTP_GET, "/v1/nodes/{}", R_READ, BODY_NONE, READ, ufdl_node_retrieve},
+    {HTTP_PUT, "/v1/nodes/{}", R_WRITE, BODY_WHOLE, WRITE, ufdl_node_update},
+    {HTTP_PATCH, "/v1/nodes/{}", R_WRITE, BODY_WHOLE, WRITE, ufdl_node_update},
+    {HTTP_DELETE, "/v1/nodes/{}", R_READ, BODY_NONE, NOBODY, ufdl_output_never},
+    {HTTP_POST, "/v1/jobs/list", R_READ, BODY_WHOLE, READ, ufdl_job_list},
+    {HTTP_POST, "/v1/jobs/create", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
+    {HTTP_GET, "/v1/jobs/{}", R_READ, BODY_NONE, READ, ufdl_job_retrieve},
+    {HTTP_PUT, "/v1/jobs/{}", R_WRITE, BODY_WHOLE, STAFF, ufdl_job_update},
+    {HTTP_PATCH, "/v1/jobs/{}", R_WRITE, BODY_WHOLE, STAFF, ufdl_job_update},
+    {HTTP_DELETE, "/v1/jobs/{}", R_WRITE, BODY_NONE, STAFF, ufdl_job_destroy},
+    {HTTP_DELETE, "/v1/jobs/{}/hard", R_WRITE, BODY_NONE, STAFF, ufdl_job_hard_delete},
+    {HTTP_DELETE, "/v1/jobs/{}/reinstate", R_WRITE, BODY_NONE, STAFF, ufdl_job_reinstate},
+    {HTTP_GET, "/v1/jobs/{}/acquire", R_WRITE, BODY_NONE, WRITE, ufdl_job_acquire},
+    {HTTP_DELETE, "/v1/jobs/{}/release", R_WRITE, BODY_NONE, WRITE, ufdl_job_release},
+    {HTTP_GET, "/v1/jobs/{}/release", R_WRITE, BODY_NONE, WRITE, ufdl_job_release},
+    {HTTP_POST, "/v1/jobs/{}/start", R_WRITE, BODY_WHOLE, WRITE, ufdl_job_start},
+    {HTTP_POST, "/v1/jobs/{}/progress/{}", R_WRITE, BODY_WHOLE, WRITE, ufdl_job_progress},
+    {HTTP_POST, "/v1/jobs/{}/finish", R_WRITE, BODY_WHOLE, WRITE, ufdl_job_finish},
+    {HTTP_DELETE, "/v1/jobs/{}/reset", R_WRITE, BODY_NONE, WRITE, ufdl_job_reset},
+    {HTTP_DELETE, "/v1/jobs/{}/abort", R_WRITE, BODY_NONE, STAFF, ufdl_job_abort},
+    {HTTP_DELETE, "/v1/jobs/{}/cancel", R_WRITE, BODY_NONE, STAFF, ufdl_job_cancel},
+    {HTTP_POST, "/v1/jobs/{}/outputs/{}/{}", R_WRITE, BODY_STREAM, WRITE, ufdl_add_output,
+     ufdl_add_output_begin, .exact = true},
+    {HTTP_GET, "/v1/jobs/{}/outputs/{}/{}", R_READ, BODY_NONE, READ, ufdl_get_output, .exact = true},
+    {HTTP_DELETE, "/v1/jobs/{}/outputs/{}/{}", R_WRITE, BODY_NONE, STAFF, ufdl_delete_output, .exact = true},
+    {HTTP_GET, "/v1/jobs/{}/outputs/{}/{}/info", R_READ, BODY_NONE, READ, ufdl_get_output_info,
+     .exact = true},
 };
 
 const struct api api_ufdl = {

@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "base/json.h"
+#include "core/document.h"
 #include "store/filter.h"
 
 /*
@@ -47,7 +48,8 @@ int ufdl_body(struct request *rq, const struct json **ret, struct err *e);
 
 /* Compact JSON, UTF-8 unescaped; times by json_time: six digits and Z, which the Java client needs. */
 int ufdl_send(struct request *rq, const struct json_out *j);
-void ufdl_put_output(struct json_out *j, const struct result *r); /* pk 0 is shown as null */
+void ufdl_put_member(struct json_out *j, const struct json *member); /* its key, and its value as it is */
+void ufdl_put_output(struct json_out *j, const struct result *r);    /* pk 0 is shown as null */
 
 /* The body of a download: the bytes of `r` as application/data. `file_name` NULL: no Content-Disposition. */
 int ufdl_send_bytes(struct request *rq, const struct result *r, const char *file_name, struct err *e);
@@ -89,6 +91,27 @@ int ufdl_row_end(struct ufdl_rows *rows, struct err *e);
  */
 int ufdl_list(struct request *rq, const struct ufdl_listing *l, struct err *e);
 
+/* --- templates, nodes, jobs --- */
+
+enum { UFDL_LONGEST_TEXT = 65536 }; /* of descriptions, errors and the like, in bytes */
+enum { UFDL_DEPTH = 1000 }; /* of JSON that was kept: the most that the setting json_depth_limit allows */
+
+/* A template is a document of this kind, whose name is the kind of its jobs. */
+#define UFDL_TEMPLATE         "ufdl.template"
+#define UFDL_TEMPLATE_DEFAULT "default"
+/* The one that every project has, and jobs of a kind without another show. Its pk as a document is 0. */
+extern const struct document ufdl_template_default;
+int ufdl_template_of(struct session *s, const struct job *j, const struct document **ret, struct err *e);
+int ufdl_template_put_brief(struct json_out *j, struct arena *a, const struct document *d, struct err *e);
+
+/* The node of the header Node-Id; NULL: there is no such header. ERR_BAD_VALUE: it names none. */
+int ufdl_node(struct request *rq, struct document **ret, struct err *e);
+int ufdl_node_require(struct request *rq, struct document **ret, struct err *e); /* or ERR_FORBIDDEN */
+int ufdl_node_seen(struct request *rq, struct document *d, struct err *e);       /* now; it writes */
+
+int ufdl_job(struct request *rq, struct job **ret, struct err *e); /* that the first {} names */
+int ufdl_send_job(struct request *rq, const struct job *job, struct err *e);
+
 /* --- handlers --- */
 
 /* ufdl_token.c */
@@ -98,3 +121,20 @@ handler_fn ufdl_token_obtain, ufdl_token_refresh, ufdl_token_verify;
 /* ufdl_output.c */
 handler_fn ufdl_output_list, ufdl_output_never, ufdl_output_retrieve, ufdl_output_destroy,
     ufdl_output_hard_delete, ufdl_output_reinstate, ufdl_output_download;
+
+/* ufdl_template.c */
+handler_fn ufdl_template_list, ufdl_template_create, ufdl_template_retrieve, ufdl_template_create_job;
+
+/* ufdl_node.c */
+handler_fn ufdl_node_list, ufdl_node_create, ufdl_node_retrieve, ufdl_node_update, ufdl_node_ping;
+
+/* ufdl_job.c */
+handler_fn ufdl_job_list, ufdl_job_retrieve, ufdl_job_update, ufdl_job_destroy, ufdl_job_hard_delete,
+    ufdl_job_reinstate;
+
+/* ufdl_move.c */
+handler_fn ufdl_job_acquire, ufdl_job_release, ufdl_job_start, ufdl_job_progress, ufdl_job_finish,
+    ufdl_job_reset, ufdl_job_abort, ufdl_job_cancel;
+
+/* ufdl_job_output.c */
+handler_fn ufdl_add_output_begin, ufdl_add_output, ufdl_get_output, ufdl_get_output_info, ufdl_delete_output;

@@ -88,6 +88,12 @@ int document_count(struct session *s, const char *kind, const char *parent, int6
     return store_document_count(s->db, s->actor.project, kind, parent, ret, e);
 }
 
+int document_query(struct session *s, const char *kind, const struct document *first, const struct filter *f,
+                   store_document_fn *each, void *ctx, struct err *e)
+{
+    return store_document_query(s->db, s->actor.project, kind, first, f, each, ctx, e);
+}
+
 int document_change(struct session *s, struct document *d, const char *body, struct err *e)
 {
     int rc = check_length(body, e);

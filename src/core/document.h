@@ -24,5 +24,8 @@ int document_list(struct session *s, const char *kind, const char *parent, const
 int document_skip(struct session *s, const char *kind, const char *parent, int64_t count, int64_t *ret_before,
                   struct err *e);
 int document_count(struct session *s, const char *kind, const char *parent, int64_t *ret, struct err *e);
+/* What a filter lets through, as store_document_query gives it. */
+int document_query(struct session *s, const char *kind, const struct document *first, const struct filter *f,
+                   store_document_fn *each, void *ctx, struct err *e);
 int document_change(struct session *s, struct document *d, const char *body, struct err *e);
 int document_remove(struct session *s, const struct document *d, struct err *e);

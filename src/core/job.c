@@ -148,6 +148,11 @@ int job_by_pk(struct session *s, int64_t pk, struct job **ret, struct err *e)
     return rc < 0 ? rc : add_results(s, *ret, e);
 }
 
+int job_results(struct session *s, const struct job *j, struct result **ret, struct err *e)
+{
+    return store_result_of_job(s->db, s->arena, j->pk, ret, e);
+}
+
 struct result *job_primary(const struct job *j)
 {
     for (struct result *r = j->results; r; r = r->next)
@@ -170,6 +175,26 @@ int job_list(struct session *s, struct job_filter *f, const struct page *page, s
 int job_totals(struct session *s, int64_t ret[JOB_STATUS_END], struct err *e)
 {
     return store_job_totals(s->db, s->actor.project, ret, e);
+}
+
+struct showing {
+    int64_t now;
+    store_job_fn *each;
+    void *ctx;
+};
+
+static int show_each(void *ctx, struct job *j, const struct document *described, struct err *e)
+{
+    const struct showing *show = ctx;
+    show_now(j, show->now);
+    return show->each(show->ctx, j, described, e);
+}
+
+int job_query(struct session *s, struct job_query *what, store_job_fn *each, void *ctx, struct err *e)
+{
+    struct showing show = {s->now, each, ctx};
+    what->project = s->actor.project;
+    return store_job_query(s->db, what, show_each, &show, e);
 }
 
 int job_create(struct session *s, const struct job_new *n, struct job **ret, struct err *e)
@@ -454,6 +479,14 @@ int job_move(struct session *s, const char *id, const struct job_move *m, struct
 int job_of_holder(struct session *s, int64_t holder, int64_t *ret, struct err *e)
 {
     return store_job_of_holder(s->db, holder, ret, e);
+}
+
+int job_change_input(struct session *s, struct job *j, const char *input, struct err *e)
+{
+    int rc = store_job_set_input(s->db, j->pk, input, e);
+    if (rc > 0)
+        j->input = input;
+    return found(rc, e);
 }
 
 static int mark_deleted(struct session *s, struct job *j, struct err *e)

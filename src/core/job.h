@@ -25,6 +25,8 @@ struct job_new {
 int job_create(struct session *s, const struct job_new *n, struct job **ret, struct err *e);
 int job_get(struct session *s, const char *id, struct job **ret, struct err *e); /* with its results */
 int job_by_pk(struct session *s, int64_t pk, struct job **ret, struct err *e);   /* the same */
+/* All its results, the soft-deleted ones too, as they are stored. */
+int job_results(struct session *s, const struct job *j, struct result **ret, struct err *e);
 /* The result that is marked as primary, or else the first; NULL: there is none. */
 struct result *job_primary(const struct job *j);
 /* *ret_cut: the page ends early because its texts are large. */
@@ -34,6 +36,8 @@ int job_list(struct session *s, struct job_filter *f, const struct page *page, s
 /* How many jobs the project has in each state. One whose lease ran out just now may still count as running.
  */
 int job_totals(struct session *s, int64_t ret[JOB_STATUS_END], struct err *e);
+/* What a filter lets through, as store_job_query gives it; `project` need not be set. */
+int job_query(struct session *s, struct job_query *what, store_job_fn *each, void *ctx, struct err *e);
 
 /* 1 and a job in state running with its lease, or 0: none is queued. `kinds` is NULL-terminated, NULL: any.
  */
@@ -66,6 +70,9 @@ int job_move(struct session *s, const char *id, const struct job_move *m, struct
 
 /* The pk of the job that this holder runs; 0: none. */
 int job_of_holder(struct session *s, int64_t holder, int64_t *ret, struct err *e);
+
+/* Another input for a job, for APIs that let a part of it be edited: no move, and no event. */
+int job_change_input(struct session *s, struct job *j, const char *input, struct err *e);
 
 int job_delete(struct session *s, const char *id, struct err *e);       /* soft, with its results */
 int job_delete_alone(struct session *s, const char *id, struct err *e); /* soft; its results stay */

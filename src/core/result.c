@@ -54,6 +54,15 @@ int result_by_pk(struct session *s, int64_t pk, struct result **ret, struct err 
     return rc;
 }
 
+int result_by_name(struct session *s, const struct job *j, const char *name, const char *type,
+                   struct result **ret, struct err *e)
+{
+    int rc = found(store_result_by_name(s->db, s->arena, j->pk, name, type, ret, e), e);
+    if (rc == 0)
+        show_now(*ret, s->now);
+    return rc;
+}
+
 int result_list(struct session *s, struct result_filter *f, const struct page *page, struct result **ret,
                 struct err *e)
 {

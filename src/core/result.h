@@ -12,6 +12,9 @@ enum result_state result_state_now(const struct result *r, int64_t now);
 
 int result_get(struct session *s, const char *id, struct result **ret, struct err *e); /* in whatever state */
 int result_by_pk(struct session *s, int64_t pk, struct result **ret, struct err *e);   /* the same */
+/* Of a job of this project; soft-deleted ones too. */
+int result_by_name(struct session *s, const struct job *j, const char *name, const char *type,
+                   struct result **ret, struct err *e);
 int result_list(struct session *s, struct result_filter *f, const struct page *page, struct result **ret,
                 struct err *e);
 

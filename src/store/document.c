@@ -132,3 +132,53 @@ int store_document_remove(struct db *db, int64_t pk, struct err *e)
     struct db_value args[] = {db_of_int(pk)};
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
+
+const struct filter_column store_document_columns[DOCUMENT_COLUMN_END] = {
+    [DOCUMENT_PK] = {"d.pk", FILTER_INT, false, 0, NULL},
+    [DOCUMENT_NAME] = {"d.name", FILTER_TEXT, true, 0, NULL},
+    [DOCUMENT_CREATOR] = {"d.creator", FILTER_INT, true, 0, NULL},
+    [DOCUMENT_CREATOR_NAME] = {"(SELECT p.name FROM principal p WHERE p.pk = d.creator)", FILTER_TEXT, true,
+                               0, NULL},
+    [DOCUMENT_CREATED_AT] = {"d.created_at", FILTER_TIME, true, 0, NULL},
+    [DOCUMENT_CHANGED_AT] = {"d.changed_at", FILTER_TIME, true, 0, NULL},
+};
+
+static void add_first(struct row_sql *q, const struct document *d)
+{
+    row_sql_value(q, "SELECT ", db_of_int(d->pk));
+    row_sql_add(q, " AS pk, NULL AS id");
+    row_sql_value(q, ", ", db_of_int(d->project));
+    row_sql_value(q, " AS project, ", db_of_text(d->kind));
+    row_sql_value(q, " AS kind, ", db_of_text(d->name));
+    row_sql_value(q, " AS name, NULL AS parent, ", db_of_text(d->body));
+    row_sql_value(q, " AS body, ", db_of_time(d->creator));
+    row_sql_value(q, " AS creator, ", db_of_time(d->created_at));
+    row_sql_value(q, " AS created_at, ", db_of_time(d->changed_at));
+    row_sql_add(q, " AS changed_at UNION ALL ");
+}
+
+int store_document_query(struct db *db, int64_t project, const char *kind, const struct document *first,
+                         const struct filter *f, store_document_fn *each, void *ctx, struct err *e)
+{
+    struct arena a = {0};
+    struct row_sql q = {.text = {.arena = &a}};
+    struct db_cursor *c = NULL;
+    row_sql_add(&q, "SELECT " DOCUMENT_COLUMNS " FROM (");
+    if (first)
+        add_first(&q, first);
+    row_sql_value(&q, "SELECT " DOCUMENT_COLUMNS " FROM document WHERE project = ", db_of_int(project));
+    row_sql_value(&q, " AND kind = ", db_of_text(kind));
+    row_sql_add(&q, ") d WHERE 1 = 1");
+    filter_add(&q, f, NULL);
+    filter_add_order(&q, f, &store_document_columns[DOCUMENT_PK], NULL);
+    struct stmt s = {"document_query", buf_str(&q.text), true};
+    int rc = db_query(db, &s, q.args, q.count, &c, e);
+    while (rc >= 0 && (rc = db_step(db, c, e)) > 0) {
+        struct arena row = {0};
+        rc = each(ctx, read_document(db, c, &row), e);
+        arena_free(&row);
+    }
+    db_done(db, c);
+    arena_free(&a);
+    return rc;
+}

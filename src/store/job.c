@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jobs. */
-#include "store/row.h"
+#include "store/job_row.h"
 
 #include <string.h>
 
-#define JOB_COLUMNS                                                                                               \
-    "j.pk, j.id, j.project, j.batch, b.id, j.kind, j.reference_id, j.tag, j.priority_weight, j.status, "          \
-    "j.progress,"                                                                                                 \
-    " j.error, j.input, j.creator, c.name, j.lease, j.lease_seconds, j.lease_expires_at, j.holder, j.created_at," \
-    " j.started_at, j.finished_at, j.deleted_at"
-#define JOB_FROM " FROM job j LEFT JOIN batch b ON b.pk = j.batch JOIN principal c ON c.pk = j.creator "
-enum { JOB_COLUMN_COUNT = 23, LARGEST_PAGE = 4 << 20, ROW_BYTES = 300 };
+enum { LARGEST_PAGE = 4 << 20, ROW_BYTES = 300 };
 
-static struct job *read_job(struct db *db, struct db_cursor *c, struct arena *a)
+struct job *job_row_read(struct db *db, struct db_cursor *c, struct arena *a)
 {
     struct job *j = arena_alloc(a, sizeof *j);
     int n = 0;
@@ -48,7 +42,7 @@ static int get_job(struct db *db, struct arena *a, const struct stmt *s, const s
     struct db_cursor *c = NULL;
     int rc = row_one(db, s, args, count, &c, e);
     if (rc > 0) {
-        *ret = read_job(db, c, a);
+        *ret = job_row_read(db, c, a);
         db_done(db, c);
     }
     return rc;
@@ -180,6 +174,13 @@ int store_job_of_holder(struct db *db, int64_t holder, int64_t *ret, struct err 
     return rc < 0 ? rc : 0;
 }
 
+int store_job_set_input(struct db *db, int64_t pk, const char *input, struct err *e)
+{
+    static const struct stmt s = {"job_set_input", "UPDATE job SET input = $2 WHERE pk = $1", false};
+    struct db_value args[] = {db_of_int(pk), db_of_text(input)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
 int store_job_count_result(struct db *db, int64_t pk, int64_t change, int64_t limit, struct err *e)
 {
     static const struct stmt s = {
@@ -215,7 +216,7 @@ static int list_jobs(struct db *db, struct arena *a, const struct stmt *s, const
     if (rc < 0)
         return rc;
     while ((rc = db_step(db, c, e)) > 0) {
-        *link = read_job(db, c, a);
+        *link = job_row_read(db, c, a);
         link = &(*link)->next;
     }
     db_done(db, c);
@@ -344,7 +345,7 @@ static int read_page(struct db *db, struct db_cursor *c, struct arena *a, struct
                 *ret_cut = true;
                 return 0;
             }
-            j = read_job(db, c, a);
+            j = job_row_read(db, c, a);
             bytes += ROW_BYTES + (j->input ? strlen(j->input) : 0) + (j->error ? strlen(j->error) : 0);
             *link = j;
             link = &j->next;

@@ -227,6 +227,7 @@ int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const
 int store_job_move(struct db *db, const struct job *to, const struct job *from, struct err *e);
 /* The pk of the job that this holder runs, or 0. */
 int store_job_of_holder(struct db *db, int64_t holder, int64_t *ret, struct err *e);
+int store_job_set_input(struct db *db, int64_t pk, const char *input, struct err *e);
 /* Makes room for one more result, or one less: 1, or 0 if the job has `limit` already. */
 int store_job_count_result(struct db *db, int64_t pk, int64_t change, int64_t limit, struct err *e);
 /* deleted_at 0: back, unless its holder runs another job: ERR_DB_CONSTRAINT. */
@@ -242,6 +243,33 @@ int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, 
 /* With their results, in one query. *ret_cut: the page ends early because its texts are large. */
 int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, const struct page *page,
                    struct job **ret, bool *ret_cut, struct err *e);
+
+/*
+ * job_query.c: what a filter lets through, in its order. Conditions are over j, the job, d, the document of
+ * the kind `described_by` that is named like the job's kind, and c, its creator. Jobs come with all their
+ * results, the soft-deleted ones too, of which pk, name and type are set; of a document pk, name and body
+ * are. All live until `each` returns.
+ */
+enum job_column {
+    JOB_COLUMN_PK,
+    JOB_COLUMN_HOLDER,
+    JOB_COLUMN_CREATOR,
+    JOB_COLUMN_CREATOR_NAME,
+    JOB_COLUMN_CREATED_AT,
+    JOB_COLUMN_DELETED_AT,
+    JOB_COLUMN_END
+};
+extern const struct filter_column store_job_columns[JOB_COLUMN_END];
+struct job_query {
+    int64_t project;
+    const char *described_by;
+    const char *status; /* what the filter implies, so that an index serves it; NULL: nothing */
+    const struct filter *filter;
+};
+/* `described` is NULL if there is no such document. */
+typedef int store_job_fn(void *ctx, struct job *j, const struct document *described, struct err *e);
+int store_job_query(struct db *db, const struct job_query *what, store_job_fn *each, void *ctx,
+                    struct err *e);
 
 /* result.c */
 /* Sets pk. 0: its job has one of this name and type already, deleted or not, and nothing was changed. */
@@ -338,6 +366,24 @@ int store_document_nth(struct db *db, int64_t project, const char *kind, const c
                        int64_t *ret_pk, struct err *e);
 int store_document_count(struct db *db, int64_t project, const char *kind, const char *parent, int64_t *ret,
                          struct err *e);
+/*
+ * What a filter over d, the documents of a kind, lets through, in its order. `first`, if it is not NULL, is
+ * as if it stood before the others; of it pk, name, body, creator and times count. Texts live until `each`
+ * returns.
+ */
+enum document_column {
+    DOCUMENT_PK,
+    DOCUMENT_NAME,
+    DOCUMENT_CREATOR,
+    DOCUMENT_CREATOR_NAME,
+    DOCUMENT_CREATED_AT,
+    DOCUMENT_CHANGED_AT,
+    DOCUMENT_COLUMN_END
+};
+extern const struct filter_column store_document_columns[DOCUMENT_COLUMN_END];
+typedef int store_document_fn(void *ctx, const struct document *d, struct err *e);
+int store_document_query(struct db *db, int64_t project, const char *kind, const struct document *first,
+                         const struct filter *f, store_document_fn *each, void *ctx, struct err *e);
 int store_document_change(struct db *db, int64_t pk, const char *body, int64_t now, struct err *e);
 int store_document_remove(struct db *db, int64_t pk, struct err *e);
 
