@@ -64,3 +64,17 @@ def test_ufdl_outputs(server, own_api):
         "hard deleted None",
         "left 1",
     ]
+
+
+def test_ufdl(own_api):
+    server, user = own_api.server, f"staff-of-{own_api.project}"
+    server.succeed("user", "create", user, "--project", own_api.project, "--staff", "--password-stdin", stdin="secret")
+    assert example("ufdl.py", server.url, user, "secret").splitlines() == [
+        "job of demo waits: count words",
+        "node finished it",
+        "job finished without error",
+        "output count txt says 4",
+        "destroyed: 204",
+        "deleted since: True",
+        "reinstated: True",
+    ]
