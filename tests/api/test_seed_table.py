@@ -31,6 +31,40 @@ TABLES = {
         GET  /v0/projects/{project_id}/details
         GET  /v0/projects/{project_id}/stats
     """,
+    "ufdl": """
+        POST   /v1/auth/obtain
+        POST   /v1/auth/refresh
+        POST   /v1/auth/verify
+        POST   /v1/job-outputs/list
+        GET    /v1/job-outputs/{PK}
+        DELETE /v1/job-outputs/{PK}
+        DELETE /v1/job-outputs/{PK}/hard
+        DELETE /v1/job-outputs/{PK}/reinstate
+        POST   /v1/job-outputs/{PK}/download
+        POST   /v1/job-templates/list
+        POST   /v1/job-templates/{PK}/create-job
+        POST   /v1/jobs/list
+        GET    /v1/jobs/{PK}
+        GET    /v1/jobs/{PK}/acquire
+        DELETE /v1/jobs/{PK}/release
+        POST   /v1/jobs/{PK}/start
+        POST   /v1/jobs/{PK}/progress/0.5
+        POST   /v1/jobs/{PK}/outputs/{name}/{type}
+        GET    /v1/jobs/{PK}/outputs/{name}/{type}
+        GET    /v1/jobs/{PK}/outputs/{name}/{type}/info
+        DELETE /v1/jobs/{PK}/outputs/{name}/{type}
+        POST   /v1/jobs/{PK}/finish
+        DELETE /v1/jobs/{PK}/reset
+        DELETE /v1/jobs/{PK}/abort
+        DELETE /v1/jobs/{PK}/cancel
+        DELETE /v1/jobs/{PK}
+        DELETE /v1/jobs/{PK}/hard
+        DELETE /v1/jobs/{PK}/reinstate
+        POST   /v1/nodes/list
+        POST   /v1/nodes/create
+        PATCH  /v1/nodes/{PK}
+        GET    /v1/nodes/ping
+    """,
 }
 
 ENDPOINTS = [
