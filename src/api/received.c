@@ -73,17 +73,10 @@ int received_begin(struct request *rq, const struct publish *p, struct err *e)
     return 0;
 }
 
-/*
- * A file whose transaction failed in a way that leaves open whether it took place stays: if there is no row,
- * it is an orphan that the sweeper takes; if there is one, the row must not be without it.
- */
 static void settled(struct request *rq, int rc)
 {
     struct received *r = rq->own;
-    if (rc == 0 ? r->is_new : err_status(rc) >= 500)
-        upload_keep(r->upload);
-    if (rc == 0)
-        atomic_fetch_add(&api_app(rq)->core.counters.uploads, 1);
+    api_settle_upload(rq, r->upload, r->is_new, rc);
 }
 
 int received_commit(struct request *rq, struct err *e)
