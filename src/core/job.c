@@ -154,6 +154,13 @@ int job_totals(struct session *s, int64_t ret[JOB_STATUS_END], struct err *e)
     return store_job_totals(s->db, s->actor.project, ret, e);
 }
 
+int job_count(struct session *s, struct job_filter *f, int64_t *ret, struct err *e)
+{
+    f->project = s->actor.project;
+    f->now = s->now;
+    return store_job_count(s->db, s->arena, f, ret, e);
+}
+
 int job_create(struct session *s, const struct job_new *n, struct job **ret, struct err *e)
 {
     struct job *j = arena_alloc(s->arena, sizeof *j);

@@ -15,8 +15,9 @@ int result_by_pk(struct session *s, int64_t pk, struct result **ret, struct err 
 int result_list(struct session *s, struct result_filter *f, const struct page *page, struct result **ret,
                 struct err *e);
 
-/* How many a list of that job (or of the whole project) and state has in all; other filters do not count. */
-int result_count(struct session *s, const struct result_filter *f, int64_t *ret, struct err *e);
+/* How many such a list has in all: exact and at once of a job or the whole project, in one state; with other
+ * filters counted, up to STORE_COUNT_LIMIT. */
+int result_count(struct session *s, struct result_filter *f, int64_t *ret, struct err *e);
 
 /* Fails with ERR_DELETED or ERR_EXPIRED, saying when and what to do. */
 int result_require_live(const struct session *s, const struct result *r, struct err *e);

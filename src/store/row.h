@@ -27,11 +27,19 @@ void row_hex(struct db *db, struct db_cursor *c, int column, char *ret, size_t h
 /* A statement that is put together from constant pieces; values only ever go in as parameters. */
 struct row_sql {
     struct buf text;
-    struct db_value args[40];
+    struct db_value args[80];
     int count;
 };
 void row_sql_add(struct row_sql *q, const char *piece);
 void row_sql_value(struct row_sql *q, const char *piece, struct db_value v); /* piece, then $n */
+/* "AND `column` IN …" for each label: of objects with that id, or in that batch. */
+void row_sql_labels(struct row_sql *q, const char *id_column, int64_t project, const struct labels *l);
+void row_sql_batch_labels(struct row_sql *q, const char *batch_column, int64_t project,
+                          const struct labels *l);
+/* The pk of a row is on that page: `column`, and whether the list goes from old to new. */
+void row_sql_place(struct row_sql *q, const char *column, bool oldest_first, const struct page *page);
+/* Runs a query that is put together and gives one integer. */
+int row_sql_int(struct db *db, struct row_sql *q, const char *name, int64_t *ret, struct err *e);
 
 /* Columns of a result, for SELECT … FROM result r LEFT JOIN batch b … JOIN principal c …; how
  * many. */
