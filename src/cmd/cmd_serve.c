@@ -16,6 +16,7 @@
 #include "cmd/executor.h"
 #include "core/making.h"
 #include "core/pending.h"
+#include "core/secret.h"
 #include "core/sweep.h"
 #include "http/server.h"
 
@@ -119,6 +120,11 @@ static int open_storage(struct daemon *d, const struct settings *set, struct err
         rc = folder_open_writer(&d->folder, true, set->db_busy_timeout, &db, e);
     if (rc < 0)
         return rc;
+    rc = secrets_open(d->folder.secret_key, &d->app.core.secrets, e);
+    if (rc < 0) {
+        db_close(db);
+        return rc;
+    }
     d->app.writer = writer_new(db, (int)set->write_queue_limit, (int)set->write_batch_limit);
     return disk_open(d->folder.blobs_path, &d->app.core.blobs, e);
 }
@@ -189,6 +195,7 @@ static void stop(struct daemon *d)
     writer_free(d->app.writer);
     pending_free(d->app.core.pending);
     blob_store_close(d->app.core.blobs);
+    secrets_close(d->app.core.secrets);
     if (d->lock >= 0)
         (void)close(d->lock);
     log_flush();

@@ -25,6 +25,7 @@
 struct pool;
 struct pending;
 struct makings;
+struct secrets;
 
 /*
  * A read transaction on the calling thread's own connection, for what goes on reading when its session is
@@ -41,6 +42,7 @@ struct core {
     struct blob_store *blobs;
     struct pool *workers;      /* hashing and file writing */
     struct pending *pending;   /* blobs that are named but not yet in a row */
+    struct secrets *secrets;   /* the key that seals what others gave into our keeping */
     struct makings *makings;   /* representations that are being made */
     atomic_llong upload_bytes; /* received and not yet written, of all uploads */
     struct {                   /* for /-/metrics */
