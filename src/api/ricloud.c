@@ -92,6 +92,8 @@ static const struct route routes[] = {
     {HTTP_GET, "/configs/storage/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_storage_get},
     {HTTP_POST, "/configs/storage/{}", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, ricloud_storage_update},
     {HTTP_DELETE, "/configs/storage/{}", R_WRITE, BODY_NONE, SCOPE_ADMIN, ricloud_storage_delete},
+    {HTTP_GET, "/configs/storage/{}/test", R_READ, BODY_NONE, SCOPE_ADMIN, ricloud_storage_test},
+    {HTTP_POST, "/configs/storage/{}/test", R_READ, BODY_WHOLE, SCOPE_ADMIN, ricloud_storage_test},
     {HTTP_POST, "/configs/webhook", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, ricloud_webhook_create},
     {HTTP_GET, "/configs/webhook", R_READ, BODY_NONE, SCOPE_READ, ricloud_webhook_list},
     {HTTP_GET, "/configs/webhook/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_webhook_get},

@@ -4,9 +4,10 @@
  * answered, but for a webhook's secret in the answer to its making: without it nobody could check a
  * signature.
  */
-#include "api/ricloud.h"
+#include "api/ricloud_storage.h"
 
 #include "base/id.h"
+#include "core/bucket.h"
 #include "core/secret.h"
 
 #include <string.h>
@@ -114,8 +115,7 @@ static int read_storage(struct request *rq, struct storage *s, struct err *e)
     return rc < 0 ? rc : check_storage(s, e);
 }
 
-/* What changed has not been tested. */
-static const char *storage_body(struct request *rq, const struct storage *s)
+static const char *storage_body(struct request *rq, const struct storage *s, const char *state)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     json_begin_object(&j);
@@ -135,7 +135,7 @@ static const char *storage_body(struct request *rq, const struct storage *s)
     else
         json_null(&j);
     ricloud_put(&j, "_secret", s->sealed);
-    ricloud_put(&j, "state", "new");
+    ricloud_put(&j, "state", state);
     json_end_object(&j);
     return buf_str(&j.buf);
 }
@@ -151,7 +151,8 @@ int ricloud_storage_create(struct request *rq, struct err *e)
     struct document *d = NULL;
     int rc = read_storage(rq, &s, e);
     if (rc == 0)
-        rc = document_create(api_session(rq), RICLOUD_STORAGE, NULL, NULL, storage_body(rq, &s), &d, e);
+        rc =
+            document_create(api_session(rq), RICLOUD_STORAGE, NULL, NULL, storage_body(rq, &s, "new"), &d, e);
     return rc < 0 ? rc : ricloud_send(rq, 201, ricloud_put_storage, d, e);
 }
 
@@ -175,6 +176,35 @@ static int load_storage(struct request *rq, const struct document *d, struct sto
         rc = json_read_known(s->credentials, credential_fields, API_COUNT(credential_fields), s, e);
     s->sealed = ricloud_text(rq, d, "_secret");
     return rc;
+}
+
+int ricloud_storage_bucket(struct request *rq, const struct document *d, struct bucket *ret, struct err *e)
+{
+    struct storage s = {.url = NULL};
+    const char *secret = NULL;
+    size_t len;
+    int rc = load_storage(rq, d, &s, e);
+    if (rc == 0)
+        rc =
+            secret_unseal(api_app(rq)->core.secrets, &rq->arena, RICLOUD_STORAGE, s.sealed, &secret, &len, e);
+    if (rc < 0)
+        return rc;
+    const char *name = s.url + strlen("s3://");
+    size_t name_len = strcspn(name, "/");
+    *ret = (struct bucket){.name = arena_copy(&rq->arena, name, name_len),
+                           .prefix = name[name_len] ? name + name_len + 1 : "",
+                           .region = s.region,
+                           .endpoint = s.endpoint,
+                           .access_key_id = s.access_key_id,
+                           .secret_access_key = secret};
+    return 0;
+}
+
+int ricloud_storage_mark(struct request *rq, struct document *d, const char *state, struct err *e)
+{
+    struct storage s = {.url = NULL};
+    int rc = load_storage(rq, d, &s, e);
+    return rc < 0 ? rc : document_change(api_session(rq), d, storage_body(rq, &s, state), e);
 }
 
 /*
@@ -204,7 +234,7 @@ int ricloud_storage_update(struct request *rq, struct err *e)
     if (rc == 0)
         rc = check_endpoint_change(&before, &after, e);
     if (rc == 0)
-        rc = document_change(api_session(rq), d, storage_body(rq, &after), e);
+        rc = document_change(api_session(rq), d, storage_body(rq, &after, "new" /* not tested */), e);
     return rc < 0 ? rc : ricloud_send(rq, 200, ricloud_put_storage, d, e);
 }
 

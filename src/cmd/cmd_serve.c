@@ -19,6 +19,7 @@
 #include "core/secret.h"
 #include "core/sweep.h"
 #include "http/server.h"
+#include "net/outgoing.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -28,7 +29,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_MOUNTS = 16, LOCK_TRIES = 20 };
+enum { MAX_MOUNTS = 16, LOCK_TRIES = 20, OUTGOING_THREADS = 2 };
 
 struct daemon {
     struct app app;
@@ -171,11 +172,14 @@ static int start(struct daemon *d, const struct settings *set, struct err *e)
     apply_log_level(set);
     raise_limits();
     d->app.started_at = clock_now();
-    int rc = open_storage(d, set, e);
+    int rc = outgoing_start(e);
+    if (rc == 0)
+        rc = open_storage(d, set, e);
     if (rc < 0)
         return rc;
     d->app.core.pending = pending_new();
     d->app.core.workers = pool_new((int)set->workers, "worker");
+    d->app.core.outgoing = pool_new(OUTGOING_THREADS, "outgoing");
     d->app.core.makings = makings_new(&d->app.core, d->app.writer, (int)set->converters);
     d->executor = executor_new(&d->app, &d->folder);
     rc = start_server(d, set, e);
@@ -190,12 +194,14 @@ static void stop(struct daemon *d)
     server_free(d->server);
     sweeper_free(d->sweeper);
     executor_free(d->executor);
+    pool_free(d->app.core.outgoing);
     makings_free(d->app.core.makings);
     pool_free(d->app.core.workers);
     writer_free(d->app.writer);
     pending_free(d->app.core.pending);
     blob_store_close(d->app.core.blobs);
     secrets_close(d->app.core.secrets);
+    outgoing_end();
     if (d->lock >= 0)
         (void)close(d->lock);
     log_flush();

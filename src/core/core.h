@@ -41,6 +41,7 @@ struct core {
     struct core_reader reader;
     struct blob_store *blobs;
     struct pool *workers;      /* hashing and file writing */
+    struct pool *outgoing;     /* asking other servers, which may wait for seconds */
     struct pending *pending;   /* blobs that are named but not yet in a row */
     struct secrets *secrets;   /* the key that seals what others gave into our keeping */
     struct makings *makings;   /* representations that are being made */
