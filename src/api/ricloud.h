@@ -44,7 +44,7 @@ typedef int ricloud_place_fn(struct request *rq, const char *kind, const char *i
 int ricloud_read_query(struct request *rq, ricloud_place_fn *place, const char *kind,
                        const char *const *labels, struct ricloud_query *ret, struct err *e);
 struct labels ricloud_labels(const struct ricloud_query *q);
-extern const char *const ricloud_poll_labels[]; /* user, source, session, subscription, requestor */
+extern const char *const ricloud_poll_labels[]; /* subscription, session, source, user, requestor */
 
 /* The rows of a page, in the order of the query. */
 struct ricloud_rows {

@@ -12,8 +12,8 @@
 #include <string.h>
 
 static const char *const source_labels[] = {"user", "type", NULL};
-static const char *const session_labels[] = {"user", "source", NULL};
-static const char *const subscription_labels[] = {"user", "source", "session", NULL};
+static const char *const session_labels[] = {"source", "user", NULL};
+static const char *const subscription_labels[] = {"session", "source", "user", NULL};
 
 static struct json_out begin_body(struct request *rq)
 {

@@ -12,7 +12,8 @@ enum { DEFAULT_LIMIT = 10, LARGEST_PAGE = 4 << 20, LONGEST_WAIT = 10 };
 /* Of what is stored: the largest json_depth_limit, and what is around it. */
 enum { DEEPEST = 1008 };
 
-const char *const ricloud_poll_labels[] = {"user", "source", "session", "subscription", "requestor", NULL};
+/* From narrow to broad. */
+const char *const ricloud_poll_labels[] = {"subscription", "session", "source", "user", "requestor", NULL};
 
 /* --- parameters --- */
 

@@ -106,7 +106,8 @@ int store_batch_pk(struct db *db, int64_t project, const char *id, int64_t *ret_
 
 static void add_conditions(struct row_sql *q, const struct batch_filter *f, const struct page *page)
 {
-    row_sql_value(q, " FROM batch b WHERE b.project = ", db_of_int(f->project));
+    row_sql_add(q, " FROM batch b");
+    row_sql_project(q, "b.project", f->project, &f->labels);
     row_sql_place(q, "b.pk", f->oldest_first, page);
     if (f->created_after)
         row_sql_value(q, " AND b.created_at > ", db_of_int(f->created_after));

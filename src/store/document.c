@@ -64,8 +64,9 @@ int store_document_get(struct db *db, struct arena *a, int64_t project, const ch
 
 static void add_conditions(struct row_sql *q, const struct document_filter *f, const struct page *page)
 {
-    row_sql_value(q, " FROM document WHERE project = ", db_of_int(f->project));
-    row_sql_value(q, " AND kind = ", db_of_text(f->kind));
+    row_sql_add(q, " FROM document");
+    row_sql_project(q, "project", f->project, &f->labels);
+    row_sql_value(q, f->labels.count ? " AND +kind = " : " AND kind = ", db_of_text(f->kind));
     if (f->parent)
         row_sql_value(q, " AND parent = ", db_of_text(f->parent));
     row_sql_labels(q, "id", f->project, &f->labels);

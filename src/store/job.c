@@ -278,7 +278,8 @@ static void add_conditions(struct row_sql *q, const struct job_filter *f, const 
 static void add_more(struct row_sql *q, const struct job_filter *f, const struct page *page,
                      enum job_status status, bool lapsed)
 {
-    row_sql_value(q, " UNION ALL SELECT * FROM job WHERE project = ", db_of_int(f->project));
+    row_sql_add(q, " UNION ALL SELECT * FROM job");
+    row_sql_project(q, "project", f->project, &f->labels);
     add_stored_status(q, f, status, lapsed);
     add_conditions(q, f, page);
 }
@@ -288,7 +289,8 @@ static void add_more(struct row_sql *q, const struct job_filter *f, const struct
 static void add_jobs(struct row_sql *q, const struct job_filter *f, const struct page *page)
 {
     int status = f->status ? store_word(job_status_names, JOB_STATUS_END, f->status) : -1;
-    row_sql_value(q, "SELECT * FROM job WHERE project = ", db_of_int(f->project));
+    row_sql_add(q, "SELECT * FROM job");
+    row_sql_project(q, "project", f->project, &f->labels);
     if (status >= 0)
         add_stored_status(q, f, (enum job_status)status, false);
     add_conditions(q, f, page);

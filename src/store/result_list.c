@@ -35,7 +35,7 @@ static void add_state(struct row_sql *q, const struct result_filter *f, const ch
 
 static void add_filters(struct row_sql *q, const struct result_filter *f)
 {
-    row_sql_value(q, " WHERE r.project = ", db_of_int(f->project));
+    row_sql_project(q, "r.project", f->project, &f->labels);
     if (f->job)
         row_sql_value(q, " AND r.job = ", db_of_int(f->job));
     if (f->batch)

@@ -73,6 +73,12 @@ void row_sql_value(struct row_sql *q, const char *piece, struct db_value v)
     buf_printf(&q->text, "%s$%d", piece, q->count);
 }
 
+void row_sql_project(struct row_sql *q, const char *column, int64_t project, const struct labels *l)
+{
+    buf_printf(&q->text, " WHERE %s%s", l->count ? "+" : "", column);
+    row_sql_value(q, " = ", db_of_int(project));
+}
+
 static void add_label(struct row_sql *q, int64_t project, const struct label *l)
 {
     row_sql_value(q, " WHERE ld.project = ", db_of_int(project));
@@ -84,7 +90,7 @@ static void add_label(struct row_sql *q, int64_t project, const struct label *l)
 void row_sql_labels(struct row_sql *q, const char *id_column, int64_t project, const struct labels *l)
 {
     for (int i = 0; i < l->count; i++) {
-        buf_printf(&q->text, " AND %s IN (SELECT ld.name FROM document ld", id_column);
+        buf_printf(&q->text, " AND %s%s IN (SELECT ld.name FROM document ld", i ? "+" : "", id_column);
         add_label(q, project, &l->all[i]);
     }
 }
@@ -93,8 +99,8 @@ void row_sql_batch_labels(struct row_sql *q, const char *batch_column, int64_t p
                           const struct labels *l)
 {
     for (int i = 0; i < l->count; i++) {
-        buf_printf(&q->text, " AND %s IN (SELECT lb.pk FROM document ld JOIN batch lb ON lb.id = ld.name",
-                   batch_column);
+        buf_printf(&q->text, " AND %s%s IN (SELECT lb.pk FROM document ld JOIN batch lb ON lb.id = ld.name",
+                   i ? "+" : "", batch_column);
         add_label(q, project, &l->all[i]);
     }
 }

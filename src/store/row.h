@@ -32,7 +32,12 @@ struct row_sql {
 };
 void row_sql_add(struct row_sql *q, const char *piece);
 void row_sql_value(struct row_sql *q, const char *piece, struct db_value v); /* piece, then $n */
-/* "AND `column` IN …" for each label: of objects with that id, or in that batch. */
+/*
+ * "WHERE `column` = project", and "AND `column` IN …" for each label: of objects with that id, or in that
+ * batch. SQLite has no statistics here: a plus keeps it from walking through all of the project, or from
+ * beginning with another label than the first.
+ */
+void row_sql_project(struct row_sql *q, const char *column, int64_t project, const struct labels *l);
 void row_sql_labels(struct row_sql *q, const char *id_column, int64_t project, const struct labels *l);
 void row_sql_batch_labels(struct row_sql *q, const char *batch_column, int64_t project,
                           const struct labels *l);

@@ -147,7 +147,7 @@ struct page {
 /*
  * A label is a value under a name that somebody gave to an object: a document whose kind is that name, whose
  * name is the object's id and whose parent is the value. Lists can be limited to what has all of some; those
- * of jobs and results by the labels of their batch.
+ * of jobs and results by the labels of their batch. The narrowest stands first.
  */
 struct label {
     const char *kind;
