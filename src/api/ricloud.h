@@ -126,10 +126,11 @@ int ricloud_make_task(struct request *rq, const struct ricloud_order *o, struct 
 
 ricloud_put_fn ricloud_put_result, ricloud_put_task, ricloud_put_poll, ricloud_put_storage,
     ricloud_put_webhook;
-/* The results of a job or a batch (the other is NULL), of whatever state, as a nested list. */
-int ricloud_put_results(struct json_out *j, struct request *rq, const struct job *job,
-                        const struct batch *batch, struct err *e);
-/* Those of a project, nested. */
+/* The results of a task or poll, which `of` selects and `what` (task, poll) and `id` name: of whatever state,
+ * as a nested list. */
+int ricloud_put_results(struct json_out *j, struct request *rq, const char *what, const char *id,
+                        struct result_filter *of, struct err *e);
+/* All documents of a kind, as a nested list. */
 int ricloud_put_documents(struct json_out *j, struct request *rq, const char *kind, ricloud_put_fn *put,
                           const char *path, struct err *e);
 

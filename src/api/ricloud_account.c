@@ -104,7 +104,7 @@ static int make_source(struct request *rq, const struct json *body, struct docum
     int rc = json_read_known(body, fields, API_COUNT(fields), &f, e);
     if (rc == 0)
         rc = ricloud_refer(rq, body, "user", RICLOUD_USER, &user, e);
-    if (rc == 0)
+    if (rc >= 0 && !user)
         rc = err_at(e, ERR_MISSING, ERR_POINTER, "/user", "\"user\" is missing: the id of a user");
     if (rc < 0)
         return rc;

@@ -184,10 +184,12 @@ int ricloud_storage_bucket(struct request *rq, const struct document *d, struct 
     const char *secret = NULL;
     size_t len;
     int rc = load_storage(rq, d, &s, e);
+    if (rc == 0 && (!s.url || !s.sealed))
+        rc = err_operator(e, ERR_INTERNAL, "internal error", "a storage config lacks its url or its secret");
     if (rc == 0)
         rc =
             secret_unseal(api_app(rq)->core.secrets, &rq->arena, RICLOUD_STORAGE, s.sealed, &secret, &len, e);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     const char *name = s.url + strlen("s3://");
     size_t name_len = strcspn(name, "/");

@@ -163,7 +163,7 @@ int ricloud_poll_create(struct request *rq, struct err *e)
     int rc = read_order(rq, &o, e);
     if (rc == 0)
         rc = batch_create(api_session(rq), "poll", "", &b, e);
-    if (rc < 0)
+    if (rc < 0 || !b)
         return rc;
     o.common.poll = b->id;
     rc = store_words(rq, &o, e);
@@ -291,6 +291,7 @@ int ricloud_put_poll(struct json_out *j, struct request *rq, const void *row, st
 {
     const struct batch *b = row;
     struct job_filter f = {.batch = b->pk, .oldest_first = true};
+    struct result_filter of = {.batch = b->pk};
     struct page page = {.limit = MOST_TASKS};
     struct job *jobs = NULL;
     bool unused;
@@ -307,7 +308,7 @@ int ricloud_put_poll(struct json_out *j, struct request *rq, const void *row, st
     put_tasks(j, "tasks_failed", jobs, JOB_FAILED, JOB_CANCELLED);
     put_tasks(j, "tasks_suspended", NULL, JOB_QUEUED, JOB_QUEUED);
     json_key(j, "results");
-    rc = ricloud_put_results(j, rq, NULL, b, e);
+    rc = ricloud_put_results(j, rq, "poll", b->id, &of, e);
     put_errors(j, rq, b, jobs);
     ricloud_put(j, "state", state_of(b));
     put_times(j, b, jobs);

@@ -235,24 +235,22 @@ int ricloud_result_list(struct request *rq, struct err *e)
 
 /* --- inside of polls and tasks --- */
 
-int ricloud_put_results(struct json_out *j, struct request *rq, const struct job *job,
-                        const struct batch *batch, struct err *e)
+int ricloud_put_results(struct json_out *j, struct request *rq, const char *what, const char *id,
+                        struct result_filter *of, struct err *e)
 {
-    struct result_filter f = {
-        .job = job ? job->pk : 0, .batch = batch ? batch->pk : 0, .state = "any", .oldest_first = true};
     struct page page = {.limit = RICLOUD_LARGEST_LIMIT};
     struct result *r = NULL;
     int64_t shown = 0;
     int64_t total = 0;
-    int rc = result_list(api_session(rq), &f, &page, &r, e);
+    of->state = "any";
+    of->oldest_first = true;
+    int rc = result_list(api_session(rq), of, &page, &r, e);
     ricloud_begin_list(j);
     for (; rc == 0 && r; r = r->next, shown++)
         rc = ricloud_put_result(j, rq, r, e);
     total = shown;
     if (rc == 0 && shown == page.limit)
-        rc = result_count(api_session(rq), &f, &total, e);
-    const char *path =
-        arena_printf(&rq->arena, "/results?%s=%s", job ? "task" : "poll", job ? job->id : batch->id);
-    ricloud_end_list(j, rq, shown < total, total, path);
+        rc = result_count(api_session(rq), of, &total, e);
+    ricloud_end_list(j, rq, shown < total, total, arena_printf(&rq->arena, "/results?%s=%s", what, id));
     return rc;
 }

@@ -171,9 +171,10 @@ static const char *error_of(struct request *rq, const struct job *j)
 
 static int put_task_results(struct json_out *j, struct request *rq, const struct job *job, struct err *e)
 {
+    struct result_filter of = {.job = job->pk};
     json_key(j, "results");
     if (job->results)
-        return ricloud_put_results(j, rq, job, NULL, e);
+        return ricloud_put_results(j, rq, "task", job->id, &of, e);
     ricloud_begin_list(j); /* without a look at the database */
     ricloud_end_list(j, rq, false, 0, arena_printf(&rq->arena, "/results?task=%s", job->id));
     return 0;
@@ -254,7 +255,7 @@ int ricloud_task_create(struct request *rq, struct err *e)
         rc = batch_refer(api_session(rq), o.poll, ERR_POINTER, "/poll", &unused, e);
     if (rc == 0)
         rc = ricloud_make_task(rq, &o, &j, e);
-    if (rc < 0)
+    if (rc < 0 || !j)
         return rc;
     rq->places[0] = j->id;
     rq->then = ricloud_task_get;
