@@ -167,6 +167,7 @@ CREATE TABLE event (
     object  TEXT    NOT NULL,                   -- the id of what changed
     job     TEXT                                -- of a result: its job's id
 ) STRICT;
+CREATE INDEX event_project ON event (project, seq);
 
 -- What GET /usage answers: src/store/usage.c adds to it in every transaction that changes results.
 CREATE TABLE usage (

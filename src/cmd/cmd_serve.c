@@ -17,9 +17,11 @@
 #include "core/making.h"
 #include "core/password.h"
 #include "core/pending.h"
+#include "core/secret.h"
 #include "core/spool.h"
 #include "core/sweep.h"
 #include "http/server.h"
+#include "net/outgoing.h"
 
 #include <assert.h>
 #include <signal.h>
@@ -29,7 +31,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_MOUNTS = 16, LOCK_TRIES = 20 };
+enum { MAX_MOUNTS = 16, LOCK_TRIES = 20, OUTGOING_THREADS = 2 };
 
 struct daemon {
     struct app app;
@@ -122,6 +124,11 @@ static int open_storage(struct daemon *d, const struct settings *set, struct err
         rc = folder_open_writer(&d->folder, true, set->db_busy_timeout, &db, e);
     if (rc < 0)
         return rc;
+    rc = secrets_open(d->folder.secret_key, &d->app.core.secrets, e);
+    if (rc < 0) {
+        db_close(db);
+        return rc;
+    }
     d->app.writer = writer_new(db, (int)set->write_queue_limit, (int)set->write_batch_limit);
     return disk_open(d->folder.blobs_path, &d->app.core.blobs, e);
 }
@@ -168,11 +175,14 @@ static int start(struct daemon *d, const struct settings *set, struct err *e)
     apply_log_level(set);
     raise_limits();
     d->app.started_at = clock_now();
-    int rc = open_storage(d, set, e);
+    int rc = outgoing_start(e);
+    if (rc == 0)
+        rc = open_storage(d, set, e);
     if (rc < 0)
         return rc;
     d->app.core.pending = pending_new();
     d->app.core.workers = pool_new((int)set->workers, "worker");
+    d->app.core.outgoing = pool_new(OUTGOING_THREADS, "outgoing");
     d->app.core.makings = makings_new(&d->app.core, d->app.writer, (int)set->converters);
     d->app.core.passwords = passwords_new();
     d->app.core.spools = spools_new(&d->app.core, (int)set->converters);
@@ -191,11 +201,14 @@ static void stop(struct daemon *d)
     spools_free(d->app.core.spools); /* they read through the executor */
     executor_free(d->executor);
     passwords_free(d->app.core.passwords);
+    pool_free(d->app.core.outgoing);
     makings_free(d->app.core.makings);
     pool_free(d->app.core.workers);
     writer_free(d->app.writer);
     pending_free(d->app.core.pending);
     blob_store_close(d->app.core.blobs);
+    secrets_close(d->app.core.secrets);
+    outgoing_end();
     if (d->lock >= 0)
         (void)close(d->lock);
     log_flush();

@@ -212,6 +212,11 @@ static int write_hook(void *ctx, struct request *rq, handler_fn *fn, struct err 
     return writer_submit(app->writer, &w->task, e);
 }
 
+static uint64_t changes_hook(void *ctx)
+{
+    return writer_commits(((struct app *)ctx)->writer);
+}
+
 static void give_up_hook(void *ctx)
 {
     struct core *core = &((struct app *)ctx)->core;
@@ -221,8 +226,11 @@ static void give_up_hook(void *ctx)
 
 struct server_hooks executor_hooks(struct executor *x)
 {
-    return (struct server_hooks){
-        .ctx = x->app, .read = read_hook, .write = write_hook, .give_up = give_up_hook};
+    return (struct server_hooks){.ctx = x->app,
+                                 .read = read_hook,
+                                 .write = write_hook,
+                                 .changes = changes_hook,
+                                 .give_up = give_up_hook};
 }
 
 void executor_free(struct executor *x)

@@ -207,6 +207,54 @@ int access_create_key(struct session *s, const char *name, int64_t scopes, char 
     return store_principal_add(s->db, PRINCIPAL_KEY, &p, &pk, e);
 }
 
+static int find_key(struct session *s, const char *public_id, struct principal **ret, struct err *e)
+{
+    int rc = store_principal_by_public_id(s->db, s->arena, public_id, ret, e);
+    if (rc == 0 || (rc > 0 && (*ret)->project != s->actor.project))
+        return err_set(e, ERR_NOT_FOUND, "there is no such key");
+    return rc < 0 ? rc : 0;
+}
+
+int access_key(struct session *s, const char *public_id, struct principal **ret, struct err *e)
+{
+    return find_key(s, public_id, ret, e);
+}
+
+int access_keys(struct session *s, bool newest_first, const struct page *page, store_principal_fn *each,
+                void *ctx, struct err *e)
+{
+    return store_principal_each_key_of(s->db, s->arena, s->actor.project, newest_first, page, each, ctx, e);
+}
+
+int access_count_keys(struct session *s, int64_t *ret, struct err *e)
+{
+    return store_principal_count_keys(s->db, s->actor.project, ret, e);
+}
+
+int access_rotate_key(struct session *s, const char *public_id, char ret_key[ACCESS_KEY_SIZE],
+                      struct principal **ret, struct err *e)
+{
+    unsigned char hash[DIGEST_SHA256_LEN];
+    int rc = find_key(s, public_id, ret, e);
+    if (rc == 0 && (*ret)->revoked_at)
+        rc = err_set(e, ERR_WRONG_STATE, "this key was revoked: it stays so");
+    if (rc < 0)
+        return rc;
+    memcpy(ret_key, "rk_", PREFIX_LEN);
+    memcpy(ret_key + PREFIX_LEN, public_id, ID_PART);
+    ret_key[PREFIX_LEN + ID_PART] = '_';
+    id_token(ret_key + PREFIX_LEN + ID_PART + 1, SECRET_PART);
+    digest_sha256(ret_key, ACCESS_KEY_SIZE - 1, hash);
+    rc = store_principal_change_secret(s->db, (*ret)->pk, hash, sizeof hash, e);
+    return rc < 0 ? rc : 0;
+}
+
+int access_project_created_at(struct session *s, int64_t *ret, struct err *e)
+{
+    int rc = store_project_created_at(s->db, s->actor.project, ret, e);
+    return rc < 0 ? rc : 0;
+}
+
 int access_create_user(struct session *s, const char *name, const char *password, bool staff, struct err *e)
 {
     char stored[crypto_pwhash_STRBYTES];

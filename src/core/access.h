@@ -53,5 +53,14 @@ const char *access_format_scopes(struct arena *a, int64_t scopes);
 /* Makes a key for s->actor.project; s->db is in a write transaction. The key itself is never seen again. */
 int access_create_key(struct session *s, const char *name, int64_t scopes, char ret_key[ACCESS_KEY_SIZE],
                       struct err *e);
+/* A key of the actor's project by the part that may be shown, and all of them, revoked ones too, by pk. */
+int access_key(struct session *s, const char *public_id, struct principal **ret, struct err *e);
+int access_keys(struct session *s, bool newest_first, const struct page *page, store_principal_fn *each,
+                void *ctx, struct err *e);
+int access_count_keys(struct session *s, int64_t *ret, struct err *e);
+/* A new secret for one; the old one is worth nothing from the commit on. */
+int access_rotate_key(struct session *s, const char *public_id, char ret_key[ACCESS_KEY_SIZE],
+                      struct principal **ret, struct err *e);
+int access_project_created_at(struct session *s, int64_t *ret, struct err *e); /* of the actor's */
 /* Makes a user; the password is stored by libsodium (Argon2id). */
 int access_create_user(struct session *s, const char *name, const char *password, bool staff, struct err *e);

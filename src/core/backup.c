@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * See backup.h. Order: take files.lock, so that the sweeper removes nothing; copy the database in one read
- * transaction (VACUUM INTO); then the files that this copy names, which are all there because bytes are
- * durable before their row is; then let go of the lock.
+ * transaction (VACUUM INTO), and the key of its secrets; then the files that this copy names, which are all
+ * there because bytes are durable before their row is; then let go of the lock.
  */
 #include "core/backup.h"
 
@@ -168,6 +168,12 @@ static int sync_parts(const struct folder *to, struct err *e)
     return rc;
 }
 
+/* Without it what is sealed in the database could not be read. A folder that was never served has none. */
+static int copy_secret_key(const struct folder *from, const struct folder *to, struct err *e)
+{
+    return access(from->secret_key, F_OK) == 0 ? copy_bytes(from->secret_key, to->secret_key, e) : 0;
+}
+
 static int copy_all(const struct folder *from, const struct folder *to, const char *target,
                     backup_progress_fn *progress, void *ctx, struct err *e)
 {
@@ -175,6 +181,8 @@ static int copy_all(const struct folder *from, const struct folder *to, const ch
     struct blob_store *made = NULL; /* opened only to make the folders */
     struct db *copy = NULL;
     int rc = copy_database(from, to, e);
+    if (rc == 0)
+        rc = copy_secret_key(from, to, e);
     if (rc == 0)
         rc = disk_open(to->blobs_path, &made, e);
     if (rc < 0)

@@ -48,7 +48,21 @@ int batch_totals(struct session *s, int64_t *ret_all, int64_t *ret_done, struct 
 int batch_list(struct session *s, bool oldest_first, const struct page *page, store_batch_fn *each, void *ctx,
                struct err *e)
 {
-    return store_batch_each(s->db, s->arena, s->actor.project, oldest_first, page, each, ctx, e);
+    struct batch_filter f = {.oldest_first = oldest_first};
+    return batch_select(s, &f, page, each, ctx, e);
+}
+
+int batch_select(struct session *s, struct batch_filter *f, const struct page *page, store_batch_fn *each,
+                 void *ctx, struct err *e)
+{
+    f->project = s->actor.project;
+    return store_batch_each(s->db, s->arena, f, page, each, ctx, e);
+}
+
+int batch_count(struct session *s, struct batch_filter *f, int64_t *ret, struct err *e)
+{
+    f->project = s->actor.project;
+    return store_batch_count(s->db, s->arena, f, ret, e);
 }
 
 int batch_refer(struct session *s, const char *id, enum err_place place, const char *where, int64_t *ret,

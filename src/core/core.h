@@ -27,6 +27,7 @@ struct pending;
 struct makings;
 struct passwords;
 struct spools;
+struct secrets;
 
 /*
  * A read transaction on the calling thread's own connection, for what goes on reading when its session is
@@ -42,7 +43,9 @@ struct core {
     struct core_reader reader;
     struct blob_store *blobs;
     struct pool *workers;        /* hashing and file writing */
+    struct pool *outgoing;       /* asking other servers, which may wait for seconds */
     struct pending *pending;     /* blobs that are named but not yet in a row */
+    struct secrets *secrets;     /* the key that seals what others gave into our keeping */
     struct makings *makings;     /* representations that are being made */
     struct passwords *passwords; /* being checked */
     struct spools *spools;       /* long texts that are being made */

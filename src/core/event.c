@@ -27,3 +27,25 @@ int event_of_link(struct session *s, const char *link_id, const struct result *r
 {
     return store_event_add(s->db, r->project, s->now, "link.created", link_id, r->job_id, e);
 }
+
+int event_list(struct session *s, struct event_filter *f, const struct page *page, struct event **ret,
+               struct err *e)
+{
+    f->project = s->actor.project;
+    return store_event_list(s->db, s->arena, f, page, ret, e);
+}
+
+int event_count(struct session *s, struct event_filter *f, int64_t *ret, struct err *e)
+{
+    f->project = s->actor.project;
+    return store_event_count(s->db, s->arena, f, ret, e);
+}
+
+int event_get(struct session *s, struct event_filter *f, int64_t seq, struct event **ret, struct err *e)
+{
+    f->project = s->actor.project;
+    int rc = store_event_get(s->db, s->arena, f, seq, ret, e);
+    if (rc == 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no such event");
+    return rc < 0 ? rc : 0;
+}

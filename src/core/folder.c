@@ -23,6 +23,7 @@ static int set_paths(const char *data, struct folder *ret, struct err *e)
     (void)snprintf(ret->blobs_path, sizeof ret->blobs_path, "%s/blobs", data);
     (void)snprintf(ret->serve_lock, sizeof ret->serve_lock, "%s/serve.lock", data);
     (void)snprintf(ret->files_lock, sizeof ret->files_lock, "%s/files.lock", data);
+    (void)snprintf(ret->secret_key, sizeof ret->secret_key, "%s/secret.key", data);
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The data folder: DATA/resultd.db, DATA/blobs/, and two lock files. DATA/serve.lock is held by the daemon,
- * of which there is one for a folder; DATA/files.lock by a backup while no file may go. Everything is
- * readable by its owner alone.
+ * The data folder: DATA/resultd.db, DATA/blobs/, DATA/secret.key (core/secret.h), and two lock files.
+ * DATA/serve.lock is held by the daemon, of which there is one for a folder; DATA/files.lock by a backup
+ * while no file may go. Everything is readable by its owner alone.
  */
 #pragma once
 
@@ -13,6 +13,7 @@ struct folder {
     char blobs_path[4096];
     char serve_lock[4096];
     char files_lock[4096];
+    char secret_key[4096];
 };
 
 /* Makes the folder where it is missing. */

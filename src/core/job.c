@@ -197,6 +197,13 @@ int job_query(struct session *s, struct job_query *what, store_job_fn *each, voi
     return store_job_query(s->db, what, show_each, &show, e);
 }
 
+int job_count(struct session *s, struct job_filter *f, int64_t *ret, struct err *e)
+{
+    f->project = s->actor.project;
+    f->now = s->now;
+    return store_job_count(s->db, s->arena, f, ret, e);
+}
+
 int job_create(struct session *s, const struct job_new *n, struct job **ret, struct err *e)
 {
     struct job *j = arena_alloc(s->arena, sizeof *j);

@@ -32,6 +32,8 @@ struct result *job_primary(const struct job *j);
 /* *ret_cut: the page ends early because its texts are large. */
 int job_list(struct session *s, struct job_filter *f, const struct page *page, struct job **ret,
              bool *ret_cut, struct err *e);
+/* How many such a list has in all, up to STORE_COUNT_LIMIT. */
+int job_count(struct session *s, struct job_filter *f, int64_t *ret, struct err *e);
 
 /* How many jobs the project has in each state. One whose lease ran out just now may still count as running.
  */

@@ -79,8 +79,18 @@ int result_query(struct session *s, const struct filter *f, store_result_fn *eac
     return store_result_query(s->db, s->actor.project, f, each, ctx, e);
 }
 
-int result_count(struct session *s, const struct result_filter *f, int64_t *ret, struct err *e)
+static bool is_summed(const struct result_filter *f)
 {
+    return !f->batch && !f->labels.count && !f->name && !f->type && !f->kind && !f->created_after &&
+           !f->created_before && f->deleted == DELETED_NO && (!f->state || strcmp(f->state, "any") != 0);
+}
+
+int result_count(struct session *s, struct result_filter *f, int64_t *ret, struct err *e)
+{
+    f->project = s->actor.project;
+    f->now = s->now;
+    if (!is_summed(f))
+        return store_result_count(s->db, s->arena, f, ret, e);
     struct usage u;
     int state = f->state ? store_word(result_state_names, RESULT_STATE_END, f->state) : RESULT_AVAILABLE;
     int rc;

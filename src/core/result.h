@@ -21,8 +21,9 @@ int result_list(struct session *s, struct result_filter *f, const struct page *p
 /* What a filter lets through, as store_result_query gives it: expired ones, too. */
 int result_query(struct session *s, const struct filter *f, store_result_fn *each, void *ctx, struct err *e);
 
-/* How many a list of that job (or of the whole project) and state has in all; other filters do not count. */
-int result_count(struct session *s, const struct result_filter *f, int64_t *ret, struct err *e);
+/* How many such a list has in all: exact and at once of a job or the whole project, in one state; with other
+ * filters counted, up to STORE_COUNT_LIMIT. */
+int result_count(struct session *s, struct result_filter *f, int64_t *ret, struct err *e);
 
 /* Fails with ERR_DELETED or ERR_EXPIRED, saying when and what to do. */
 int result_require_live(const struct session *s, const struct result *r, struct err *e);

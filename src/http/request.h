@@ -143,6 +143,11 @@ struct request {
      * sleeps: true: request_wake will be called, and then the handler once more; false: at once.
      */
     bool (*sleep)(struct request *rq);
+    /*
+     * Set by a R_WRITE handler instead of a response: runs like a R_READ handler when what it wrote is
+     * durable, sees it, and may sleep.
+     */
+    handler_fn *then;
     void (*done)(
         struct request *rq); /* set by a handler: called once at the end of the request, however it ends */
     bool http_1_0;           /* such a client does not know a length that is not known yet */
@@ -159,6 +164,13 @@ void request_wake(struct request *rq);
  * connection of some of those when it is resumed). Once it is gone the request is not answered, but ends when
  * it is woken. */
 bool request_gone(struct request *rq);
+
+/*
+ * For a R_READ handler that would rather answer when something has changed. True: instead of a response, the
+ * handler returns 0 and is run once more after the next change of the database, or at `until` (monotonic)
+ * at the latest. False: that time has come, or the server is being stopped: it answers what there is.
+ */
+bool request_wait(struct request *rq, int64_t until);
 
 /* Whether the client has closed the connection, or its half: who is about to do much more for it asks. In the
  * event loop, while the connection does not sleep. */

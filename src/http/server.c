@@ -10,6 +10,8 @@
  *                 4. resumed                  → answer
  *   on_completed  sent, or given up           → counted, logged, freed
  *
+ * A handler that sleeps runs again in 3, and so does what follows a write (request.h: `then`).
+ *
  * While a connection is suspended nothing but the thread that will resume it touches its exchange. A
  * connection is always suspended before the work that will wake it is handed out, so that the wake cannot
  * come first.
@@ -25,6 +27,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "http/alarm.h"
 #include "http/connections.h"
 #include "http/cors.h"
 #include "http/listen.h"
@@ -58,6 +61,7 @@ struct server {
     struct MHD_Daemon *daemon;
     struct connections *connections;
     struct metrics *metrics;
+    struct alarm *alarm;
     int listen_fd;
     int quiesced_fd; /* the same, once it is ours again; -1 before */
     atomic_bool draining;
@@ -86,7 +90,8 @@ struct exchange {
     bool again;             /* the handler has slept and is to be run once more */
     bool cors;              /* the answer depends on who asks */
     const char *cors_allow; /* what this origin is told; NULL: nothing */
-    size_t body_size;       /* allocated for rq.body */
+    struct alarm_wait wait;
+    size_t body_size; /* allocated for rq.body */
     char *body;
     char id[REQUEST_ID_LEN + 1];
 };
@@ -332,6 +337,7 @@ static int admit_and_handle(struct request *rq, struct err *e)
 static int handle_in_writer(struct request *rq, struct err *e)
 {
     reset_response(rq); /* of a run before this one */
+    rq->then = NULL;
     return rq->route->handle(rq, e);
 }
 
@@ -339,6 +345,7 @@ static void run_here(struct exchange *x, handler_fn *fn)
 {
     struct err e;
     const struct server_hooks *h = &x->server->hooks;
+    x->wait.seen = alarm_changes(x->server->alarm); /* before it looks: no change goes by unseen */
     if (h->read(h->ctx, &x->rq, fn, &e) < 0)
         render_error(x, &e);
     else
@@ -352,6 +359,7 @@ void server_finish(struct request *rq, int rc, const struct err *e)
         rq->settled(rq, rc);
     if (rc < 0)
         render_error(x, e);
+    x->again = rc == 0 && rq->then;
     x->answer_ready = true;
     wake_up(x);
 }
@@ -396,6 +404,23 @@ bool request_gone(struct request *rq)
     struct exchange *x = of(rq);
     x->gone = x->gone || (poll_client(rq, 0) & (POLLERR | POLLHUP)) != 0;
     return x->gone;
+}
+
+static bool wait_for_alarm(struct request *rq)
+{
+    struct exchange *x = of(rq);
+    return alarm_add(x->server->alarm, &x->wait);
+}
+
+bool request_wait(struct request *rq, int64_t until)
+{
+    struct exchange *x = of(rq);
+    if (clock_monotonic() >= until || alarm_is_off(x->server->alarm))
+        return false;
+    x->wait.rq = rq;
+    x->wait.until = until;
+    rq->sleep = wait_for_alarm;
+    return true;
 }
 
 /* --- receiving --- */
@@ -613,7 +638,7 @@ static enum MHD_Result close_body(struct exchange *x)
     if (x->again) {
         x->again = false;
         reset_response(&x->rq);
-        run_here(x, x->rq.route->handle);
+        run_here(x, x->rq.then ? x->rq.then : x->rq.route->handle);
     } else if (!x->answer_ready && x->rq.route->mode == R_READ) {
         run_here(x, x->rq.route->handle);
     }
@@ -814,6 +839,7 @@ int server_new(const struct server_options *o, const struct server_hooks *hooks,
         .options = *o, .hooks = *hooks, .mounts = mounts, .listen_fd = fd, .quiesced_fd = MHD_INVALID_SOCKET};
     s->metrics = *ret_metrics = metrics_new(mounts);
     s->connections = connections_new();
+    s->alarm = alarm_new(hooks->changes, hooks->ctx);
     s->daemon = start(s);
     if (!s->daemon) {
         (void)close(fd);
@@ -828,6 +854,7 @@ bool server_drain(struct server *s, int64_t seconds)
 {
     int64_t until = clock_monotonic() + seconds * CLOCK_SECOND;
     atomic_store(&s->draining, true);
+    alarm_off(s->alarm);
     s->quiesced_fd = MHD_quiesce_daemon(s->daemon);
     if (s->quiesced_fd != MHD_INVALID_SOCKET)
         (void)shutdown(s->quiesced_fd, SHUT_RD); /* refuses; closed when the event loops use it no more */
@@ -850,6 +877,7 @@ void server_free(struct server *s)
         MHD_stop_daemon(s->daemon);
     if (s->quiesced_fd != MHD_INVALID_SOCKET)
         (void)close(s->quiesced_fd);
+    alarm_free(s->alarm);
     connections_free(s->connections);
     metrics_free(s->metrics);
     free(s);

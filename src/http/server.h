@@ -19,6 +19,8 @@ struct server_hooks {
      * effects are durable. ERR_BUSY if the queue is full. Any thread.
      */
     int (*write)(void *ctx, struct request *rq, handler_fn *fn, struct err *e);
+    /* Grows with every change that a waiting request may wait for; see request_wait. May be NULL. */
+    uint64_t (*changes)(void *ctx);
     /* The time to drain is over: whoever works for a sleeping connection should give up soon. May be NULL. */
     void (*give_up)(void *ctx);
 };

@@ -104,23 +104,27 @@ int store_batch_pk(struct db *db, int64_t project, const char *id, int64_t *ret_
     return row_int(db, &s, args, STORE_COUNT(args), ret_pk, e);
 }
 
-int store_batch_each(struct db *db, struct arena *a, int64_t project, bool oldest_first,
-                     const struct page *page, store_batch_fn *each, void *ctx, struct err *e)
+static void add_conditions(struct row_sql *q, const struct batch_filter *f, const struct page *page)
 {
-    static const struct stmt newest = {"batch_each",
-                                       "SELECT " BATCH_COLUMNS
-                                       " FROM batch b WHERE b.project = $1 AND b.pk < $2"
-                                       " ORDER BY b.pk DESC LIMIT $3",
-                                       false};
-    static const struct stmt oldest = {"batch_each_oldest_first",
-                                       "SELECT " BATCH_COLUMNS
-                                       " FROM batch b WHERE b.project = $1 AND b.pk > $2"
-                                       " ORDER BY b.pk LIMIT $3",
-                                       false};
-    int64_t from = page->before || oldest_first ? page->before : INT64_MAX;
-    struct db_value args[] = {db_of_int(project), db_of_int(from), db_of_int(page->limit)};
+    row_sql_add(q, " FROM batch b");
+    row_sql_project(q, "b.project", f->project, &f->labels);
+    row_sql_place(q, "b.pk", f->oldest_first, page);
+    if (f->created_after)
+        row_sql_value(q, " AND b.created_at > ", db_of_int(f->created_after));
+    row_sql_labels(q, "b.id", f->project, &f->labels);
+}
+
+int store_batch_each(struct db *db, struct arena *a, const struct batch_filter *f, const struct page *page,
+                     store_batch_fn *each, void *ctx, struct err *e)
+{
+    struct row_sql q = {.text = {.arena = a}};
     struct db_cursor *c = NULL;
-    int rc = db_query(db, oldest_first ? &oldest : &newest, args, STORE_COUNT(args), &c, e);
+    row_sql_add(&q, "SELECT " BATCH_COLUMNS);
+    add_conditions(&q, f, page);
+    row_sql_value(&q, f->oldest_first ? " ORDER BY b.pk LIMIT " : " ORDER BY b.pk DESC LIMIT ",
+                  db_of_int(page->limit));
+    struct stmt s = {"batch_each", buf_str(&q.text), true};
+    int rc = db_query(db, &s, q.args, q.count, &c, e);
     if (rc < 0)
         return rc;
     while ((rc = db_step(db, c, e)) > 0)
@@ -128,4 +132,16 @@ int store_batch_each(struct db *db, struct arena *a, int64_t project, bool oldes
             break;
     db_done(db, c);
     return rc;
+}
+
+int store_batch_count(struct db *db, struct arena *a, const struct batch_filter *f, int64_t *ret,
+                      struct err *e)
+{
+    static const struct page all = {.limit = STORE_COUNT_LIMIT};
+    struct row_sql q = {.text = {.arena = a}};
+    row_sql_add(&q, "SELECT count(*) FROM (SELECT 1");
+    add_conditions(&q, f, &all);
+    row_sql_value(&q, " LIMIT ", db_of_int(all.limit));
+    row_sql_add(&q, ") counted");
+    return row_sql_int(db, &q, "batch_count", ret, e);
 }

@@ -62,24 +62,30 @@ int store_document_get(struct db *db, struct arena *a, int64_t project, const ch
     return rc;
 }
 
-int store_document_list(struct db *db, struct arena *a, int64_t project, const char *kind, const char *parent,
+static void add_conditions(struct row_sql *q, const struct document_filter *f, const struct page *page)
+{
+    row_sql_add(q, " FROM document");
+    row_sql_project(q, "project", f->project, &f->labels);
+    row_sql_value(q, f->labels.count ? " AND +kind = " : " AND kind = ", db_of_text(f->kind));
+    if (f->parent)
+        row_sql_value(q, " AND parent = ", db_of_text(f->parent));
+    row_sql_labels(q, "id", f->project, &f->labels);
+    row_sql_place(q, "pk", !f->newest_first, page);
+}
+
+int store_document_list(struct db *db, struct arena *a, const struct document_filter *f,
                         const struct page *page, struct document **ret, struct err *e)
 {
-    static const struct stmt any = {"document_list",
-                                    "SELECT " DOCUMENT_COLUMNS " FROM document"
-                                    " WHERE project = $1 AND kind = $2 AND pk > $3 ORDER BY pk LIMIT $4",
-                                    false};
-    static const struct stmt of_parent = {
-        "document_list_of_parent",
-        "SELECT " DOCUMENT_COLUMNS " FROM document"
-        " WHERE project = $1 AND kind = $2 AND parent = $5 AND pk > $3 ORDER BY pk LIMIT $4",
-        false};
-    struct db_value args[] = {db_of_int(project), db_of_text(kind), db_of_int(page->before),
-                              db_of_int(page->limit), db_of_text(parent)};
+    struct row_sql q = {.text = {.arena = a}};
     struct document **link = ret;
     struct db_cursor *c = NULL;
     *ret = NULL;
-    int rc = db_query(db, parent ? &of_parent : &any, args, STORE_COUNT(args), &c, e);
+    row_sql_add(&q, "SELECT " DOCUMENT_COLUMNS);
+    add_conditions(&q, f, page);
+    row_sql_value(&q, f->newest_first ? " ORDER BY pk DESC LIMIT " : " ORDER BY pk LIMIT ",
+                  db_of_int(page->limit));
+    struct stmt s = {"document_list", buf_str(&q.text), true};
+    int rc = db_query(db, &s, q.args, q.count, &c, e);
     if (rc < 0)
         return rc;
     while ((rc = db_step(db, c, e)) > 0) {
@@ -105,17 +111,16 @@ int store_document_nth(struct db *db, int64_t project, const char *kind, const c
     return row_int(db, parent ? &of_parent : &any, args, STORE_COUNT(args), ret_pk, e);
 }
 
-int store_document_count(struct db *db, int64_t project, const char *kind, const char *parent, int64_t *ret,
+int store_document_count(struct db *db, struct arena *a, const struct document_filter *f, int64_t *ret,
                          struct err *e)
 {
-    static const struct stmt any = {"document_count",
-                                    "SELECT count(*) FROM document WHERE project = $1 AND kind = $2", false};
-    static const struct stmt of_parent = {
-        "document_count_of_parent",
-        "SELECT count(*) FROM document WHERE project = $1 AND kind = $2 AND parent = $3", false};
-    struct db_value args[] = {db_of_int(project), db_of_text(kind), db_of_text(parent)};
-    int rc = row_int(db, parent ? &of_parent : &any, args, STORE_COUNT(args), ret, e);
-    return rc < 0 ? rc : 0;
+    static const struct page all = {.limit = STORE_COUNT_LIMIT};
+    struct row_sql q = {.text = {.arena = a}};
+    row_sql_add(&q, "SELECT count(*) FROM (SELECT 1");
+    add_conditions(&q, f, &all);
+    row_sql_value(&q, " LIMIT ", db_of_int(all.limit));
+    row_sql_add(&q, ") counted");
+    return row_sql_int(db, &q, "document_count", ret, e);
 }
 
 int store_document_change(struct db *db, int64_t pk, const char *body, int64_t now, struct err *e)

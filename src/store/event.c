@@ -12,6 +12,65 @@ int store_event_add(struct db *db, int64_t project, int64_t now, const char *typ
     return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
 }
 
+static void add_conditions(struct row_sql *q, const struct event_filter *f, const struct page *page)
+{
+    const char *piece = " AND type IN (";
+    row_sql_value(q, " FROM event WHERE project = ", db_of_int(f->project));
+    row_sql_place(q, "seq", !f->newest_first, page);
+    if (f->created_after)
+        row_sql_value(q, " AND at > ", db_of_int(f->created_after));
+    for (const char *const *type = f->types; *type; type++, piece = ", ")
+        row_sql_value(q, piece, db_of_text(*type));
+    row_sql_add(q, *f->types ? ")" : " AND 0 = 1");
+}
+
+int store_event_list(struct db *db, struct arena *a, const struct event_filter *f, const struct page *page,
+                     struct event **ret, struct err *e)
+{
+    struct row_sql q = {.text = {.arena = a}};
+    struct event **link = ret;
+    struct db_cursor *c = NULL;
+    *ret = NULL;
+    row_sql_add(&q, "SELECT seq, at, type, object");
+    add_conditions(&q, f, page);
+    row_sql_value(&q, f->newest_first ? " ORDER BY seq DESC LIMIT " : " ORDER BY seq LIMIT ",
+                  db_of_int(page->limit));
+    struct stmt s = {"event_list", buf_str(&q.text), true};
+    int rc = db_query(db, &s, q.args, q.count, &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0) {
+        *link = arena_alloc(a, sizeof **link);
+        **link = (struct event){.seq = db_int(db, c, 0),
+                                .at = db_int(db, c, 1),
+                                .type = row_text(db, c, a, 2),
+                                .object = row_text(db, c, a, 3)};
+        link = &(*link)->next;
+    }
+    db_done(db, c);
+    return rc;
+}
+
+int store_event_get(struct db *db, struct arena *a, const struct event_filter *f, int64_t seq,
+                    struct event **ret, struct err *e)
+{
+    struct page one = {.before = seq - 1, .limit = 1, .until = seq + 1};
+    int rc = store_event_list(db, a, f, &one, ret, e);
+    return rc < 0 ? rc : *ret != NULL;
+}
+
+int store_event_count(struct db *db, struct arena *a, const struct event_filter *f, int64_t *ret,
+                      struct err *e)
+{
+    static const struct page all = {.limit = STORE_COUNT_LIMIT};
+    struct row_sql q = {.text = {.arena = a}};
+    row_sql_add(&q, "SELECT count(*) FROM (SELECT 1");
+    add_conditions(&q, f, &all);
+    row_sql_value(&q, " LIMIT ", db_of_int(all.limit));
+    row_sql_add(&q, ") counted");
+    return row_sql_int(db, &q, "event_count", ret, e);
+}
+
 /* From the front only, and never the newest: what remains has no gaps, and the next number follows from it.
  */
 int store_event_prune(struct db *db, int64_t before, int64_t limit, int64_t *ret_count, struct err *e)

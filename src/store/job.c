@@ -285,10 +285,19 @@ static void add_conditions(struct row_sql *q, const struct job_filter *f, const 
         row_sql_add(q, " AND deleted_at IS NULL");
     if (f->deleted == DELETED_ONLY)
         row_sql_add(q, " AND deleted_at IS NOT NULL");
-    if (f->oldest_first)
-        row_sql_value(q, " AND pk > ", db_of_int(page->before));
-    else
-        row_sql_value(q, " AND pk < ", db_of_int(page->before ? page->before : INT64_MAX));
+    if (f->created_after)
+        row_sql_value(q, " AND created_at > ", db_of_int(f->created_after));
+    row_sql_batch_labels(q, "batch", f->project, &f->labels);
+    row_sql_place(q, "pk", f->oldest_first, page);
+}
+
+static void add_more(struct row_sql *q, const struct job_filter *f, const struct page *page,
+                     enum job_status status, bool lapsed)
+{
+    row_sql_add(q, " UNION ALL SELECT * FROM job");
+    row_sql_project(q, "project", f->project, &f->labels);
+    add_stored_status(q, f, status, lapsed);
+    add_conditions(q, f, page);
 }
 
 /* A job whose lease has run out is queued again, whether or not that has been recorded: two lists merged by
@@ -296,15 +305,16 @@ static void add_conditions(struct row_sql *q, const struct job_filter *f, const 
 static void add_jobs(struct row_sql *q, const struct job_filter *f, const struct page *page)
 {
     int status = f->status ? store_word(job_status_names, JOB_STATUS_END, f->status) : -1;
-    row_sql_value(q, "SELECT * FROM job WHERE project = ", db_of_int(f->project));
+    row_sql_add(q, "SELECT * FROM job");
+    row_sql_project(q, "project", f->project, &f->labels);
     if (status >= 0)
         add_stored_status(q, f, (enum job_status)status, false);
     add_conditions(q, f, page);
-    if (status == JOB_QUEUED) {
-        row_sql_value(q, " UNION ALL SELECT * FROM job WHERE project = ", db_of_int(f->project));
-        add_stored_status(q, f, JOB_RUNNING, true);
-        add_conditions(q, f, page);
-    }
+    if (status == JOB_QUEUED)
+        add_more(q, f, page, JOB_RUNNING, true);
+    int other = f->or_status ? store_word(job_status_names, JOB_STATUS_END, f->or_status) : -1;
+    if (status >= 0 && other >= 0)
+        add_more(q, f, page, (enum job_status)other, false);
     row_sql_value(q, f->oldest_first ? " ORDER BY pk LIMIT " : " ORDER BY pk DESC LIMIT ",
                   db_of_int(page->limit));
 }
@@ -378,4 +388,14 @@ int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, c
     rc = read_page(db, c, a, ret, ret_cut, e);
     db_done(db, c);
     return rc;
+}
+
+int store_job_count(struct db *db, struct arena *a, const struct job_filter *f, int64_t *ret, struct err *e)
+{
+    static const struct page all = {.limit = STORE_COUNT_LIMIT};
+    struct row_sql q = {.text = {.arena = a}};
+    row_sql_add(&q, "SELECT count(*) FROM (");
+    add_jobs(&q, f, &all);
+    row_sql_add(&q, ") counted");
+    return row_sql_int(db, &q, "job_count", ret, e);
 }

@@ -91,6 +91,44 @@ int store_principal_revoke(struct db *db, const char *public_id, int64_t now, st
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
 
+int store_principal_change_secret(struct db *db, int64_t pk, const void *secret, size_t len, struct err *e)
+{
+    static const struct stmt s = {"principal_change_secret", "UPDATE principal SET secret = $2 WHERE pk = $1",
+                                  false};
+    struct db_value args[] = {db_of_int(pk), db_of_blob(secret, len)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_principal_each_key_of(struct db *db, struct arena *a, int64_t project, bool newest_first,
+                                const struct page *page, store_principal_fn *each, void *ctx, struct err *e)
+{
+    struct row_sql q = {.text = {.arena = a}};
+    struct db_cursor *c = NULL;
+    row_sql_value(&q, "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.kind = 'key' AND k.project = ",
+                  db_of_int(project));
+    row_sql_place(&q, "k.pk", !newest_first, page);
+    row_sql_value(&q, newest_first ? " ORDER BY k.pk DESC LIMIT " : " ORDER BY k.pk LIMIT ",
+                  db_of_int(page->limit));
+    struct stmt s = {"principal_each_key_of", buf_str(&q.text), true};
+    int rc = db_query(db, &s, q.args, q.count, &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0)
+        if ((rc = each(ctx, read_principal(db, c, a), e)) < 0)
+            break;
+    db_done(db, c);
+    return rc;
+}
+
+int store_principal_count_keys(struct db *db, int64_t project, int64_t *ret, struct err *e)
+{
+    static const struct stmt s = {
+        "principal_count_keys", "SELECT count(*) FROM principal WHERE kind = 'key' AND project = $1", false};
+    struct db_value args[] = {db_of_int(project)};
+    int rc = row_int(db, &s, args, STORE_COUNT(args), ret, e);
+    return rc < 0 ? rc : 0;
+}
+
 int store_principal_each_key(struct db *db, struct arena *a, store_principal_fn *each, void *ctx,
                              struct err *e)
 {

@@ -16,3 +16,11 @@ int store_project_get(struct db *db, const char *name, int64_t *ret_pk, struct e
     struct db_value args[] = {db_of_text(name)};
     return row_int(db, &s, args, STORE_COUNT(args), ret_pk, e);
 }
+
+int store_project_created_at(struct db *db, int64_t pk, int64_t *ret, struct err *e)
+{
+    static const struct stmt s = {"project_created_at", "SELECT created_at FROM project WHERE pk = $1",
+                                  false};
+    struct db_value args[] = {db_of_int(pk)};
+    return row_int(db, &s, args, STORE_COUNT(args), ret, e);
+}

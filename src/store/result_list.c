@@ -13,12 +13,13 @@
 
 /*
  * SQLite has no statistics here, so only the narrowest filter is written so that an index serves it: `state
- * <> …` and `kind || '' = …` say the same without one. Narrow means job, batch, name, type, kind, deleted, in
- * this order.
+ * <> …` and `kind || '' = …` say the same without one. Narrow means job, batch, labels, name, type, kind,
+ * deleted, in this order.
  */
 static bool has_narrow_filter(const struct result_filter *f)
 {
-    return f->job || f->batch || f->name || f->kind || (f->type && *f->type) || f->deleted == DELETED_ONLY;
+    return f->job || f->batch || f->labels.count || f->name || f->kind || (f->type && *f->type) ||
+           f->deleted == DELETED_ONLY;
 }
 
 static void add_state(struct row_sql *q, const struct result_filter *f, const char *state)
@@ -34,12 +35,13 @@ static void add_state(struct row_sql *q, const struct result_filter *f, const ch
 
 static void add_filters(struct row_sql *q, const struct result_filter *f)
 {
-    row_sql_value(q, " WHERE r.project = ", db_of_int(f->project));
+    row_sql_project(q, "r.project", f->project, &f->labels);
     if (f->job)
         row_sql_value(q, " AND r.job = ", db_of_int(f->job));
     if (f->batch)
         row_sql_value(q, " AND r.batch = ", db_of_int(f->batch));
-    bool narrowed = f->job || f->batch;
+    row_sql_batch_labels(q, "r.batch", f->project, &f->labels);
+    bool narrowed = f->job || f->batch || f->labels.count;
     if (f->name)
         row_sql_value(q, narrowed ? " AND r.name || '' = " : " AND r.name = ", db_of_text(f->name));
     narrowed = narrowed || f->name;
@@ -59,19 +61,11 @@ static void add_filters(struct row_sql *q, const struct result_filter *f)
         row_sql_add(q, " AND r.deleted_at IS NOT NULL");
 }
 
-static void add_place(struct row_sql *q, const struct result_filter *f, const struct page *page)
-{
-    if (f->oldest_first)
-        row_sql_value(q, " AND r.pk > ", db_of_int(page->before));
-    else
-        row_sql_value(q, " AND r.pk < ", db_of_int(page->before ? page->before : INT64_MAX));
-}
-
 static void add_select(struct row_sql *q, const struct result_filter *f, const struct page *page)
 {
     row_sql_add(q, "SELECT " RESULT_COLUMNS RESULT_FROM);
     add_filters(q, f);
-    add_place(q, f, page);
+    row_sql_place(q, "r.pk", f->oldest_first, page);
 }
 
 static void add_expired(struct row_sql *q, const struct result_filter *f, const struct page *page)
@@ -109,19 +103,35 @@ static void add_any(struct row_sql *q, const struct result_filter *f, const stru
     }
 }
 
+static void add_page(struct row_sql *q, const struct result_filter *f, const struct page *page)
+{
+    const char *state = f->state ? f->state : result_state_names[RESULT_AVAILABLE];
+    if (strcmp(state, "any") == 0)
+        add_any(q, f, page);
+    else if (strcmp(state, result_state_names[RESULT_EXPIRED]) == 0)
+        add_expired(q, f, page);
+    else
+        add_in_state(q, f, page, state);
+    row_sql_value(q, f->oldest_first ? " ORDER BY 1 LIMIT " : " ORDER BY 1 DESC LIMIT ",
+                  db_of_int(page->limit));
+}
+
 int store_result_list(struct db *db, struct arena *a, const struct result_filter *f, const struct page *page,
                       struct result **ret, struct err *e)
 {
     struct row_sql q = {.text = {.arena = a}};
-    const char *state = f->state ? f->state : result_state_names[RESULT_AVAILABLE];
-    if (strcmp(state, "any") == 0)
-        add_any(&q, f, page);
-    else if (strcmp(state, result_state_names[RESULT_EXPIRED]) == 0)
-        add_expired(&q, f, page);
-    else
-        add_in_state(&q, f, page, state);
-    row_sql_value(&q, f->oldest_first ? " ORDER BY 1 LIMIT " : " ORDER BY 1 DESC LIMIT ",
-                  db_of_int(page->limit));
+    add_page(&q, f, page);
     struct stmt s = {"result_list", buf_str(&q.text), true};
     return result_row_list(db, a, &s, q.args, q.count, ret, e);
+}
+
+int store_result_count(struct db *db, struct arena *a, const struct result_filter *f, int64_t *ret,
+                       struct err *e)
+{
+    static const struct page all = {.limit = STORE_COUNT_LIMIT};
+    struct row_sql q = {.text = {.arena = a}};
+    row_sql_add(&q, "SELECT count(*) FROM (");
+    add_page(&q, f, &all);
+    row_sql_add(&q, ") counted");
+    return row_sql_int(db, &q, "result_count", ret, e);
 }

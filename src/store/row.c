@@ -80,3 +80,53 @@ void row_sql_value(struct row_sql *q, const char *piece, struct db_value v)
     q->args[q->count++] = v;
     buf_printf(&q->text, "%s$%d", piece, q->count);
 }
+
+void row_sql_project(struct row_sql *q, const char *column, int64_t project, const struct labels *l)
+{
+    buf_printf(&q->text, " WHERE %s%s", l->count ? "+" : "", column);
+    row_sql_value(q, " = ", db_of_int(project));
+}
+
+static void add_label(struct row_sql *q, int64_t project, const struct label *l)
+{
+    row_sql_value(q, " WHERE ld.project = ", db_of_int(project));
+    row_sql_value(q, " AND ld.kind = ", db_of_text(l->kind));
+    row_sql_value(q, " AND ld.parent = ", db_of_text(l->value));
+    row_sql_add(q, ")");
+}
+
+void row_sql_labels(struct row_sql *q, const char *id_column, int64_t project, const struct labels *l)
+{
+    for (int i = 0; i < l->count; i++) {
+        buf_printf(&q->text, " AND %s%s IN (SELECT ld.name FROM document ld", i ? "+" : "", id_column);
+        add_label(q, project, &l->all[i]);
+    }
+}
+
+void row_sql_batch_labels(struct row_sql *q, const char *batch_column, int64_t project,
+                          const struct labels *l)
+{
+    for (int i = 0; i < l->count; i++) {
+        buf_printf(&q->text, " AND %s%s IN (SELECT lb.pk FROM document ld JOIN batch lb ON lb.id = ld.name",
+                   i ? "+" : "", batch_column);
+        add_label(q, project, &l->all[i]);
+    }
+}
+
+void row_sql_place(struct row_sql *q, const char *column, bool oldest_first, const struct page *page)
+{
+    int64_t from = page->before || oldest_first ? page->before : INT64_MAX;
+    buf_printf(&q->text, " AND %s ", column);
+    row_sql_value(q, oldest_first ? "> " : "< ", db_of_int(from));
+    if (oldest_first && page->until) {
+        buf_printf(&q->text, " AND %s ", column);
+        row_sql_value(q, "< ", db_of_int(page->until));
+    }
+}
+
+int row_sql_int(struct db *db, struct row_sql *q, const char *name, int64_t *ret, struct err *e)
+{
+    struct stmt s = {name, buf_str(&q->text), true};
+    int rc = row_int(db, &s, q->args, q->count, ret, e);
+    return rc < 0 ? rc : 0;
+}

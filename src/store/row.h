@@ -34,6 +34,19 @@ struct row_sql {
 };
 void row_sql_add(struct row_sql *q, const char *piece);
 void row_sql_value(struct row_sql *q, const char *piece, struct db_value v); /* piece, then $n */
+/*
+ * "WHERE `column` = project", and "AND `column` IN …" for each label: of objects with that id, or in that
+ * batch. SQLite has no statistics here: a plus keeps it from walking through all of the project, or from
+ * beginning with another label than the first.
+ */
+void row_sql_project(struct row_sql *q, const char *column, int64_t project, const struct labels *l);
+void row_sql_labels(struct row_sql *q, const char *id_column, int64_t project, const struct labels *l);
+void row_sql_batch_labels(struct row_sql *q, const char *batch_column, int64_t project,
+                          const struct labels *l);
+/* The pk of a row is on that page: `column`, and whether the list goes from old to new. */
+void row_sql_place(struct row_sql *q, const char *column, bool oldest_first, const struct page *page);
+/* Runs a query that is put together and gives one integer. */
+int row_sql_int(struct db *db, struct row_sql *q, const char *name, int64_t *ret, struct err *e);
 
 /*
  * Of a filter that a request made: the condition that an index is to serve, NULL if none does; the

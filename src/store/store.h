@@ -139,16 +139,38 @@ struct job {
 enum deleted_filter { DELETED_NO, DELETED_ONLY, DELETED_ANY };
 
 /* Pages go from new to old: rows with pk < before (0: from the newest). With `oldest_first` from old to new,
- * where such a flag is: rows with pk > before. */
+ * where such a flag is: rows with pk > before, and if `until` is not 0 only those with pk < until. */
 struct page {
     int64_t before;
     int64_t limit;
+    int64_t until;
 };
+
+/*
+ * A label is a value under a name that somebody gave to an object: a document whose kind is that name, whose
+ * name is the object's id and whose parent is the value. Lists can be limited to what has all of some; those
+ * of jobs and results by the labels of their batch. The narrowest stands first.
+ */
+struct label {
+    const char *kind;
+    const char *value;
+};
+struct labels {
+    const struct label *all;
+    int count; /* up to LABELS_MOST */
+};
+enum { LABELS_MOST = 6 };
+
+/* Where counting rows ends: what is counted row by row must end somewhere. */
+enum { STORE_COUNT_LIMIT = 100000 };
 
 struct job_filter {
     int64_t project;
     int64_t batch; /* 0: any */
     const char *status, *kind, *reference_id, *tag;
+    const char *or_status; /* with `status`: this one too */
+    int64_t created_after;
+    struct labels labels;
     enum deleted_filter deleted;
     int64_t now;
     bool oldest_first;
@@ -160,9 +182,41 @@ struct result_filter {
     const char *name, *type, *kind;
     const char *state; /* NULL: available; "any" */
     int64_t created_after, created_before;
+    struct labels labels;
     enum deleted_filter deleted;
     int64_t now;
     bool oldest_first;
+};
+
+struct batch_filter {
+    int64_t project;
+    struct labels labels;
+    int64_t created_after;
+    bool oldest_first;
+};
+
+struct document_filter {
+    int64_t project;
+    const char *kind;
+    const char *parent; /* NULL: of any */
+    struct labels labels;
+    bool newest_first; /* else from old to new */
+};
+
+/* One row of the record of what happened. */
+struct event {
+    int64_t seq;
+    int64_t at;
+    const char *type;
+    const char *object; /* id of what changed */
+    struct event *next; /* in a list */
+};
+
+struct event_filter {
+    int64_t project;
+    const char *const *types; /* NULL-terminated */
+    int64_t created_after;
+    bool newest_first; /* else from old to new */
 };
 
 struct document {
@@ -182,6 +236,7 @@ struct document {
 /* project.c */
 int store_project_create(struct db *db, const char *name, int64_t now, int64_t *ret_pk, struct err *e);
 int store_project_get(struct db *db, const char *name, int64_t *ret_pk, struct err *e);
+int store_project_created_at(struct db *db, int64_t pk, int64_t *ret, struct err *e);
 
 /* principal.c */
 int store_principal_add(struct db *db, enum principal_kind kind, const struct principal *p, int64_t *ret_pk,
@@ -193,7 +248,12 @@ int store_principal_user(struct db *db, struct arena *a, const char *name, struc
                          struct err *e);
 int store_principal_revoke(struct db *db, const char *public_id, int64_t now,
                            struct err *e); /* 1 done, 0 none */
+int store_principal_change_secret(struct db *db, int64_t pk, const void *secret, size_t len, struct err *e);
 typedef int store_principal_fn(void *ctx, const struct principal *p, struct err *e);
+/* The keys of a project, oldest first unless newest_first. */
+int store_principal_each_key_of(struct db *db, struct arena *a, int64_t project, bool newest_first,
+                                const struct page *page, store_principal_fn *each, void *ctx, struct err *e);
+int store_principal_count_keys(struct db *db, int64_t project, int64_t *ret, struct err *e);
 int store_principal_each_key(struct db *db, struct arena *a, store_principal_fn *each, void *ctx,
                              struct err *e);
 
@@ -208,8 +268,10 @@ int store_batch_pk(struct db *db, int64_t project, const char *id, int64_t *ret_
 /* How many there are, and how many of them have jobs of which none is queued or running. */
 int store_batch_totals(struct db *db, int64_t project, int64_t *ret_all, int64_t *ret_done, struct err *e);
 typedef int store_batch_fn(void *ctx, const struct batch *b, struct err *e);
-int store_batch_each(struct db *db, struct arena *a, int64_t project, bool oldest_first,
-                     const struct page *page, store_batch_fn *each, void *ctx, struct err *e);
+int store_batch_each(struct db *db, struct arena *a, const struct batch_filter *f, const struct page *page,
+                     store_batch_fn *each, void *ctx, struct err *e);
+int store_batch_count(struct db *db, struct arena *a, const struct batch_filter *f, int64_t *ret,
+                      struct err *e); /* up to STORE_COUNT_LIMIT */
 
 /* job.c */
 int store_job_add(struct db *db, struct job *j,
@@ -243,6 +305,8 @@ int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, 
 /* With their results, in one query. *ret_cut: the page ends early because its texts are large. */
 int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, const struct page *page,
                    struct job **ret, bool *ret_cut, struct err *e);
+int store_job_count(struct db *db, struct arena *a, const struct job_filter *f, int64_t *ret,
+                    struct err *e); /* up to STORE_COUNT_LIMIT */
 
 /*
  * job_query.c: what a filter lets through, in its order. Conditions are over j, the job, d, the document of
@@ -312,6 +376,8 @@ typedef int store_result_fn(void *ctx, const struct result *r, struct err *e);
 int store_result_query(struct db *db, int64_t project, const struct filter *f, store_result_fn *each,
                        void *ctx, struct err *e);
 
+int store_result_count(struct db *db, struct arena *a, const struct result_filter *f, int64_t *ret,
+                       struct err *e); /* up to STORE_COUNT_LIMIT */
 /* Writes what changes in a life: state, keep, stored, times. The row must have been read in the same
  * transaction; 0 if it is not in the state in which it was read. */
 int store_result_change(struct db *db, struct result *to, struct err *e);
@@ -358,14 +424,13 @@ int store_document_add(struct db *db, struct document *d,
 /* By id, by pk or by name: whichever of the three is not NULL or 0. */
 int store_document_get(struct db *db, struct arena *a, int64_t project, const char *kind, const char *id,
                        int64_t pk, const char *name, struct document **ret, struct err *e);
-/* Oldest first, from `after` on; parent NULL: of any. */
-int store_document_list(struct db *db, struct arena *a, int64_t project, const char *kind, const char *parent,
+int store_document_list(struct db *db, struct arena *a, const struct document_filter *f,
                         const struct page *page, struct document **ret, struct err *e);
 /* The pk of the nth of that list, counted from 1: 1, or 0 if it has fewer. */
 int store_document_nth(struct db *db, int64_t project, const char *kind, const char *parent, int64_t n,
                        int64_t *ret_pk, struct err *e);
-int store_document_count(struct db *db, int64_t project, const char *kind, const char *parent, int64_t *ret,
-                         struct err *e);
+int store_document_count(struct db *db, struct arena *a, const struct document_filter *f, int64_t *ret,
+                         struct err *e); /* up to STORE_COUNT_LIMIT */
 /*
  * What a filter over d, the documents of a kind, lets through, in its order. `first`, if it is not NULL, is
  * as if it stood before the others; of it pk, name, body, creator and times count. Texts live until `each`
@@ -390,6 +455,12 @@ int store_document_remove(struct db *db, int64_t pk, struct err *e);
 /* event.c */
 int store_event_add(struct db *db, int64_t project, int64_t now, const char *type, const char *object,
                     const char *job, struct err *e);
+int store_event_get(struct db *db, struct arena *a, const struct event_filter *f, int64_t seq,
+                    struct event **ret, struct err *e);
+int store_event_list(struct db *db, struct arena *a, const struct event_filter *f, const struct page *page,
+                     struct event **ret, struct err *e);
+int store_event_count(struct db *db, struct arena *a, const struct event_filter *f, int64_t *ret,
+                      struct err *e); /* up to STORE_COUNT_LIMIT */
 int store_event_prune(struct db *db, int64_t before, int64_t limit, int64_t *ret_count, struct err *e);
 
 /* table.c */

@@ -78,3 +78,16 @@ def test_ufdl(own_api):
         "deleted since: True",
         "reinstated: True",
     ]
+
+
+def test_ricloud(own_api):
+    assert example("ricloud.py", own_api.server.url, own_api.key).splitlines() == [
+        "session active",
+        "poll pending with 2 tasks",
+        "poll completed",
+        'result ios_messages.messages json intact {"data": [{"text": "a row of ios_messages.messages"}]}',
+        "result consumed",
+        'result ios_calls.calls json intact {"data": [{"text": "a row of ios_calls.calls"}]}',
+        "result consumed",
+        "results left 0",
+    ]

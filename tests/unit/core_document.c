@@ -2,7 +2,9 @@
 /* What APIs stand on besides jobs and results: documents, users and their passwords, texts that are signed.
  */
 #include "core/access.h"
+#include "core/batch.h"
 #include "core/document.h"
+#include "core/event.h"
 #include "core/sign.h"
 #include "support/world.h"
 
@@ -192,6 +194,184 @@ IN_SESSION(jobs_can_be_listed_from_old_to_new)
     return 0;
 }
 
+static int count_batch(void *ctx, const struct batch *b, struct err *err)
+{
+    const char **last = ctx;
+    (void)err;
+    *last = arena_strdup(&w.arena, b->id);
+    return 0;
+}
+
+static struct job *job_in(struct session *s, const char *batch, struct err *err)
+{
+    struct job_new n = {.kind = "k", .batch = batch, .priority_weight = 5};
+    struct job *j;
+    must(job_create(s, &n, &j, err), err);
+    return j;
+}
+
+IN_SESSION(lists_can_be_limited_to_what_has_a_label)
+{
+    const struct label red = {"test.colour", "red"}, blue = {"test.colour", "blue"},
+                       big = {"test.size", "big"};
+    const struct label both[] = {red, big};
+    struct batch_filter f = {.oldest_first = true, .labels = {both, 2}};
+    struct job_filter jobs = {.oldest_first = true, .labels = {&red, 1}};
+    struct page page = {.limit = 10};
+    struct batch *first, *second;
+    struct job *j;
+    const char *found = NULL;
+    int64_t count;
+    bool cut;
+    (void)ctx;
+    must(batch_create(s, "first", "", &first, err), err);
+    must(batch_create(s, "second", "", &second, err), err);
+    must(document_label(s, first->id, &red, err), err);
+    must(document_label(s, second->id, &red, err), err);
+    must(document_label(s, second->id, &big, err), err);
+    must_fail(document_label(s, first->id, &blue, err), ERR_TAKEN);
+    must(batch_select(s, &f, &page, count_batch, &found, err), err);
+    assert_string_equal(found, second->id);
+    must(batch_count(s, &f, &count, err), err);
+    assert_int_equal(count, 1);
+    f.labels.count = 1;
+    must(batch_count(s, &f, &count, err), err);
+    assert_int_equal(count, 2);
+    job_in(s, NULL, err);
+    const char *wanted = job_in(s, first->id, err)->id;
+    must(job_list(s, &jobs, &page, &j, &cut, err), err);
+    assert_string_equal(j->id, wanted);
+    assert_null(j->next);
+    must(job_count(s, &jobs, &count, err), err);
+    assert_int_equal(count, 1);
+    jobs.labels.all = &blue;
+    must(job_count(s, &jobs, &count, err), err);
+    assert_int_equal(count, 0);
+    return 0;
+}
+
+static int publish_labelled(struct session *s, void *ctx, struct err *err)
+{
+    const struct label red = {"test.colour", "red"};
+    struct result_filter f = {.labels = {&red, 1}, .state = ctx};
+    struct page page = {.limit = 10};
+    struct result *r;
+    int64_t count;
+    must(result_list(s, &f, &page, &r, err), err);
+    must(result_count(s, &f, &count, err), err);
+    assert_int_equal(count, r != NULL);
+    return r ? 1 : 0;
+}
+
+static int label_a_batch(struct session *s, void *ctx, struct err *err)
+{
+    const struct label red = {"test.colour", "red"};
+    struct batch *b;
+    must(batch_create(s, "first", "", &b, err), err);
+    must(document_label(s, b->id, &red, err), err);
+    *(const char **)ctx = arena_strdup(&w.arena, job_in(s, b->id, err)->id);
+    return 0;
+}
+
+static void results_have_the_labels_of_their_batch(void **state)
+{
+    char any[] = "any", expired[] = "expired";
+    const char *job = NULL;
+    (void)state;
+    must(world_run(&w, label_a_batch, &job, &e), &e);
+    world_publish(&w, world_job(&w), "other", 10, false);
+    assert_int_equal(world_run(&w, publish_labelled, NULL, &e), 0);
+    world_publish(&w, job, "wanted", 10, false);
+    assert_int_equal(world_run(&w, publish_labelled, NULL, &e), 1);
+    assert_int_equal(world_run(&w, publish_labelled, any, &e), 1);
+    assert_int_equal(world_run(&w, publish_labelled, expired, &e), 0);
+}
+
+IN_SESSION(failed_jobs_are_listed_with_cancelled_ones_and_pages_can_end)
+{
+    static const enum job_verb ends[] = {JOB_FINISH, JOB_FAIL, JOB_CANCEL};
+    struct job_filter f = {.status = "failed", .or_status = "cancelled", .oldest_first = true};
+    struct page page = {.limit = 10};
+    struct job *j, *list;
+    int64_t count;
+    bool cut;
+    (void)ctx;
+    for (int i = 0; i < 3; i++) {
+        struct job_move m = {.verb = ends[i], .error = "{}"};
+        j = job_in(s, NULL, err);
+        must(job_move(s, j->id, &m, &list, err), err);
+    }
+    must(job_list(s, &f, &page, &list, &cut, err), err);
+    assert_int_equal(list->next->pk, j->pk);
+    assert_null(list->next->next);
+    must(job_count(s, &f, &count, err), err);
+    assert_int_equal(count, 2);
+    page.until = j->pk;
+    must(job_list(s, &f, &page, &list, &cut, err), err);
+    assert_null(list->next);
+    return 0;
+}
+
+IN_SESSION(events_are_read_by_type_and_only_of_the_project)
+{
+    static const char *const types[] = {"batch.created", NULL};
+    struct event_filter f = {.types = types};
+    struct page page = {.limit = 10};
+    struct batch *b;
+    struct event *list, *one;
+    int64_t count;
+    (void)ctx;
+    job_in(s, NULL, err);
+    must(batch_create(s, "first", "", &b, err), err);
+    must(batch_create(s, "second", "", &b, err), err);
+    must(event_list(s, &f, &page, &list, err), err);
+    assert_string_equal(list->type, "batch.created");
+    assert_string_equal(list->next->object, b->id);
+    assert_null(list->next->next);
+    must(event_get(s, &f, list->seq, &one, err), err);
+    assert_string_equal(one->object, list->object);
+    f.newest_first = true;
+    must(event_list(s, &f, &page, &list, err), err);
+    assert_string_equal(list->object, b->id);
+    f.newest_first = false;
+    must(store_project_create(s->db, "another", s->now, &s->actor.project, err), err);
+    must_fail(event_get(s, &f, one->seq, &one, err), ERR_NOT_FOUND);
+    must(event_count(s, &f, &count, err), err);
+    assert_int_equal(count, 0);
+    return 0;
+}
+
+static int keep_key(void *ctx, const struct principal *p, struct err *err)
+{
+    (void)err;
+    *(const char **)ctx = arena_strdup(&w.arena, p->public_id);
+    return 0;
+}
+
+IN_SESSION(a_key_gets_another_secret)
+{
+    char old[ACCESS_KEY_SIZE], fresh[ACCESS_KEY_SIZE];
+    struct page page = {.limit = 1};
+    const char *id = NULL;
+    struct principal *p;
+    int64_t count;
+    (void)ctx;
+    must(access_create_key(s, "mine", SCOPE_READ, old, err), err);
+    must(access_keys(s, true, &page, keep_key, &id, err), err);
+    assert_memory_equal(id, old + 3, strlen(id));
+    must(access_count_keys(s, &count, err), err);
+    assert_int_equal(count, 2); /* and that of the world's actor */
+    must(access_rotate_key(s, id, fresh, &p, err), err);
+    assert_string_equal(p->name, "mine");
+    must_fail(access_authenticate(s, old, err), ERR_UNAUTHORIZED);
+    must(access_authenticate(s, fresh, err), err);
+    must(store_principal_revoke(s->db, id, s->now, err) < 0, err);
+    must_fail(access_rotate_key(s, id, fresh, &p, err), ERR_WRONG_STATE);
+    must(store_project_create(s->db, "another", s->now, &s->actor.project, err), err);
+    must_fail(access_key(s, id, &p, err), ERR_NOT_FOUND);
+    return 0;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -204,6 +384,11 @@ int main(void)
         TEST(a_signed_text_is_good_for_one_purpose),
         TEST(jobs_and_results_are_found_by_pk),
         TEST(jobs_can_be_listed_from_old_to_new),
+        TEST(lists_can_be_limited_to_what_has_a_label),
+        TEST(results_have_the_labels_of_their_batch),
+        TEST(failed_jobs_are_listed_with_cancelled_ones_and_pages_can_end),
+        TEST(events_are_read_by_type_and_only_of_the_project),
+        TEST(a_key_gets_another_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

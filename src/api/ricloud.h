@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ricloud API v3, shared by its files: lists and their parameters, references, waiting. See ricloud.c for
+ * what is what.
+ */
+#pragma once
+
+#include "api/api.h"
+#include "base/json.h"
+#include "core/document.h"
+
+struct job;
+
+enum { RICLOUD_LARGEST_LIMIT = 1000, RICLOUD_LONGEST_TEXT = 255 };
+
+/* Kinds of documents and of labels, see core/document.h. */
+#define RICLOUD_USER         "ricloud.user"
+#define RICLOUD_SOURCE       "ricloud.source"
+#define RICLOUD_SESSION      "ricloud.session"
+#define RICLOUD_SUBSCRIPTION "ricloud.subscription"
+#define RICLOUD_POLL         "ricloud.poll" /* what was said of a batch; its name is the batch's id */
+#define RICLOUD_STORAGE      "ricloud.storage"
+#define RICLOUD_WEBHOOK      "ricloud.webhook"
+#define RICLOUD_OF           "ricloud.of_" /* labels: ricloud.of_user, ricloud.of_session … */
+#define RICLOUD_JOB          "ricloud."    /* jobs: ricloud.data_type … */
+
+/* --- ricloud_list.c --- */
+
+/* What every list takes: limit, after_id, before_id, since, and filters by label. */
+struct ricloud_query {
+    int64_t limit;
+    struct page page;  /* one more than the limit */
+    bool newest_first; /* before_id alone: the page that ends there, which is turned round to be shown */
+    int64_t since;     /* 0: not given; else for filters that say "after": just before it */
+    struct label label[LABELS_MOST];
+    int label_count;
+    bool empty; /* a filter names something that is not there */
+};
+
+/* The place in the list of the object with an id; ERR_NOT_FOUND. `kind`: of documents, else unused. */
+typedef int ricloud_place_fn(struct request *rq, const char *kind, const char *id, int64_t *ret,
+                             struct err *e);
+/* `labels`: parameters that are filters by label, NULL-terminated; or NULL. */
+int ricloud_read_query(struct request *rq, ricloud_place_fn *place, const char *kind,
+                       const char *const *labels, struct ricloud_query *ret, struct err *e);
+struct labels ricloud_labels(const struct ricloud_query *q);
+extern const char *const ricloud_poll_labels[]; /* subscription, session, source, user, requestor */
+
+/* The rows of a page, in the order of the query. */
+struct ricloud_rows {
+    const void *row[RICLOUD_LARGEST_LIMIT];
+    int count;
+    bool more;
+};
+void ricloud_take(struct ricloud_rows *rows, const struct ricloud_query *q, const void *row);
+
+typedef int ricloud_put_fn(struct json_out *j, struct request *rq, const void *row, struct err *e);
+/* Sends a list object. A page whose text gets long ends early. `path` is from the API's root on. */
+int ricloud_send_list(struct request *rq, const struct ricloud_query *q, const struct ricloud_rows *rows,
+                      ricloud_put_fn *put, int64_t total, const char *path, struct err *e);
+int ricloud_send(struct request *rq, int status, ricloud_put_fn *put, const void *row, struct err *e);
+
+/* A list inside of something. The client makes objects only of those that are told to be a list. */
+void ricloud_begin_list(struct json_out *j);
+void ricloud_end_list(struct json_out *j, struct request *rq, bool more, int64_t total, const char *path);
+
+/* id, resource, organisation: how every object begins. */
+void ricloud_begin(struct json_out *j, struct request *rq, const char *resource, const char *id);
+void ricloud_put(struct json_out *j, const char *key, const char *value);
+
+/*
+ * A document shown as an object: what all objects begin with, the members of its body, date_created. Members
+ * whose names begin with an underscore are not shown.
+ */
+int ricloud_put_document(struct json_out *j, struct request *rq, const char *resource,
+                         const struct document *d, struct err *e);
+/* Documents of a kind, listed as their resource. */
+int ricloud_list_documents(struct request *rq, const char *kind, const char *const *labels,
+                           ricloud_put_fn *put, const char *path, struct err *e);
+/* The body of a request, which must be an object; the body of a document. */
+int ricloud_read_body(struct request *rq, const struct json **ret, struct err *e);
+int ricloud_parse(struct request *rq, const struct document *d, const struct json **ret, struct err *e);
+/* The text of a member of a document's body; NULL: there is none. */
+const char *ricloud_text(struct request *rq, const struct document *d, const char *member);
+/* Labels what has this id; NULL values are no labels. */
+int ricloud_label(struct request *rq, const char *id, const char *what, const char *value, struct err *e);
+
+/* The document that a member of a request's body refers to: by its id, or an object that has one. 1, or 0:
+ * absent or null. ERR_BAD_REFERENCE names the member. */
+int ricloud_refer(struct request *rq, const struct json *body, const char *member, const char *kind,
+                  struct document **ret, struct err *e);
+
+/*
+ * Ricloud-Await: N. 1: the answer is put off, the handler returns 0 and is run again; 0: answer now, for it
+ * is done, the time is up, or nobody asked to wait. ERR_BAD_VALUE.
+ */
+int ricloud_await(struct request *rq, bool done, struct err *e);
+int ricloud_check_await(struct request *rq,
+                        struct err *e); /* for a handler in the writer: only whether it is good */
+
+/* --- ricloud_task.c: what is asked for, and on whose behalf --- */
+
+struct ricloud_order {
+    const char *poll; /* ids; NULL: none */
+    const char *user, *session, *subscription;
+    const struct document *source;
+    const char *type;           /* info_type, data_type, file, or what POST /tasks says */
+    const char *target;         /* one data type, one file …; NULL: the whole poll */
+    const struct json *payload; /* an object or NULL */
+    bool without_targets;       /* of the payload the lists of targets are left out */
+};
+
+/* The targets of a payload are its members with these names, lists of texts; each is a task of that type. */
+struct ricloud_targets {
+    const char *member, *type;
+};
+extern const struct ricloud_targets ricloud_targets[]; /* ends with NULL */
+
+/* user, source, session and subscription of a request's body, each following from the next where it is not
+ * given. *ret_subscription may stay NULL. */
+int ricloud_read_order(struct request *rq, const struct json *body, struct ricloud_order *ret,
+                       struct document **ret_subscription, struct err *e);
+int ricloud_make_task(struct request *rq, const struct ricloud_order *o, struct job **ret, struct err *e);
+
+/* --- handlers and what they share --- */
+
+ricloud_put_fn ricloud_put_result, ricloud_put_task, ricloud_put_poll, ricloud_put_storage,
+    ricloud_put_webhook;
+/* The results of a task or poll, which `of` selects and `what` (task, poll) and `id` name: of whatever state,
+ * as a nested list. */
+int ricloud_put_results(struct json_out *j, struct request *rq, const char *what, const char *id,
+                        struct result_filter *of, struct err *e);
+/* All documents of a kind, as a nested list. */
+int ricloud_put_documents(struct json_out *j, struct request *rq, const char *kind, ricloud_put_fn *put,
+                          const char *path, struct err *e);
+
+handler_fn ricloud_result_list, ricloud_result_get, ricloud_result_ack, ricloud_result_ack_many;
+handler_fn ricloud_user_create, ricloud_user_list, ricloud_user_get;
+handler_fn ricloud_source_create, ricloud_source_list, ricloud_source_get;
+handler_fn ricloud_session_create, ricloud_session_list, ricloud_session_get, ricloud_session_payload;
+handler_fn ricloud_subscription_create, ricloud_subscription_list, ricloud_subscription_get,
+    ricloud_subscription_delete;
+handler_fn ricloud_poll_create, ricloud_poll_list, ricloud_poll_get;
+handler_fn ricloud_task_create, ricloud_task_list, ricloud_task_get;
+handler_fn ricloud_key_current, ricloud_key_list, ricloud_key_get, ricloud_key_rotate, ricloud_organisation;
+handler_fn ricloud_event_list, ricloud_event_get;
+handler_fn ricloud_storage_create, ricloud_storage_list, ricloud_storage_get, ricloud_storage_update,
+    ricloud_storage_delete, ricloud_storage_test;
+handler_fn ricloud_webhook_create, ricloud_webhook_list, ricloud_webhook_get, ricloud_webhook_update,
+    ricloud_webhook_delete;
