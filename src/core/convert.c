@@ -16,10 +16,12 @@ struct conversion {
     struct arena arena;
     struct conversion_options options;
     struct table_facts facts;
-    struct table table; /* once it is prepared, and what follows */
+    struct content content;
+    /* once it is prepared */
+    struct arena looked_up;
+    struct table table;
     struct selected selected;
     struct column_name *names; /* of the columns that come out */
-    struct content content;
     /* while it runs */
     struct reader *reader;
     struct decoder *decoder;
@@ -131,7 +133,7 @@ static int resolve(struct conversion *c, struct err *e)
     struct where **link = &first;
     for (int i = 0; i < o->where_count; i++) {
         struct where *w = NULL;
-        int rc = where_parse(&c->arena, o->where[i], &w, e);
+        int rc = where_parse(&c->looked_up, o->where[i], &w, e);
         if (rc < 0)
             return rc;
         *link = w;
@@ -139,10 +141,10 @@ static int resolve(struct conversion *c, struct err *e)
     }
     s.where = first;
     int count = columns_count(c->table.columns);
-    int rc = select_resolve(&c->arena, &s, c->table.names, count, &c->selected, e);
+    int rc = select_resolve(&c->looked_up, &s, c->table.names, count, &c->selected, e);
     if (rc < 0)
         return rc;
-    c->names = arena_alloc(&c->arena, (size_t)c->selected.count * sizeof *c->names);
+    c->names = arena_alloc(&c->looked_up, (size_t)c->selected.count * sizeof *c->names);
     for (int i = 0; i < c->selected.count; i++)
         c->names[i] = c->table.names[c->selected.order[i]];
     return 0;
@@ -211,7 +213,7 @@ int conversion_prepare(struct conversion *c, struct err *e)
 {
     const struct conversion_options *o = &c->options;
     bool is_json = o->writer.format == FORMAT_JSON || o->writer.format == FORMAT_NDJSON;
-    int rc = table_parse(&c->arena, &c->facts, o->nested_is_json, &c->table, e);
+    int rc = table_parse(&c->looked_up, &c->facts, o->nested_is_json, &c->table, e);
     if (rc == 0)
         rc = resolve(c, e);
     if (rc == 0)
@@ -225,13 +227,22 @@ int conversion_prepare(struct conversion *c, struct err *e)
     return 0;
 }
 
+void conversion_put_aside(struct conversion *c)
+{
+    columns_free(c->table.columns);
+    arena_free(&c->looked_up);
+    c->table = (struct table){0};
+    c->selected = (struct selected){0};
+    c->names = NULL;
+}
+
 void conversion_free(struct conversion *c)
 {
     if (!c)
         return;
     decoder_free(c->decoder);
     reader_free(c->reader);
-    columns_free(c->table.columns);
+    conversion_put_aside(c);
     blob_close(c->content.blob);
     arena_free(&c->arena);
     free(c);

@@ -42,9 +42,11 @@ struct conversion;
 /* Opens the result's bytes and fetches what is known of the table. `r` is live. */
 int conversion_new(struct session *s, const struct result *r, const struct conversion_options *o,
                    struct conversion **ret, struct err *e);
-/* Looks up columns, in any thread, once and before all that follows but format and rows: ERR_BAD_VALUE names
+/* Looks up columns, in any thread, before all that follows but format and rows: ERR_BAD_VALUE names
  * a parameter. Of a very wide table that takes long. */
 int conversion_prepare(struct conversion *c, struct err *e);
+/* Lets go of what was looked up, which takes megabytes of a very wide table, until it is prepared again. */
+void conversion_put_aside(struct conversion *c);
 void conversion_free(struct conversion *c); /* NULL is fine */
 
 /* The columns that come out, and those of the table that they are. */

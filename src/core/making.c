@@ -237,7 +237,9 @@ static int keep(struct making *m, struct err *e)
 
 static int run(struct making *m, struct err *e)
 {
-    int rc = blob_put_open(m->all->core->blobs, &m->put, e);
+    int rc = conversion_prepare(m->conversion, e);
+    if (rc == 0)
+        rc = blob_put_open(m->all->core->blobs, &m->put, e);
     if (rc == 0)
         rc = conversion_write(m->conversion, put_bytes, progress, m, e);
     if (rc == ERR_LIMIT)
@@ -394,12 +396,14 @@ static void run_making(struct pool_task *task)
     making_release(m);
 }
 
-/* In the other pool, so that who asks wrongly need not wait behind whole tables to be told. */
+/* In the other pool, so that who asks wrongly need not wait behind whole tables to be told. Nothing of it is
+ * kept: hundreds may wait for their turn. */
 static void look_at_options(struct pool_task *task)
 {
     struct making *m = (struct making *)task;
     struct err e;
     int rc = conversion_prepare(m->conversion, &e);
+    conversion_put_aside(m->conversion);
     if (rc < 0) {
         end(m, rc, &e);
         making_release(m);

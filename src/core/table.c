@@ -89,13 +89,16 @@ int table_fetch(struct session *s, const struct result *r, struct table_facts *r
 int table_parse(struct arena *a, const struct table_facts *f, bool nested_is_json, struct table *ret,
                 struct err *e)
 {
+    struct arena parsed = {0}; /* many times as large as the columns that are made of it */
     struct description d = {0};
     const struct json *text = NULL;
-    int rc = json_parse(a, f->description, strlen(f->description), 8, &text, e);
+    int rc = json_parse(&parsed, f->description, strlen(f->description), 8, &text, e);
     if (rc == 0)
         rc = json_read(text, fields, sizeof fields / sizeof fields[0], &d, e);
-    if (rc < 0)
+    if (rc < 0) {
+        arena_free(&parsed);
         return rc;
+    }
     struct table t = {
         .compression = (enum compression)d.compression,
         .charset = (enum charset)d.charset,
@@ -109,10 +112,11 @@ int table_parse(struct arena *a, const struct table_facts *f, bool nested_is_jso
                    .columns_are_set = true,
                    .delimiter = (char)d.delimiter,
                    .header_absent = d.header_absent,
-                   .member = d.member},
+                   .member = d.member ? arena_strdup(a, d.member) : NULL},
     };
     if ((rc = rebuild_columns(a, d.columns, nested_is_json, &t, e)) == 0)
         *ret = t;
+    arena_free(&parsed);
     return rc;
 }
 

@@ -4,6 +4,7 @@
 import concurrent.futures
 import contextlib
 import itertools
+import pathlib
 import re
 import socket
 import struct
@@ -250,6 +251,26 @@ def test_who_is_reset_while_waiting_is_let_go_and_the_others_are_served(fresh_se
         wires[7].close()
         eventually(lambda: gauge("resultd_connections") < before, "who was reset is let go")
         assert wires[0].answer().status_code == 200
+
+
+@pytest.mark.slow
+@pytest.mark.plain
+def test_what_waits_for_its_turn_takes_little_memory(fresh_server):
+    """Of a very wide table what was looked up is many times as large as what is written down of it."""
+    server = fresh_server(converters="1")
+    api = server.api()
+    line = ",".join("1" for _ in range(20_000)) + "\n"
+    result = table(api, ",".join(f"column_{i}" for i in range(20_000)) + "\n" + line * 100)
+
+    def most():
+        status = pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) << 10
+
+    before = most()
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        answers = pool.map(lambda n: convert(api.clone(), result, "csv", where=f"column_0!=x{n}"), range(40))
+        assert len(set(answers)) == 1
+    assert most() - before < 80 << 20
 
 
 def test_a_conversion_that_fails_breaks_the_connection(api, server):
