@@ -159,10 +159,10 @@ const char *request_query(struct request *rq, const char *key);   /* the first o
 
 /* The sink's own thread has caught up or is done. Any thread. */
 void request_wake(struct request *rq);
-/* While a request sleeps, by whoever will wake it: whether its connection was reset, or closed in both
- * directions. A client that only says that it sends no more is still there for us (the library closes the
- * connection of some of those when it is resumed). Once it is gone the request is not answered, but ends when
- * it is woken. */
+/* While a request sleeps, by whoever will wake it: whether its connection was reset. Before the answer has
+ * begun also whether the client sends no more: most of those have left, and the library would close the
+ * connections of many of the others when it resumes them. Once it is gone the request is not answered, but
+ * ends when it is woken. */
 bool request_gone(struct request *rq);
 
 /*

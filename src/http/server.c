@@ -402,7 +402,8 @@ bool request_was_left(struct request *rq)
 bool request_gone(struct request *rq)
 {
     struct exchange *x = of(rq);
-    x->gone = x->gone || (poll_client(rq, 0) & (POLLERR | POLLHUP)) != 0;
+    short end = x->phase == WAITING ? POLLRDHUP : 0;
+    x->gone = x->gone || (poll_client(rq, end) & (end | POLLERR | POLLHUP)) != 0;
     return x->gone;
 }
 
