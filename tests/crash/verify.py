@@ -11,7 +11,7 @@ from load import Http, Lost, content_problem, converted_problem
 LOOK_BACK = 2  # rounds whose objects are all looked at
 OLDER = 30  # and so many of the older ones
 BLOB = re.compile(r"blobs/[0-9a-f]{2}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-KNOWN_FILES = {"resultd.db", "resultd.db-wal", "resultd.db-shm", "serve.lock", "files.lock"}
+KNOWN_FILES = {"resultd.db", "resultd.db-wal", "resultd.db-shm", "serve.lock", "files.lock", "secret.key"}
 
 
 class Verifier:
