@@ -64,6 +64,13 @@ static const struct filter_column job_description = {
     " ELSE '' END FROM job j WHERE j.pk = r.job)",
     FILTER_TEXT, false, 0, NULL};
 
+/* As the job itself shows them; see ufdl_job.c. */
+static const struct filter_column
+    job_start_time = {"(SELECT j.started_at FROM job j WHERE j.pk = r.job AND j.status <> 'queued')",
+                      FILTER_TIME, true, 0, NULL},
+    job_end_time = {"(SELECT j.finished_at FROM job j WHERE j.pk = r.job AND j.status <> 'cancelled')",
+                    FILTER_TIME, true, 0, NULL};
+
 static const struct ufdl_field fields[] = {
     {"pk", COLUMN(PK)},
     {"job", COLUMN(JOB)},
@@ -76,8 +83,8 @@ static const struct ufdl_field fields[] = {
     {"job.template.name", COLUMN(KIND)},
     {"job.description", &job_description},
     {"job.creation_time", COLUMN(JOB_CREATED_AT)},
-    {"job.start_time", COLUMN(JOB_STARTED_AT)},
-    {"job.end_time", COLUMN(JOB_FINISHED_AT)},
+    {"job.start_time", &job_start_time},
+    {"job.end_time", &job_end_time},
     {"job.creator", COLUMN(JOB_CREATOR)},
     {"job.creator.username", COLUMN(JOB_CREATOR_NAME)},
 };

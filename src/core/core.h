@@ -49,6 +49,7 @@ struct core {
     struct makings *makings;     /* representations that are being made */
     struct passwords *passwords; /* being checked */
     struct spools *spools;       /* long texts that are being made */
+    atomic_llong previews;       /* pages of rows that are read or sent */
     atomic_llong upload_bytes;   /* received and not yet written, of all uploads */
     struct {                     /* for /-/metrics */
         atomic_llong uploads, sweeps, expired, purged, orphans, lapsed, sweep_errors, blobs_removed;

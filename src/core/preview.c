@@ -28,11 +28,14 @@ int preview_new(struct session *s, const struct result *r, const struct conversi
                 struct preview **ret, struct err *e)
 {
     struct conversion *c = NULL;
+    if (atomic_load(&s->core->previews) >= core_settings(s->core)->conversion_limit)
+        return err_set(e, ERR_BUSY, "too many pages of rows are being read; try again in a moment");
     int rc = conversion_new(s, r, o, &c, e);
     if (rc < 0)
         return rc;
     struct preview *p = mem_alloc(sizeof *p);
-    *p = (struct preview){.conversion = c};
+    *p = (struct preview){.core = s->core, .conversion = c};
+    atomic_fetch_add(&s->core->previews, 1);
     p->out.buf.arena = &p->arena;
     *ret = p;
     return 0;
@@ -42,6 +45,7 @@ void preview_free(struct preview *p)
 {
     if (!p)
         return;
+    atomic_fetch_sub(&p->core->previews, 1);
     conversion_free(p->conversion);
     arena_free(&p->arena);
     free(p);
@@ -131,13 +135,12 @@ static void run(struct pool_task *task)
     p->wake(p->wake_ctx); /* the preview may be gone after this */
 }
 
-void preview_start(struct preview *p, struct core *core, void (*wake)(void *ctx), void *ctx)
+void preview_start(struct preview *p, void (*wake)(void *ctx), void *ctx)
 {
     p->task = (struct pool_task){.run = run};
-    p->core = core;
     p->wake = wake;
     p->wake_ctx = ctx;
-    makings_run(core->makings, &p->task);
+    makings_run(p->core->makings, &p->task);
 }
 
 int preview_text(struct preview *p, const char **ret, size_t *ret_len, struct err *e)

@@ -9,13 +9,14 @@
 
 struct preview;
 
-/* As the options say; the format counts for nothing. */
+/* As the options say; the format counts for nothing. ERR_BUSY if there are conversion_limit of them: each
+ * holds columns, and then a page, until it is freed. */
 int preview_new(struct session *s, const struct result *r, const struct conversion_options *o,
                 struct preview **ret, struct err *e);
 void preview_free(struct preview *p); /* before preview_start, or after it has woken; NULL is fine */
 
 /* wake(ctx) is called once, from another thread, when it is done. */
-void preview_start(struct preview *p, struct core *core, void (*wake)(void *ctx), void *ctx);
+void preview_start(struct preview *p, void (*wake)(void *ctx), void *ctx);
 
 /* After that, or ERR_BAD_VALUE with the parameter: {"columns":[{"name","type"}],"rows":[[…]],"total":…};
  * lives as long as the preview. */

@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from harness import problem
+from harness import Wire, eventually, problem, request_head
 from tables import Number, ask, convert, parse, read_csv, read_xlsx, rows, table
 
 N = Number
@@ -287,3 +287,15 @@ def test_the_whole_of_many_rows(api, deep):
     read = read_csv(convert(api, deep, "csv"))
     assert read[0] == ["id", "t"] and len(read) == MANY + 1
     assert all(row == [str(i), t] for row, (i, t) in zip(read[1:], RECORDS))
+
+
+def test_pages_that_nobody_reads_are_bounded(fresh_server):
+    """A page is held until it is sent: one more than conversion_limit is refused, and taken once there is room."""
+    api = fresh_server(conversion_limit="1").api()
+    result = table(api, "a\n" + ("x" * 8000 + "\n") * 1000)
+    path = f"/results/{result['id']}/rows"
+    with Wire(api.server) as slow:
+        slow.send(request_head("GET", f"/api/v1{path}?limit=1000", api.key))
+        assert slow.socket.recv(100).startswith(b"HTTP/1.1 200")
+        problem(api.get(path, params={"limit": 1}), 503, "busy")
+    eventually(lambda: api.get(path, params={"limit": 1}).status_code == 200, "there is room again")

@@ -802,6 +802,20 @@ def test_the_description_of_the_job_is_in_its_input(ufdl):
     assert ufdl.pks(exact("job.description", "")) == others
 
 
+def test_times_of_a_job_are_those_that_it_shows(ufdl):
+    """A cancelled job has no end_time, one that waits again no start_time."""
+    job = ufdl.api.job("train")["id"]
+    output = ufdl.publish("result", "JSON", job=job)
+    pk = ufdl.api.get_job(job)["pk"]
+    expect(ufdl.api.post(f"/jobs/{job}/progress", json={"progress": 0.5}), 200)
+    expect(ufdl.api.post(f"/jobs/{job}/cancel"), 200)
+    shown = expect(ufdl.request("GET", f"jobs/{pk}"), 200)
+    for name in ("start_time", "end_time"):
+        spec = {"expressions": [isnull(f"job.{name}")]}
+        listed = [row["pk"] for row in expect(ufdl.post("job-outputs/list", spec), 200)]
+        assert (output in listed) == (shown[name] is None), name
+
+
 # ---- the list: order --------------------------------------------------------------------------------------
 
 
