@@ -252,7 +252,7 @@ def test_who_leaves_while_waiting_is_let_go_and_the_others_are_served(fresh_serv
                 wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             wire.close()
         eventually(lambda: gauge("resultd_connections") <= 2, "who has left is let go")
-        assert gauge("resultd_conversions") > 4, "before what they had waited for is made"
+        assert gauge("resultd_conversions") > 1, "before what they had waited for is made"
         assert wires[0].answer().status_code == 200
 
 
