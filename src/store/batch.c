@@ -45,19 +45,27 @@ int store_batch_add(struct db *db, struct batch *b, struct err *e)
     return db_insert(db, &s, args, STORE_COUNT(args), &b->pk, e);
 }
 
+typedef struct batch *read_fn(struct db *db, struct db_cursor *c, struct arena *a);
+
+static int get_batch(struct db *db, struct arena *a, const struct stmt *s, read_fn *read, int64_t project,
+                     const char *id, struct batch **ret, struct err *e)
+{
+    struct db_value args[] = {db_of_text(id), db_of_int(project)};
+    struct db_cursor *c = NULL;
+    int rc = row_one(db, s, args, STORE_COUNT(args), &c, e);
+    if (rc > 0) {
+        *ret = read(db, c, a);
+        db_done(db, c);
+    }
+    return rc;
+}
+
 int store_batch_get(struct db *db, struct arena *a, int64_t project, const char *id, struct batch **ret,
                     struct err *e)
 {
     static const struct stmt s = {
         "batch_get", "SELECT " BATCH_COLUMNS " FROM batch b WHERE b.id = $1 AND b.project = $2", false};
-    struct db_value args[] = {db_of_text(id), db_of_int(project)};
-    struct db_cursor *c = NULL;
-    int rc = row_one(db, &s, args, STORE_COUNT(args), &c, e);
-    if (rc > 0) {
-        *ret = read_batch(db, c, a);
-        db_done(db, c);
-    }
-    return rc;
+    return get_batch(db, a, &s, read_batch, project, id, ret, e);
 }
 
 int store_batch_find(struct db *db, struct arena *a, int64_t project, const char *id, struct batch **ret,
@@ -65,14 +73,7 @@ int store_batch_find(struct db *db, struct arena *a, int64_t project, const char
 {
     static const struct stmt s = {
         "batch_find", "SELECT " BATCH_OWN " FROM batch b WHERE b.id = $1 AND b.project = $2", false};
-    struct db_value args[] = {db_of_text(id), db_of_int(project)};
-    struct db_cursor *c = NULL;
-    int rc = row_one(db, &s, args, STORE_COUNT(args), &c, e);
-    if (rc > 0) {
-        *ret = read_own(db, c, a);
-        db_done(db, c);
-    }
-    return rc;
+    return get_batch(db, a, &s, read_own, project, id, ret, e);
 }
 
 int store_batch_totals(struct db *db, int64_t project, int64_t *ret_all, int64_t *ret_done, struct err *e)

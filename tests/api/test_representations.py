@@ -235,7 +235,7 @@ def test_who_leaves_disturbs_nobody(api, server):
 def test_who_leaves_while_waiting_is_let_go_and_the_others_are_served(fresh_server, how):
     server = fresh_server(converters="1")
     api = server.api()
-    result = table(api, LARGE + LARGE.partition("\n")[2] * 3)
+    result = table(api, LARGE + LARGE.partition("\n")[2] * 6)
     target = f"/api/v1/results/{result['id']}/content?format=xlsx"
 
     def gauge(name):
@@ -251,7 +251,8 @@ def test_who_leaves_while_waiting_is_let_go_and_the_others_are_served(fresh_serv
             if how == "reset":
                 wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             wire.close()
-        eventually(lambda: gauge("resultd_connections") <= 2, "who has left is let go")
+        # Who stays, the one that published, and the one that asks.
+        eventually(lambda: gauge("resultd_connections") <= 3, "who has left is let go")
         assert gauge("resultd_conversions") > 1, "before what they had waited for is made"
         assert wires[0].answer().status_code == 200
 
