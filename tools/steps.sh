@@ -108,6 +108,20 @@ print(*(suite.get(name) for name in ("tests", "failures", "errors", "skipped")))
 # api_tests FOLDER [PYTEST OPTION...]: the API tests.
 api_tests() { python_tests api "$@"; }
 
+# with_s3 COMMAND...: with a bucket of its own, in a Ceph cluster that lives as long as the command.
+with_s3() {
+    local dir rc=0
+    dir=$(mktemp -d)
+    "$root/tests/services/ceph-up" "$dir/ceph" || rc=$?
+    if [ "$rc" -eq 0 ]; then
+        # shellcheck disable=SC1091  # made just now
+        (. "$dir/ceph/env" && "$@") || rc=$?
+    fi
+    "$root/tests/services/ceph-down" "$dir/ceph" --rm
+    rm -rf "$dir"
+    return "$rc"
+}
+
 # under_sanitizer KIND COMMAND...: runs it so that the reports of the sanitizers go to files, and fails if there
 # is one: a server that a test starts and stops may report at its very end, when no test looks any more.
 under_sanitizer() {
@@ -150,7 +164,7 @@ tsan_api() {
 
 # shellcheck disable=SC2034  # these three are for whoever sources this
 {
-    all_steps='build format sources includes shell unit storage fault fuzz api docs formats crash clang tidy cppcheck asan tsan'
+    all_steps='build format sources includes shell unit storage fault fuzz api api-s3 readers pg pg-s3 docs formats crash cluster clang tidy cppcheck asan tsan'
     quick_steps='build format sources includes shell unit docs api'
     check_steps='format sources includes shell clang tidy cppcheck'
 }
@@ -184,8 +198,44 @@ step_shell() {
     count 1 0
 }
 
+# pg_tests COMMAND...: runs it with a PostgreSQL of its own, which it ends.
+pg_tests() {
+    local rc=0 folder
+    folder=$(mktemp -d)
+    chmod 755 "$folder"
+    "$root/tests/services/pg-up.sh" "$folder/pg" || rc=$?
+    if [ "$rc" -eq 0 ]; then
+        (
+            set -a
+            # shellcheck source=/dev/null
+            . "$folder/pg/pg.env"
+            export RESULTD_TEST_DB=pg
+            "$@"
+        ) || rc=$?
+    fi
+    "$root/tests/services/pg-down.sh" "$folder/pg" || rc=1
+    rm -rf "$folder"
+    return "$rc"
+}
+
+pg_steps() {
+    local rc=0 suite
+    for suite in unit storage fault; do
+        meson_tests build-test "$suite" || rc=1
+    done
+    if [ -n "${QUICK:-}" ]; then
+        api_tests build-test -m 'not slow' || rc=1
+    else
+        api_tests build-test --durations=10 || rc=1
+    fi
+    return "$rc"
+}
+
+# The same tests once more, on PostgreSQL.
+step_pg() { build_test && pg_tests pg_steps; }
+
 step_unit() { build_test && meson_tests build-test unit; }
-step_storage() { build_test && meson_tests build-test storage; }
+step_storage() { build_test && with_s3 meson_tests build-test storage; }
 step_fault() { build_test && meson_tests build-test fault; }
 step_fuzz() { build_test && meson_tests build-test fuzz; }
 
@@ -198,16 +248,38 @@ step_api() {
     fi
 }
 
-# crash_test ROUNDS SEED: counted from the last line that it prints.
-crash_test() {
-    local rc=0 log=$logs/crash-rounds.log passed failed
+# What is about threads for reading, on the engine that needs none; all else is tested with them on PostgreSQL.
+step_readers() {
+    build_test
+    RESULTD_TEST_SETTINGS='readers=4 senders=2' api_tests build-test tests/api/test_readers.py
+}
+
+# The same, with all bytes in a bucket.
+step_api-s3() {
+    build_test
+    RESULTD_TEST_BLOBS=s3 with_s3 api_tests build-test --durations=10
+}
+
+# And with nothing on this machine.
+step_pg-s3() {
+    build_test
+    RESULTD_TEST_BLOBS=s3 with_s3 pg_tests api_tests build-test --durations=10
+}
+
+# counted_test LOG PROGRAM OPTION...: counted from the last line that it prints.
+counted_test() {
+    local rc=0 log=$logs/$1.log program=$2 passed failed
+    shift 2
     mkdir -p "$logs"
-    (cd "$root" && RESULTD=$root/build-test/resultd "$python" tests/crash/crash.py --rounds "$1" --seed "$2") 2>&1 |
-        tee "$log" || rc=$?
+    (cd "$root" && RESULTD=$root/build-test/resultd "$python" "$program" "$@") 2>&1 | tee "$log" || rc=$?
     read -r passed failed < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$log" | tail -n 1) || rc=1
     count "${passed:-0}" "${failed:-0}"
     return "$rc"
 }
+
+crash_test() { counted_test crash-rounds tests/crash/crash.py "$@"; }
+
+cluster_test() { counted_test cluster-rounds tests/cluster/cluster.py "$@"; }
 
 step_docs() { build_test && python_tests docs build-test; }
 
@@ -216,7 +288,23 @@ step_formats() {
     build_test && ninja -C "$root/build-test" --quiet tests/rows2xlsx && python_tests formats build-test
 }
 
-step_crash() { build_test && crash_test "${CRASH_ROUNDS:-300}" "${CRASH_SEED:-1}"; }
+# That the test can fail is proved first, by damage that it has to report.
+step_crash() {
+    local rc=0
+    build_test
+    crash_test --prove || rc=1
+    crash_test --rounds "${CRASH_ROUNDS:-300}" --seed "${CRASH_SEED:-1}" || rc=1
+    return "$rc"
+}
+
+# The examples of proxies, and whole services that fail, one round of each.
+step_cluster() {
+    local rc=0
+    build_test
+    python_tests cluster build-test || rc=1
+    cluster_test --rounds "${CLUSTER_ROUNDS:-1}" --seed "${CLUSTER_SEED:-1}" || rc=1
+    return "$rc"
+}
 
 step_clang() {
     build_clang
@@ -242,7 +330,7 @@ step_asan() {
     local rc=0 suite
     build_asan
     for suite in unit storage fault fuzz; do
-        under_sanitizer "asan-$suite" meson_tests build-asan "$suite" --timeout-multiplier 5 || rc=1
+        with_s3 under_sanitizer "asan-$suite" meson_tests build-asan "$suite" --timeout-multiplier 5 || rc=1
     done
     # shellcheck disable=SC2119
     asan_api || rc=1

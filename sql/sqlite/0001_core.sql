@@ -112,15 +112,25 @@ CREATE TABLE result (
     UNIQUE (job, name, type)
 ) STRICT;
 CREATE INDEX result_job ON result (job, pk);
-CREATE INDEX result_state ON result (project, state, pk);
 CREATE INDEX result_name ON result (project, name, pk);
-CREATE INDEX result_type ON result (project, type, pk) WHERE type <> '';
+CREATE INDEX result_type ON result (project, type, pk);
+CREATE INDEX result_untyped ON result (project, lower(rtrim(substr(media_type, 1, instr(media_type || ';', ';') - 1))), pk)
+    WHERE type = ''; -- by the media type without its parameters
 CREATE INDEX result_kind ON result (project, kind, pk);
+CREATE INDEX result_creator ON result (project, creator, pk);
 CREATE INDEX result_created ON result (project, created_at, pk);
 CREATE INDEX result_batch ON result (batch, pk) WHERE batch IS NOT NULL;
 CREATE INDEX result_due ON result (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX result_trash ON result (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX result_deleted ON result (project, pk) WHERE deleted_at IS NOT NULL;
+
+-- What an index of result by state would be, apart: acknowledging changes a column that no index of result has.
+CREATE TABLE result_state (
+    in_project INTEGER NOT NULL,
+    in_state   TEXT    NOT NULL,
+    pk         INTEGER NOT NULL, -- of the result
+    PRIMARY KEY (in_project, in_state, pk)
+) STRICT, WITHOUT ROWID;
 
 -- The bytes of small results: durable with the same commit as the row.
 CREATE TABLE result_bytes (
@@ -149,14 +159,57 @@ CREATE TABLE representation (
 CREATE INDEX representation_result ON representation (result);
 CREATE INDEX representation_made ON representation (made_at, size);
 
--- Files whose row is gone and that are still to be removed: written in the transaction that let go of them.
+-- The bytes of all rows of representation: changed in the same transactions, so that making room sums nothing.
+CREATE TABLE representation_total (
+    size    INTEGER NOT NULL
+) STRICT;
+INSERT INTO representation_total (size) VALUES (0);
+
+-- Representations that some process is making, where several share the database: who, and until when, unless that is
+-- renewed. A row whose time is over is as good as none.
+CREATE TABLE making (
+    tag  TEXT    PRIMARY KEY,
+    node TEXT    NOT NULL,
+    till INTEGER NOT NULL
+) STRICT;
+CREATE INDEX making_till ON making (till);
+
+-- Files whose row is gone and that are still to be removed: written in the transaction that let go of them. And
+-- orphans that were given up: no row may name one any more, for as long as it stands here.
 CREATE TABLE doomed_blob (
     pk       INTEGER PRIMARY KEY AUTOINCREMENT,
     key      TEXT    NOT NULL UNIQUE,
     attempts INTEGER NOT NULL DEFAULT 0,
-    retry_at INTEGER NOT NULL
+    retry_at INTEGER NOT NULL,
+    orphan   INTEGER NOT NULL DEFAULT 0         -- 1: no row has ever named it; 2: the same, and it was removed once
 ) STRICT;
 CREATE INDEX doomed_blob_retry ON doomed_blob (retry_at);
+
+-- Files that were seen and that no row named then: whether they are given up is decided later.
+CREATE TABLE orphan (
+    key      TEXT    PRIMARY KEY,
+    found_at INTEGER NOT NULL,
+    search   INTEGER NOT NULL                   -- that saw it last: when that began
+) STRICT;
+CREATE INDEX orphan_found ON orphan (found_at);
+
+-- Who removes files, where several processes share the database, and until when unless that is renewed; and how far its
+-- search for orphans has come. One row.
+CREATE TABLE removal (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    node        TEXT    NOT NULL,
+    till        INTEGER NOT NULL,
+    begun_at    INTEGER NOT NULL,               -- the search under way; 0: there is none
+    part        INTEGER NOT NULL,               -- of the blobs, and the key there, up to which it has come
+    after_key   TEXT    NOT NULL,
+    seen        INTEGER NOT NULL,               -- files, by this search
+    searched_at INTEGER NOT NULL,               -- when the last one ended
+    tidied_at   INTEGER NOT NULL,
+    held        INTEGER NOT NULL,               -- orphans that it left because they were too many; 0: none
+    held_of     INTEGER NOT NULL                -- the files that it had seen
+) STRICT;
+INSERT INTO removal (one, node, till, begun_at, part, after_key, seen, searched_at, tidied_at, held, held_of)
+    VALUES (1, '', 0, 0, 0, '', 0, 0, 0, 0, 0);
 
 -- Every change of state, numbered without gaps in the order of commits.
 CREATE TABLE event (
@@ -224,3 +277,34 @@ CREATE TABLE heartbeat (
     at  INTEGER NOT NULL
 ) STRICT;
 INSERT INTO heartbeat (one, at) VALUES (1, 0);
+
+-- Who this database is. One row, made with it: every database has an id of its own, which the store of its bytes carries,
+-- too, beside one of its own; and a known text that the key of secrets has sealed.
+CREATE TABLE instance (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    id      TEXT    NOT NULL,
+    store   TEXT,                               -- the store's own id; NULL: none has been joined yet
+    copy_of TEXT,                               -- the id of the database that a backup was made of
+    sealed  TEXT                                -- NULL: no key has been used yet
+) STRICT;
+
+-- Where the data of this database go, or come from: `resultd move`. One row, or none.
+CREATE TABLE relocation (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    role        TEXT    NOT NULL CHECK (role IN ('source', 'target', 'arrived')),
+    token       TEXT    NOT NULL,              -- the same on both sides
+    stage       TEXT    NOT NULL,              -- of a target: what is being copied, a table's name or a word
+    after_key   INTEGER NOT NULL,              -- of its rows, up to which they are there
+    blobs       INTEGER NOT NULL,              -- that are there
+    bytes       INTEGER NOT NULL,              -- in them
+    rows        INTEGER NOT NULL,              -- that are there
+    started_at  INTEGER NOT NULL,
+    finished_at INTEGER
+) STRICT;
+
+-- Results whose bytes the source of a move has lost.
+CREATE TABLE relocation_lost (
+    result INTEGER PRIMARY KEY,
+    id     TEXT    NOT NULL,
+    why    TEXT    NOT NULL
+) STRICT;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "core/readers.h"
 #include "core/writer.h"
 #include "http/metrics.h"
 #include "http/request.h"
@@ -16,9 +17,13 @@ struct executor;
 struct upload;
 
 /* The process, as handlers see it; made by cmd_serve. */
+struct replica;
+
 struct app {
     struct core core;
     struct writer *writer;
+    struct readers *readers; /* NULL: reads stay in the event loops */
+    struct replica *replica; /* NULL: there is none */
     struct metrics *metrics;
     struct executor *executor; /* cmd's own: where handlers run */
     int64_t started_at;
@@ -45,15 +50,20 @@ const char *api_key_of(struct request *rq, unsigned forms);
 /* Authenticates by such a key, checks the route's scopes, sets rq->actor and the session's actor. */
 int api_admit_key(struct request *rq, unsigned forms, struct err *e);
 
-/* "http://host:port": the setting base_url, or what the client itself used. */
+/* "http://host:port": the setting base_url, or the Host that the client itself used, of which the server
+ * takes names and addresses only. */
 const char *api_base_url(struct request *rq);
 
 /* Sends a result's bytes: a representation with validators and ranges. */
 int api_send_content(struct request *rq, const struct result *r, struct err *e);
 
-/* For struct representation: `read` and `done` of an open blob. */
-int api_read_blob(void *blob, int64_t offset, void *to, size_t len, struct err *e);
-void api_close_blob(void *blob);
+struct representation;
+struct blob;
+/* Sets where a representation's bytes come from: a descriptor, or what is fetched while the request sleeps.
+ * `b` is taken over, of which the length is known. */
+void api_source(struct request *rq, struct blob *b, struct representation *ret);
+/* Makes all of it the body of the response, whose size is set. */
+void api_send_blob(struct request *rq, struct blob *b);
 
 /*
  * For `settled` of a request that published an upload: a file whose transaction failed in a way that leaves
@@ -72,6 +82,9 @@ struct json_field;
 
 /* The JSON body, whatever its Content-Type; NULL if it is empty and `optional`. */
 int api_parse_body(struct request *rq, bool optional, const struct json **ret, struct err *e);
+/* The same, of which members at the top that `fields` calls raw keep their text alone. */
+int api_parse_fields(struct request *rq, bool optional, const struct json_field *fields, size_t count,
+                     const struct json **ret, struct err *e);
 /* The JSON body by a table; an absent body is an empty object if `optional`. */
 int api_read_body(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,
                   struct err *e);

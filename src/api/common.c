@@ -7,8 +7,10 @@
 #include "core/access.h"
 #include "core/deliver.h"
 #include "core/upload.h"
+#include "http/fields.h"
 #include "http/representation.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
 
@@ -67,15 +69,6 @@ int api_admit_key(struct request *rq, unsigned forms, struct err *e)
     return rc;
 }
 
-/* A host that a client named goes into links that only this client sees; still nothing odd may get into them.
- */
-static bool plain_host(const char *host)
-{
-    size_t len = strlen(host);
-    return len > 0 && len < 256 &&
-           strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]") == len;
-}
-
 const char *api_base_url(struct request *rq)
 {
     const struct settings *set = core_settings(&api_app(rq)->core);
@@ -84,23 +77,104 @@ const char *api_base_url(struct request *rq)
         size_t len = strlen(set->base_url);
         return arena_copy(&rq->arena, set->base_url, len - (set->base_url[len - 1] == '/'));
     }
-    return arena_printf(&rq->arena, "http://%s", host && plain_host(host) ? host : set->listen);
+    return arena_printf(&rq->arena, "http://%s", host && *host ? host : set->listen);
 }
 
-int api_read_blob(void *blob, int64_t offset, void *to, size_t len, struct err *e)
+/* --- bytes of blobs --- */
+
+struct source {
+    struct request *rq;
+    struct blob *blob;
+};
+
+static int read_source(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
 {
-    return blob_read(blob, offset, to, len, e);
+    const struct source *s = ctx;
+    return deliver_read(s->blob, offset, to, len, e);
 }
 
-void api_close_blob(void *blob)
+static int read_some_of_source(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len,
+                               struct err *e)
 {
-    blob_close(blob);
+    const struct source *s = ctx;
+    int rc = deliver_read_some(s->blob, offset, to, max, ret_len, e);
+    return rc == DELIVER_LATER ? RESPONSE_LATER : rc;
+}
+
+static int begin_source(void *ctx, int64_t offset, struct err *e)
+{
+    size_t none;
+    return read_some_of_source(ctx, offset, NULL, 0, &none, e);
+}
+
+static int begin_whole_source(void *ctx, struct err *e)
+{
+    return begin_source(ctx, 0, e);
+}
+
+static bool wait_for_source(void *ctx)
+{
+    const struct source *s = ctx;
+    return deliver_wait(s->blob, api_wake, s->rq);
+}
+
+static void set_window(void *ctx, int64_t first, int64_t end)
+{
+    const struct source *s = ctx;
+    deliver_window(s->blob, first, end);
+}
+
+static void close_source(void *ctx)
+{
+    const struct source *s = ctx;
+    deliver_close(s->blob);
+}
+
+static struct source *make_source(struct request *rq, struct blob *b)
+{
+    struct source *s = arena_alloc(&rq->arena, sizeof *s);
+    *s = (struct source){rq, b};
+    return s;
+}
+
+void api_source(struct request *rq, struct blob *b, struct representation *ret)
+{
+    ret->fd = deliver_fd(b);
+    ret->ctx = make_source(rq, b);
+    ret->done = close_source;
+    if (ret->fd >= 0) {
+        ret->read = read_source;
+        return;
+    }
+    ret->read_some = read_some_of_source;
+    ret->read_wait = wait_for_source;
+    ret->window = set_window;
+    ret->begin = begin_source;
+}
+
+/* A file's bytes go from its descriptor, which outlives the opened blob. */
+void api_send_blob(struct request *rq, struct blob *b)
+{
+    struct response *to = &rq->response;
+    to->fd = deliver_fd(b) < 0 ? -1 : fcntl(deliver_fd(b), F_DUPFD_CLOEXEC, 0);
+    if (to->fd >= 0) {
+        deliver_close(b);
+        return;
+    }
+    to->read_ctx = make_source(rq, b);
+    to->read_done = close_source;
+    if (deliver_fd(b) >= 0) {
+        to->read = read_source;
+        return;
+    }
+    to->read_some = read_some_of_source;
+    to->read_wait = wait_for_source;
+    to->read_begin = to->size > 0 ? begin_whole_source : NULL;
 }
 
 void api_settle_upload(struct request *rq, struct upload *u, bool is_new, int rc)
 {
-    if (rc == 0 ? is_new : err_status(rc) >= 500)
-        upload_keep(u);
+    upload_settle(u, is_new, rc);
     if (rc == 0)
         atomic_fetch_add(&api_app(rq)->core.counters.uploads, 1);
 }
@@ -115,43 +189,73 @@ bool api_gone(void *rq)
     return request_gone(rq);
 }
 
-int api_send_content(struct request *rq, const struct result *r, struct err *e)
+static struct representation describe(struct request *rq, const struct result *r)
 {
-    struct content c;
-    int rc = deliver_open(api_session(rq), r, &c, e);
-    if (rc < 0)
-        return rc;
-    struct representation rep = {
+    return (struct representation){
         .media_type = *r->media_type ? r->media_type : "application/octet-stream",
         .encoding = *r->content_encoding ? r->content_encoding : NULL,
         .etag = arena_printf(&rq->arena, "\"%s\"", r->digests.sha256),
         .sha256 = r->digests.sha256,
         .modified = r->created_at,
-        .file_name = c.file_name,
-        .size = c.size,
-        .bytes = c.bytes,
-        .fd = c.blob ? blob_fd(c.blob) : -1,
-        .read = api_read_blob,
-        .done = api_close_blob,
-        .ctx = c.blob,
+        .file_name = deliver_file_name(&rq->arena, r),
+        .size = r->size,
+        .fd = -1,
     };
+}
+
+/* The client gets the bytes from where they are; conditions are answered here, ranges there. */
+static int redirect(struct request *rq, const struct result *r, struct err *e)
+{
+    struct representation rep = describe(rq, r);
+    const char *url = NULL;
+    int rc = representation_check(rq, &rep, e);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    rc = deliver_link(api_session(rq), r, fields_disposition(&rq->arena, rep.file_name), &url, e);
+    if (rc < 0)
+        return rc;
+    response_empty(rq, 307);
+    response_header(rq, "Location", url);
+    response_header(rq, "Cache-Control", "no-store");
+    return 0;
+}
+
+int api_send_content(struct request *rq, const struct result *r, struct err *e)
+{
+    struct content c;
+    if (rq->method == HTTP_GET && deliver_redirects(api_session(rq), r))
+        return redirect(rq, r, e);
+    int rc = deliver_open(api_session(rq), r, &c, e);
+    if (rc < 0)
+        return rc;
+    struct representation rep = describe(rq, r);
+    rep.bytes = c.bytes;
+    if (c.blob)
+        api_source(rq, c.blob, &rep);
     return representation_send(rq, &rep, e);
+}
+
+int api_parse_fields(struct request *rq, bool optional, const struct json_field *fields, size_t count,
+                     const struct json **ret, struct err *e)
+{
+    const struct settings *set = core_settings(&api_app(rq)->core);
+    struct json_bounds b = {(int)set->json_depth_limit, set->json_values_limit, fields, count};
+    *ret = NULL;
+    if (optional && rq->body_len == 0)
+        return 0;
+    return json_parse_bounded(&rq->arena, rq->body ? rq->body : "", rq->body_len, &b, ret, e);
 }
 
 int api_parse_body(struct request *rq, bool optional, const struct json **ret, struct err *e)
 {
-    int depth = (int)core_settings(&api_app(rq)->core)->json_depth_limit;
-    *ret = NULL;
-    if (optional && rq->body_len == 0)
-        return 0;
-    return json_parse(&rq->arena, rq->body ? rq->body : "", rq->body_len, depth, ret, e);
+    return api_parse_fields(rq, optional, NULL, 0, ret, e);
 }
 
 int api_read_body(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,
                   struct err *e)
 {
     const struct json *body;
-    int rc = api_parse_body(rq, optional, &body, e);
+    int rc = api_parse_fields(rq, optional, fields, count, &body, e);
     return rc < 0 || !body ? rc : json_read(body, fields, count, to, e);
 }
 
@@ -159,7 +263,7 @@ int api_read_known(struct request *rq, bool optional, const struct json_field *f
                    struct err *e)
 {
     const struct json *body;
-    int rc = api_parse_body(rq, optional, &body, e);
+    int rc = api_parse_fields(rq, optional, fields, count, &body, e);
     return rc < 0 || !body ? rc : json_read_known(body, fields, count, to, e);
 }
 

@@ -8,13 +8,16 @@
 #include "api/converted.h"
 
 #include "core/format.h"
+#include "core/look.h"
 #include "core/making.h"
 #include "core/result.h"
 #include "http/representation.h"
 
 struct waiting {
     struct request *rq;
-    struct making *making;
+    struct look *look;     /* NULL: not needed */
+    struct making *making; /* NULL: not asked for */
+    struct made made;      /* of `blob` not NULL: whether it is there is not known yet */
     struct making_waiter waiter;
 };
 
@@ -22,6 +25,20 @@ static void release(struct request *rq)
 {
     struct waiting *w = rq->own;
     making_release(w->making);
+    look_free(w->look);
+    deliver_close(w->made.blob);
+}
+
+static struct waiting *waiting(struct request *rq)
+{
+    struct waiting *w = rq->own;
+    if (!w) {
+        w = arena_alloc(&rq->arena, sizeof *w);
+        *w = (struct waiting){.rq = rq};
+        rq->own = w;
+        rq->done = release;
+    }
+    return w;
 }
 
 /* --- made already --- */
@@ -30,11 +47,40 @@ static int send_made(struct request *rq, struct representation *rep, const struc
 {
     rep->sha256 = m->sha256;
     rep->size = m->size;
-    rep->fd = blob_fd(m->blob);
-    rep->read = api_read_blob;
-    rep->done = api_close_blob;
-    rep->ctx = m->blob;
+    api_source(rq, m->blob, rep);
     return representation_send(rq, rep, e);
+}
+
+static bool wait_for_made(struct request *rq)
+{
+    struct waiting *w = rq->own;
+    return deliver_wait(w->made.blob, api_wake, rq);
+}
+
+/* 1: it is there, and the caller's to close; 0: it is not, as if it had never been made; or this handler runs
+ * once more when that is known: *ret_later. */
+static int find_made(struct request *rq, const char *tag, struct made *ret, bool *ret_later, struct err *e)
+{
+    struct waiting *w = rq->own;
+    bool known = w && w->made.blob;
+    int rc = 1;
+    if (known)
+        *ret = w->made;
+    else
+        rc = deliver_made(api_session(rq), tag, ret, e);
+    if (rc > 0)
+        rc = deliver_look(ret, e);
+    *ret_later = rc == DELIVER_UNKNOWN;
+    if (known && !*ret_later)
+        w->made.blob = NULL;
+    if (!*ret_later)
+        return rc;
+    if (!known) {
+        waiting(rq)->made = *ret;
+        waiting(rq)->made.sha256 = arena_strdup(&rq->arena, ret->sha256);
+    }
+    rq->sleep = wait_for_made;
+    return 0;
 }
 
 /* --- in the making --- */
@@ -119,14 +165,6 @@ static int send_held(struct request *rq, struct representation *rep, struct err 
     return representation_send(rq, rep, e);
 }
 
-static void hold(struct request *rq, struct making *making)
-{
-    struct waiting *w = arena_alloc(&rq->arena, sizeof *w);
-    *w = (struct waiting){.rq = rq, .making = making};
-    rq->own = w;
-    rq->done = release;
-}
-
 static int make(struct request *rq, const struct result *r, const struct conversion_options *o,
                 const char *tag, struct representation *rep, struct err *e)
 {
@@ -134,12 +172,44 @@ static int make(struct request *rq, const struct result *r, const struct convers
     int rc = making_get(api_session(rq), r, o, tag, &making, e);
     if (rc < 0)
         return rc;
-    hold(rq, making);
+    waiting(rq)->making = making;
     if (making_outcome(making, e) > 0)
         return send_held(rq, rep, e);
     bool whole = o->writer.format == FORMAT_XLSX || rq->http_1_0 || request_header(rq, "Range");
     rq->sleep = whole ? wait_for_the_end : wait_for_the_begin;
     return 0;
+}
+
+/* --- nothing is made --- */
+
+static bool start_look(struct request *rq)
+{
+    const struct waiting *w = rq->own;
+    look_start(w->look, api_wake, rq);
+    return true;
+}
+
+/* Whether it may be answered without making anything, though what is asked for may be wrong. */
+static bool must_look(struct request *rq, const struct conversion_options *o)
+{
+    static const char *const conditions[] = {"If-Match", "If-None-Match", "If-Modified-Since",
+                                             "If-Unmodified-Since"};
+    bool conditional = rq->method == HTTP_HEAD;
+    for (size_t i = 0; i < sizeof conditions / sizeof conditions[0]; i++)
+        conditional = conditional || request_header(rq, conditions[i]);
+    return conditional && (o->fields || o->omit || o->where_count || o->nested_is_json);
+}
+
+/* 1: it was looked and what is asked for can be had, or need not be looked; 0: the handler sleeps. */
+static int look(struct request *rq, const struct result *r, const struct conversion_options *o, struct err *e)
+{
+    if (!must_look(rq, o))
+        return 1;
+    struct waiting *w = waiting(rq);
+    if (w->look)
+        return look_outcome(w->look, e) < 0 ? e->code : 1;
+    rq->sleep = start_look;
+    return look_new(api_session(rq), r, o, &w->look, e);
 }
 
 /* A HEAD makes nothing: it is answered by what is known. */
@@ -157,6 +227,7 @@ int converted_send(struct request *rq, const struct result *r, const struct conv
     char tag[DIGEST_SHA256_HEX];
     struct made made;
     struct making *making = NULL;
+    bool later = false;
     int rc = result_require_live(api_session(rq), r, e);
     if (rc == 0)
         rc = convert_check(r, o, e);
@@ -173,17 +244,24 @@ int converted_send(struct request *rq, const struct result *r, const struct conv
         .size = -1,
     };
     response_header(rq, "Vary", "Accept");
-    if (rq->own)
+    const struct waiting *w = rq->own;
+    if (w && w->making)
         return send_held(rq, &rep, e);
-    if (making_find(&api_app(rq)->core, tag, &making)) {
-        hold(rq, making);
+    bool known = w && w->made.blob; /* it was looked for there before */
+    if (!known && making_find(&api_app(rq)->core, tag, &making)) {
+        waiting(rq)->making = making;
         return send_held(rq, &rep, e);
     }
-    rc = deliver_made(api_session(rq), tag, &made, e);
+    rc = find_made(rq, tag, &made, &later, e);
+    if (later)
+        return 0;
     if (rc > 0)
         return send_made(rq, &rep, &made, e);
     if (rc == 0)
-        rc = representation_check(rq, &rep, e);
+        rc = look(rq, r, o, e);
+    if (rc <= 0)
+        return rc;
+    rc = representation_check(rq, &rep, e);
     if (rc != 0)
         return rc < 0 ? rc : 0;
     return rq->method == HTTP_HEAD ? send_head(rq, &rep) : make(rq, r, o, tag, &rep, e);

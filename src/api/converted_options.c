@@ -259,8 +259,9 @@ static int thousandths(double q)
     return q < 1 ? (int)(q * 1000) : 1000;
 }
 
-/* The quality that a list gives a media type, in thousandths; the most specific range counts. */
-static int quality(const char *accept, const char *type)
+/* The quality that a list gives a media type, in thousandths; the most specific range counts,
+ * or with `ranges` false only the type itself. */
+static int quality(const char *accept, const char *type, bool ranges)
 {
     size_t type_len = strcspn(type, "; ");
     size_t main_len = strcspn(type, "/") + 1;
@@ -270,6 +271,7 @@ static int quality(const char *accept, const char *type)
         p += strspn(p, " \t");
         size_t len = strcspn(p, ",; \t");
         int how = len == type_len && strncasecmp(p, type, len) == 0                                 ? 3
+                  : !ranges                                                                         ? 0
                   : len == main_len + 1 && p[len - 1] == '*' && strncasecmp(p, type, main_len) == 0 ? 2
                   : len == 3 && strncmp(p, "*/*", 3) == 0                                           ? 1
                                                                                                     : 0;
@@ -286,15 +288,33 @@ static int quality(const char *accept, const char *type)
     return best;
 }
 
+/* A format has other media types besides the one that it is sent with. */
+static int quality_of_format(const char *accept, enum format f)
+{
+    static const char *const others[][5] = {
+        [FORMAT_JSON] = {"text/json"},
+        [FORMAT_NDJSON] = {"application/ndjson", "application/jsonl", "application/jsonlines",
+                           "application/x-jsonlines"},
+        [FORMAT_CSV] = {"application/csv"},
+        [FORMAT_XLSX] = {NULL},
+    };
+    int best = quality(accept, format_words[f].media_type, true);
+    for (const char *const *other = others[f]; *other; other++) {
+        int q = quality(accept, *other, false);
+        best = q > best ? q : best;
+    }
+    return best;
+}
+
 bool converted_by_accept(struct request *rq, const struct result *r, enum format *ret)
 {
-    const char *accept = request_header(rq, "Accept");
+    const char *accept = request_header_list(rq, "Accept");
     if (!accept || !r->table.formats)
         return false;
-    int best = quality(accept, r->media_type);
+    int best = quality(accept, r->media_type, true);
     bool found = false;
     for (int f = 0; f < FORMAT_END; f++) {
-        int q = r->table.formats & 1U << f ? quality(accept, format_words[f].media_type) : 0;
+        int q = r->table.formats & 1U << f ? quality_of_format(accept, (enum format)f) : 0;
         if (q > best) {
             best = q;
             *ret = (enum format)f;

@@ -41,6 +41,7 @@ static const char *title_of(int status)
         {414, "URI Too Long"},
         {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
+        {501, "Not Implemented"},
         {503, "Service Unavailable"},
         {507, "Insufficient Storage"},
     };
@@ -308,9 +309,11 @@ static int find_request(struct request *rq, struct job **ret, struct err *e)
 {
     int64_t pk;
     const char *id = rq->places[0];
-    if (!text_uint(id, strlen(id), &pk))
+    bool number = strspn(id, "0123456789") == strlen(id);
+    if (!number)
         return err_set(e, ERR_BAD_VALUE, "the id of a request is a number");
-    int rc = job_by_pk(api_session(rq), pk, ret, e);
+    /* 0282 is a number, but of no request. */
+    int rc = text_uint(id, strlen(id), &pk) ? job_by_pk(api_session(rq), pk, ret, e) : ERR_NOT_FOUND;
     if (rc == ERR_NOT_FOUND || (rc == 0 && (*ret)->deleted_at))
         return err_set(e, ERR_NOT_FOUND, "there is no request with this id");
     return rc;
@@ -349,6 +352,8 @@ static int list_requests(struct request *rq, struct err *e)
  */
 static int64_t life_of(const struct result *r, int64_t now)
 {
+    if (r->state == RESULT_EXPIRED) /* it has nothing due any more once the sweeper was there */
+        return 0;
     int64_t end = r->created_at + FILE_LIFE * CLOCK_SECOND;
     if (r->due_at && r->due_at < end)
         end = r->due_at;

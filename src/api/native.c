@@ -24,7 +24,7 @@ static const struct route routes[] = {
     {HTTP_POST,   NATIVE "/jobs/{}/cancel",          R_WRITE, BODY_WHOLE,  SCOPE_WRITE,  native_job_cancel},
     {HTTP_POST,   NATIVE "/jobs/{}/restore",         R_WRITE, BODY_NONE,   SCOPE_DELETE, native_job_restore},
     {HTTP_PUT,    NATIVE "/jobs/{}/results/{}",      R_WRITE, BODY_STREAM, SCOPE_WRITE,  received_commit,
-                  native_upload_begin, native_upload_render},
+                  native_upload_begin, native_upload_render, .last_place = "name"},
     {HTTP_POST,   NATIVE "/batches",                 R_WRITE, BODY_WHOLE,  SCOPE_WRITE,  native_batch_create},
     {HTTP_GET,    NATIVE "/batches",                 R_READ,  BODY_NONE,   SCOPE_READ,   native_batch_list},
     {HTTP_GET,    NATIVE "/batches/{}",              R_READ,  BODY_NONE,   SCOPE_READ,   native_batch_get},
@@ -42,6 +42,12 @@ static const struct route routes[] = {
     {HTTP_PUT,    NATIVE "/results/{}/keep",         R_WRITE, BODY_NONE,   SCOPE_DELETE, native_result_keep},
     {HTTP_DELETE, NATIVE "/results/{}/keep",         R_WRITE, BODY_NONE,   SCOPE_DELETE, native_result_unkeep},
     {HTTP_POST,   NATIVE "/results/{}/links",        R_WRITE, BODY_WHOLE,  SCOPE_READ,   native_result_link},
+    {HTTP_POST,   NATIVE "/storages",                R_WRITE, BODY_WHOLE,  SCOPE_ADMIN,  native_storage_create},
+    {HTTP_GET,    NATIVE "/storages",                R_READ,  BODY_NONE,   SCOPE_ADMIN,  native_storage_list},
+    {HTTP_GET,    NATIVE "/storages/{}",             R_READ,  BODY_NONE,   SCOPE_ADMIN,  native_storage_get},
+    {HTTP_PATCH,  NATIVE "/storages/{}",             R_WRITE, BODY_WHOLE,  SCOPE_ADMIN,  native_storage_change},
+    {HTTP_DELETE, NATIVE "/storages/{}",             R_WRITE, BODY_NONE,   SCOPE_ADMIN,  native_storage_delete},
+    {HTTP_POST,   NATIVE "/storages/{}/test",        R_READ,  BODY_NONE,   SCOPE_ADMIN,  native_storage_test},
     {HTTP_GET,    NATIVE "/usage",                   R_READ,  BODY_NONE,   SCOPE_READ,   native_usage},
 };
 /* clang-format on */

@@ -16,6 +16,8 @@ handler_fn native_result_list, native_result_get, native_result_ack, native_resu
     native_rows;
 handler_fn native_upload_begin, native_publish_begin;
 handler_fn native_job_archive, native_batch_archive;
+handler_fn native_storage_create, native_storage_list, native_storage_get, native_storage_change,
+    native_storage_delete, native_storage_test;
 handler_fn native_usage;
 void native_upload_render(struct request *rq);
 void native_result_render(struct request *rq);

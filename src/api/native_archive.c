@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Native API: all results of a job or a batch as one archive. Where tables have to be made first the request
- * sleeps, and its handler goes on with the same archive each time it was woken.
+ * Native API: all results of a job or a batch as one archive. Where there are many, or tables have to be made
+ * first, the request sleeps, and its handler goes on with the same archive each time it was woken.
  */
 #include "api/converted.h"
 #include "api/native.h"
@@ -49,6 +49,7 @@ static struct representation representation_of(struct request *rq)
         .read_some = read_some,
         .read_wait = wait_for_more,
         .ctx = rq,
+        .slow = true,
     };
 }
 
@@ -62,9 +63,11 @@ static int send_head(struct request *rq, const struct representation *rep)
     return 0;
 }
 
+/* With a format conditions are looked at as soon as the tag is known: what need not be sent is not made. */
 static int prepare_and_send(struct request *rq, struct err *e)
 {
     struct archive *a = rq->own;
+    bool had_tag = a->etag != NULL;
     int progress =
         a->size < 0 ? archive_prepare(api_session(rq), a, rq->method == HTTP_GET, e) : ARCHIVE_COMPLETE;
     struct representation rep = representation_of(rq);
@@ -72,6 +75,9 @@ static int prepare_and_send(struct request *rq, struct err *e)
         return progress;
     if (progress == ARCHIVE_COMPLETE)
         return representation_send(rq, &rep, e);
+    int rc = a->etag && !had_tag ? representation_check(rq, &rep, e) : 0;
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
     if (progress == ARCHIVE_UNMADE)
         return send_head(rq, &rep);
     rq->sleep = wait_before_answer;
@@ -100,10 +106,6 @@ static int ask(struct request *rq, archive_fn *of, struct err *e)
         return rc;
     rq->own = a;
     rq->done = free_archive;
-    struct representation rep = representation_of(rq);
-    rc = a->size < 0 ? representation_check(rq, &rep, e) : 0;
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
     return prepare_and_send(rq, e);
 }
 

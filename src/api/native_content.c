@@ -31,7 +31,7 @@ int native_content(struct request *rq, struct err *e)
 
 static bool start(struct request *rq)
 {
-    preview_start(rq->own, api_wake, rq);
+    preview_start(rq->own, api_wake, api_gone, rq);
     return true;
 }
 

@@ -39,7 +39,8 @@ int native_job_create(struct request *rq, struct err *e)
         {"reference_id", JSON_TO_STRING, offsetof(struct body, job.reference_id), false, 1, LONGEST_TEXT},
         {"tag", JSON_TO_STRING, offsetof(struct body, job.tag), false, 1, LONGEST_TEXT},
         {"priority_weight", JSON_TO_INT, offsetof(struct body, job.priority_weight), false, 1, 10},
-        {"input", JSON_TO_VALUE, offsetof(struct body, input), false, 0, 0},
+        {"storage", JSON_TO_STRING, offsetof(struct body, job.storage), false, 1, LONGEST_TEXT},
+        {"input", JSON_TO_VALUE, offsetof(struct body, input), false, 0, 0, true},
     };
     struct job *job = NULL;
     int rc = request_no_params(rq, e);
@@ -131,15 +132,23 @@ static int send_claimed(struct request *rq, const struct job *job)
     return native_send(rq, 200, &j);
 }
 
-static const char *const *list_kinds(struct request *rq, const struct json *kinds)
+/* What no job's kind can be is a mistake that would otherwise wait for ever. */
+static int list_kinds(struct request *rq, const struct json *kinds, const char *const **ret, struct err *e)
 {
     size_t n = 0;
     if (!kinds)
-        return NULL;
+        return 0;
     const char **list = arena_alloc(&rq->arena, (MOST_KINDS + 1) * sizeof *list);
-    for (const struct json *k = kinds->first; k; k = k->next)
+    for (const struct json *k = kinds->first; k; k = k->next) {
+        const char *pointer = arena_printf(&rq->arena, "/kinds/%zu", n);
+        int rc = *k->string ? check_label(k->string, pointer, e)
+                            : err_at(e, ERR_BAD_VALUE, ERR_POINTER, pointer, "a kind must not be empty");
+        if (rc < 0)
+            return rc;
         list[n++] = k->string;
-    return list;
+    }
+    *ret = list;
+    return 0;
 }
 
 int native_job_claim(struct request *rq, struct err *e)
@@ -152,12 +161,15 @@ int native_job_claim(struct request *rq, struct err *e)
         {"kinds", JSON_TO_STRINGS, offsetof(struct body, kinds), false, 1, MOST_KINDS},
         {"lease_seconds", JSON_TO_INT, offsetof(struct body, lease_seconds), false, 1, 3600},
     };
+    const char *const *kinds = NULL;
     struct job *job = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = api_read_body(rq, true, fields, API_COUNT(fields), &b, e);
     if (rc == 0)
-        rc = job_claim(api_session(rq), list_kinds(rq, b.kinds), b.lease_seconds, &job, e);
+        rc = list_kinds(rq, b.kinds, &kinds, e);
+    if (rc == 0)
+        rc = job_claim(api_session(rq), kinds, b.lease_seconds, &job, e);
     if (rc < 0)
         return rc;
     if (rc > 0 && job)

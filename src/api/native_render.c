@@ -3,6 +3,7 @@
 #include "api/native.h"
 #include "core/format.h"
 #include "core/making.h"
+#include "core/storage.h"
 
 #include <string.h>
 
@@ -28,6 +29,7 @@ void native_fail(struct request *rq, const struct err *e)
         {416, "Range not satisfiable"},
         {431, "Header too large"},
         {500, "Internal error"},
+        {501, "Not implemented"},
         {503, "Service unavailable"},
         {507, "Insufficient storage"},
     };
@@ -128,6 +130,8 @@ void native_put_job(struct json_out *j, struct request *rq, const struct job *jo
     put_text_or_null(j, job->error);
     json_key(j, "input");
     put_text_or_null(j, job->input);
+    json_key(j, "storage");
+    json_string(j, job->storage_name);
     json_key(j, "creator");
     json_string(j, job->creator_name);
     json_key(j, "results");
@@ -224,9 +228,11 @@ static void put_bytes(struct json_out *j, struct request *rq, const struct resul
     json_string(j, result_state_names[r->state]);
     put_table(j, rq, r);
     json_key(j, "storage");
-    json_string(j, "default");
+    json_string(j, r->storage ? r->storage_name : STORAGE_OWN);
     json_key(j, "url");
-    json_string(j, arena_printf(&rq->arena, "%s" NATIVE "/results/%s/content", api_base_url(rq), r->id));
+    json_string(
+        j, r->storage ? storage_url_of(&rq->arena, r)
+                      : arena_printf(&rq->arena, "%s" NATIVE "/results/%s/content", api_base_url(rq), r->id));
 }
 
 static void put_life(struct json_out *j, const struct result *r)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Native API: results, their content and their links. */
 #include "api/native.h"
+
+#include "base/digest.h"
+#include "base/text.h"
 #include "core/batch.h"
 #include "core/job.h"
 #include "core/result.h"
@@ -73,17 +76,26 @@ int native_result_get(struct request *rq, struct err *e)
     return rc < 0 ? rc : native_send_result(rq, 200, r);
 }
 
+static bool is_sha256(const char *hex)
+{
+    unsigned char bytes[DIGEST_SHA256_LEN];
+    return strlen(hex) == 2 * sizeof bytes && text_unhex(hex, 2 * sizeof bytes, bytes);
+}
+
 int native_result_ack(struct request *rq, struct err *e)
 {
     struct result_ack a = {.size = -1};
     static const struct json_field fields[] = {
-        {"sha256", JSON_TO_STRING, offsetof(struct result_ack, sha256), false, 64, 64},
+        {"sha256", JSON_TO_STRING, offsetof(struct result_ack, sha256), false, 0, LONGEST_TEXT},
         {"size", JSON_TO_INT, offsetof(struct result_ack, size), false, 0, INT64_MAX},
     };
     struct result *r = NULL;
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = api_read_body(rq, true, fields, API_COUNT(fields), &a, e);
+    if (rc == 0 && a.sha256 && !is_sha256(a.sha256))
+        rc = err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/sha256",
+                    "the member \"sha256\" must be 64 hexadecimal digits");
     if (rc == 0)
         rc = result_acknowledge(api_session(rq), rq->places[0], &a, &r, e);
     rq->own = r;

@@ -3,11 +3,12 @@
 #include "api/native.h"
 #include "api/received.h"
 
-enum { LONGEST_NAME = 4096, TEN_YEARS = 3652 * 86400 };
+enum { LONGEST_TEXT = 255, TEN_YEARS = 3652 * 86400 };
 
 #define UPLOAD_PARAMS                                                                                        \
-    {"type", PARAM_TEXT, offsetof(struct publish, type), 0, LONGEST_NAME},                                   \
+    {"type", PARAM_TEXT, offsetof(struct publish, type), 0, LONGEST_TEXT},                                   \
         {"primary", PARAM_BOOL, offsetof(struct publish, primary), 0, 0},                                    \
+        {"storage", PARAM_TEXT, offsetof(struct publish, storage), 1, LONGEST_TEXT},                         \
         {"keep", PARAM_BOOL, offsetof(struct publish, keep), 0, 0},                                          \
     {                                                                                                        \
         "expires_in", PARAM_INT, offsetof(struct publish, expires_in), 1, TEN_YEARS                          \
@@ -15,8 +16,8 @@ enum { LONGEST_NAME = 4096, TEN_YEARS = 3652 * 86400 };
 
 static const struct param upload_params[] = {UPLOAD_PARAMS};
 static const struct param publish_params[] = {
-    {"name", PARAM_TEXT, offsetof(struct publish, name), 1, LONGEST_NAME},
-    {"kind", PARAM_TEXT, offsetof(struct publish, kind), 1, 255},
+    {"name", PARAM_TEXT, offsetof(struct publish, name), 1, LONGEST_TEXT},
+    {"kind", PARAM_TEXT, offsetof(struct publish, kind), 1, LONGEST_TEXT},
     UPLOAD_PARAMS,
 };
 

@@ -131,7 +131,7 @@ static int read_window(struct request *rq, struct window *w, struct page *page, 
     if (rc == 0)
         rc = api_query_int(rq, "offset", 0, INT32_MAX, &w->offset, e);
     if (rc == 0)
-        rc = document_count(s, NOSTRADAMUS_COLLECTION, NULL, &w->count, e);
+        rc = document_count(s, &(struct document_filter){.kind = NOSTRADAMUS_COLLECTION}, &w->count, e);
     if (rc == 0)
         rc = document_skip(s, NOSTRADAMUS_COLLECTION, NULL, w->offset, &page->before, e);
     page->limit = w->limit;
@@ -144,9 +144,10 @@ static int list_collections(struct request *rq, struct err *e)
     struct page page;
     struct document *d = NULL;
     struct json_out j = {.buf = {.arena = &rq->arena}};
+    struct document_filter f = {.kind = NOSTRADAMUS_COLLECTION};
     int rc = read_window(rq, &w, &page, e);
     if (rc == 0)
-        rc = document_list(api_session(rq), NOSTRADAMUS_COLLECTION, NULL, &page, &d, e);
+        rc = document_list(api_session(rq), &f, &page, &d, e);
     if (rc < 0)
         return rc;
     int64_t before = w.offset > w.limit ? w.offset - w.limit : 0;

@@ -79,8 +79,9 @@ static int begin_file(struct append *a, const struct multipart_part *part, struc
         rc = name_check_text(p->media_type, "the Content-Type of the file", e);
     if (rc < 0)
         return rc;
+    struct upload_goal goal = publish_goal(p);
     bool is_candidate = table_guess(p->media_type, NULL, p->name, &kind);
-    a->upload = upload_new(&api_app(a->rq)->core, -1, is_candidate ? &kind : NULL, api_wake, a->rq);
+    a->upload = upload_new(&api_app(a->rq)->core, -1, is_candidate ? &kind : NULL, &goal, api_wake, a->rq);
     return 0;
 }
 

@@ -4,8 +4,11 @@
  * and so answers for paths that nobody owns.
  */
 #include "api/native.h"
+#include "base/clock.h"
 #include "base/pool.h"
 #include "core/making.h"
+#include "core/orphans.h"
+#include "core/replica.h"
 #include "core/usage.h"
 
 #include <stdio.h>
@@ -18,12 +21,16 @@ static int admit(struct request *rq, struct err *e)
     return 0;
 }
 
-static int send_status(struct request *rq, const char *status)
+static int send_status(struct request *rq, const char *status, const char *warning)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     json_begin_object(&j);
     json_key(&j, "status");
     json_string(&j, status);
+    if (warning) {
+        json_key(&j, "warning");
+        json_string(&j, warning);
+    }
     json_end_object(&j);
     return native_send(rq, 200, &j);
 }
@@ -31,23 +38,15 @@ static int send_status(struct request *rq, const char *status)
 static int live(struct request *rq, struct err *e)
 {
     (void)e;
-    return send_status(rq, "alive");
+    return send_status(rq, "alive", NULL);
 }
 
 /* Through the writer and its commit: only then is it known that writing works. */
 static int ready(struct request *rq, struct err *e)
 {
-    struct core *core = &api_app(rq)->core;
-    int64_t room;
-    int rc = blob_room(core->blobs, &room, e);
-    if (rc < 0)
-        return rc;
-    if (room < core_settings(core)->disk_floor)
-        return err_set(e, ERR_BUSY, "less disk space is free than disk_floor asks for");
-    rc = usage_heartbeat(api_session(rq), e);
-    if (rc < 0)
-        return rc;
-    return send_status(rq, "ready");
+    const char *warning;
+    int rc = usage_ready(api_session(rq), &warning, e);
+    return rc < 0 ? rc : send_status(rq, "ready", warning);
 }
 
 static void print_states(struct buf *out, const struct usage *u)
@@ -75,6 +74,8 @@ static void print_writer(struct buf *out, struct writer *w)
     writer_stats(w, &s);
     metrics_print_one(out, "resultd_write_queue", "gauge", "Requests that wait for the writer.", NULL,
                       s.depth);
+    metrics_print_one(out, "resultd_writes_refused_total", "counter",
+                      "Requests that had waited for the writer for too long.", NULL, s.late);
     metrics_print_one(out, "resultd_commit_failures_total", "counter", "Group commits that failed.", NULL,
                       s.failures);
     buf_puts(
@@ -90,6 +91,32 @@ static void print_writer(struct buf *out, struct writer *w)
     }
     metrics_print_one(out, "resultd_commit_batch_sum", "", NULL, NULL, s.tasks);
     metrics_print_one(out, "resultd_commit_batch_count", "", NULL, NULL, s.batches);
+}
+
+static void print_readers(struct buf *out, struct readers *r)
+{
+    struct reader_stats s = {0};
+    if (r)
+        readers_stats(r, &s);
+    metrics_print_one(out, "resultd_read_queue", "gauge", "Requests that wait for a reader.", NULL, s.depth);
+    metrics_print_one(out, "resultd_reads_total", "counter", "Requests that a reader took.", NULL, s.done);
+    metrics_print_one(out, "resultd_reads_refused_total", "counter", "Requests that no reader took.",
+                      "why=\"full\"", s.full);
+    metrics_print_one(out, "resultd_reads_refused_total", "", NULL, "why=\"late\"", s.late);
+}
+
+static void print_replica(struct buf *out, struct replica *r)
+{
+    struct replica_stats s = {.age = -1};
+    if (r)
+        replica_stats(r, &s);
+    metrics_print_one(out, "resultd_replica_age_seconds", "gauge",
+                      "How old the replica's view is at most; -1: there is none to read.", NULL,
+                      s.age < 0 ? -1 : (s.age + CLOCK_SECOND - 1) / CLOCK_SECOND);
+    metrics_print_one(out, "resultd_replica_reads_total", "counter", "Requests answered from the replica.",
+                      NULL, s.reads);
+    metrics_print_one(out, "resultd_replica_foreign", "gauge",
+                      "1: db_replica is another database, and is never read.", NULL, s.foreign);
 }
 
 static void print_core(struct buf *out, struct core *c)
@@ -112,8 +139,14 @@ static void print_core(struct buf *out, struct core *c)
                       c->counters.blobs_removed);
     metrics_print_one(out, "resultd_sweep_orphans_total", "counter", "Files without a row removed.", NULL,
                       c->counters.orphans);
+    metrics_print_one(out, "resultd_orphan_searches_total", "counter",
+                      "Searches for files without a row that this node has ended.", NULL,
+                      c->counters.orphan_searches);
     metrics_print_one(out, "resultd_sweep_errors_total", "counter", "Rows and files that could not be swept.",
                       NULL, c->counters.sweep_errors);
+    metrics_print_one(out, "resultd_clock_ahead_milliseconds", "gauge",
+                      "By how much this machine's clock is ahead of the database's; negative: behind.", NULL,
+                      c->clock_ahead / 1000);
 }
 
 static void print_conversions(struct buf *out, struct core *c)
@@ -127,6 +160,8 @@ static void print_conversions(struct buf *out, struct core *c)
     metrics_print_one(out, "resultd_conversion_rows_done", "gauge", "Of those, rows that were read.", NULL,
                       s.rows_done);
     metrics_print_one(out, "resultd_conversions_total", "counter", "Representations made.", NULL, s.done);
+    metrics_print_one(out, "resultd_conversions_taken_over_total", "counter",
+                      "Representations that other nodes had made.", NULL, s.taken_over);
     metrics_print_one(out, "resultd_conversion_failures_total", "counter",
                       "Representations that could not be made.", NULL, s.failed);
 }
@@ -136,13 +171,23 @@ static int metrics(struct request *rq, struct err *e)
     struct app *app = api_app(rq);
     struct buf out = {.arena = &rq->arena};
     struct usage u = {0};
+    int64_t held = 0;
     int rc = usage_get_all(api_session(rq), &u, e);
+    if (rc == 0)
+        rc = orphans_held(api_session(rq), &held, e);
     if (rc < 0)
         return rc;
     metrics_print(app->metrics, &out);
     print_states(&out, &u);
     print_writer(&out, app->writer);
+    print_readers(&out, app->readers);
+    print_replica(&out, app->replica);
     print_core(&out, &app->core);
+    metrics_print_one(&out, "resultd_orphans_held", "gauge",
+                      "Files without a row that are not removed because they are too many.", NULL, held);
+    metrics_print_one(&out, "resultd_disowned", "gauge",
+                      "1: the bytes are another database's by now, and nothing is removed.", NULL,
+                      atomic_load(&app->core.disowned));
     print_conversions(&out, &app->core);
     metrics_print_one(&out, "resultd_start_time_seconds", "gauge", "When the process started, since 1970.",
                       NULL, app->started_at / 1000000);
@@ -152,7 +197,7 @@ static int metrics(struct request *rq, struct err *e)
 
 static const char *const prefixes[] = {"/-", NULL};
 static const struct route routes[] = {
-    {HTTP_GET, "/-/live", R_READ, BODY_NONE, ROUTE_OPEN, live},
+    {HTTP_GET, "/-/live", R_READ, BODY_NONE, ROUTE_OPEN, live, .no_database = true},
     {HTTP_GET, "/-/ready", R_WRITE, BODY_NONE, ROUTE_OPEN, ready},
     {HTTP_GET, "/-/metrics", R_READ, BODY_NONE, SCOPE_ADMIN, metrics},
 };

@@ -108,8 +108,11 @@ int playment_attachment(struct request *rq, struct err *e)
         rc = sign_make(api_session(rq), r, "", LINK_SECONDS, &l, e);
     if (rc < 0)
         return rc;
+    /* Where nobody has said what the server is called, who follows stays with the name that they have used.
+     */
+    bool named = *core_settings(&api_app(rq)->core)->base_url;
     const char *to = arena_printf(&rq->arena, "%s%s", api_base_url(rq), l.path);
-    response_header(rq, "Location", to);
+    response_header(rq, "Location", named ? to : l.path);
     playment_begin(&j, rq);
     playment_put(&j, "url", to);
     return playment_send(rq, 302, &j);

@@ -144,7 +144,8 @@ static int put_label(struct json_out *j, struct request *rq, const struct batch 
 {
     struct page one = {.limit = 1};
     struct document *d = NULL;
-    int rc = document_list(api_session(rq), BATCH_KIND, b->id, &one, &d, e);
+    struct document_filter f = {.kind = BATCH_KIND, .parent = b->id};
+    int rc = document_list(api_session(rq), &f, &one, &d, e);
     if (rc == 0 && d && strcmp(d->body, "null") != 0) {
         json_key(j, "label");
         json_raw(j, d->body, strlen(d->body));

@@ -26,7 +26,7 @@ static const struct json_field fields[] = {
     {"batch_id", JSON_TO_STRING, offsetof(struct submission, batch_id), false, 0, LONGEST_TEXT},
     {"priority_weight", JSON_TO_INT, offsetof(struct submission, priority_weight), false, SMALLEST_WEIGHT,
      LARGEST_WEIGHT},
-    {"data", JSON_TO_OBJECT, offsetof(struct submission, data), true, 0, 0},
+    {"data", JSON_TO_OBJECT, offsetof(struct submission, data), true, 0, 0, true},
 };
 
 static const char *filled(const char *text)
@@ -37,7 +37,7 @@ static const char *filled(const char *text)
 static int read_submission(struct request *rq, struct submission *s, struct err *e)
 {
     const struct json *body = NULL;
-    int rc = api_parse_body(rq, false, &body, e);
+    int rc = api_parse_fields(rq, false, fields, API_COUNT(fields), &body, e);
     if (rc == 0)
         rc = json_read_known(body, fields, API_COUNT(fields), s, e);
     if (rc == 0)

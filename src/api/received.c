@@ -40,6 +40,8 @@ static int read_digests(struct request *rq, struct publish *p, struct err *e)
         rc = fields_parse_digest(&rq->arena, "Repr-Digest", repr, &wanted, e);
     p->want_md5 = wanted.md5;
     p->want_sha256 = wanted.sha256;
+    p->md5_field = wanted.md5_field;
+    p->sha256_field = wanted.sha256_field;
     return rc;
 }
 
@@ -65,8 +67,10 @@ int received_begin(struct request *rq, const struct publish *p, struct err *e)
         rc = publish_prepare(api_session(rq), &r->publish, e);
     if (rc < 0)
         return rc;
+    struct upload_goal goal = publish_goal(&r->publish);
     bool is_candidate = table_guess(r->publish.media_type, r->publish.content_encoding, p->name, &kind);
-    r->upload = upload_new(&api_app(rq)->core, rq->content_length, is_candidate ? &kind : NULL, api_wake, rq);
+    r->upload =
+        upload_new(&api_app(rq)->core, rq->content_length, is_candidate ? &kind : NULL, &goal, api_wake, rq);
     rq->own = r;
     rq->sink = r->upload;
     rq->sink_ops = &upload_sink;

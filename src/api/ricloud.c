@@ -8,9 +8,33 @@
  */
 #include "api/ricloud.h"
 
+#include <string.h>
+
 static int admit(struct request *rq, struct err *e)
 {
     return api_admit_key(rq, KEY_TOKEN | KEY_BEARER | KEY_HEADER, e);
+}
+
+/* What an address names that leads to nothing: the core knows other words for it. */
+static const char *sentence_of(struct request *rq, const struct err *e)
+{
+    static const struct {
+        const char *path, *word;
+    } objects[] = {{"/results/", "result"},
+                   {"/polls/", "poll"},
+                   {"/tasks/", "task"},
+                   {"/users/", "user"},
+                   {"/sources/", "source"},
+                   {"/sessions/", "session"},
+                   {"/subscriptions/", "subscription"},
+                   {"/keys/", "key"},
+                   {"/events/", "event"},
+                   {"/configs/storage/", "storage config"},
+                   {"/configs/webhook/", "webhook config"}};
+    for (size_t i = 0; rq->route && e->code == ERR_NOT_FOUND && i < API_COUNT(objects); i++)
+        if (strncmp(rq->route->path, objects[i].path, strlen(objects[i].path)) == 0)
+            return arena_printf(&rq->arena, "there is no %s with this id", objects[i].word);
+    return e->detail;
 }
 
 /* {"error", "message", "params"}: what the client's exceptions read. */
@@ -31,7 +55,7 @@ static void fail(struct request *rq, const struct err *e)
     json_key(&j, "error");
     json_string(&j, slug);
     json_key(&j, "message");
-    json_string(&j, e->detail);
+    json_string(&j, sentence_of(rq, e));
     json_key(&j, "params");
     json_begin_object(&j);
     if (e->place != ERR_NOWHERE && *e->where) {

@@ -19,7 +19,6 @@ enum { RICLOUD_LARGEST_LIMIT = 1000, RICLOUD_LONGEST_TEXT = 255 };
 #define RICLOUD_SESSION      "ricloud.session"
 #define RICLOUD_SUBSCRIPTION "ricloud.subscription"
 #define RICLOUD_POLL         "ricloud.poll" /* what was said of a batch; its name is the batch's id */
-#define RICLOUD_STORAGE      "ricloud.storage"
 #define RICLOUD_WEBHOOK      "ricloud.webhook"
 #define RICLOUD_OF           "ricloud.of_" /* labels: ricloud.of_user, ricloud.of_session … */
 #define RICLOUD_JOB          "ricloud."    /* jobs: ricloud.data_type … */
@@ -108,6 +107,7 @@ struct ricloud_order {
     const char *target;         /* one data type, one file …; NULL: the whole poll */
     const struct json *payload; /* an object or NULL */
     bool without_targets;       /* of the payload the lists of targets are left out */
+    struct storage *storage;    /* where results go; NULL: as the project says */
 };
 
 /* The targets of a payload are its members with these names, lists of texts; each is a task of that type. */
@@ -133,6 +133,11 @@ int ricloud_put_results(struct json_out *j, struct request *rq, const char *what
 /* All documents of a kind, as a nested list. */
 int ricloud_put_documents(struct json_out *j, struct request *rq, const char *kind, ricloud_put_fn *put,
                           const char *path, struct err *e);
+
+/* All storages, as a nested list; *ret_default becomes the id of the project's, if there is one. */
+int ricloud_put_storages(struct json_out *j, struct request *rq, const char **ret_default, struct err *e);
+/* The storage that a member `storage_config` of a body refers to; *ret stays where there is none. */
+int ricloud_read_storage(struct request *rq, const struct json *body, struct storage **ret, struct err *e);
 
 handler_fn ricloud_result_list, ricloud_result_get, ricloud_result_ack, ricloud_result_ack_many;
 handler_fn ricloud_user_create, ricloud_user_list, ricloud_user_get;

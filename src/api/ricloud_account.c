@@ -268,13 +268,15 @@ static int check_poll_payload(const struct json *body, struct err *e)
 }
 
 static const char *subscription_body(struct request *rq, const struct json *body, const char *state,
-                                     const char *user, const char *session, const char *source)
+                                     const char *user, const char *session, const char *source,
+                                     const char *storage)
 {
     struct json_out words = begin_body(rq);
     ricloud_put(&words, "org", api_session(rq)->actor.project_name);
     ricloud_put(&words, "user", user);
     ricloud_put(&words, "source", source);
     ricloud_put(&words, "session", session);
+    ricloud_put(&words, "storage_config", storage);
     copy_member(&words, body, "poll_payload");
     copy_member(&words, body, "interval");
     copy_member(&words, body, "date_start");
@@ -284,10 +286,10 @@ static const char *subscription_body(struct request *rq, const struct json *body
 }
 
 static int store_subscription(struct request *rq, const struct json *body, const struct document *session,
-                              const char *source, struct document **ret, struct err *e)
+                              const char *source, const char *storage, struct document **ret, struct err *e)
 {
     const char *user = ricloud_text(rq, session, "user");
-    const char *words = subscription_body(rq, body, "active", user, session->id, source);
+    const char *words = subscription_body(rq, body, "active", user, session->id, source, storage);
     int rc = document_create(api_session(rq), RICLOUD_SUBSCRIPTION, NULL, NULL, words, ret, e);
     if (rc == 0)
         rc = ricloud_label(rq, (*ret)->id, "user", user, e);
@@ -302,6 +304,7 @@ int ricloud_subscription_create(struct request *rq, struct err *e)
     struct document *session = NULL;
     struct document *source = NULL;
     struct document *d = NULL;
+    struct storage *storage = NULL;
     int rc = ricloud_read_body(rq, &body, e);
     if (rc == 0)
         rc = check_poll_payload(body, e);
@@ -312,8 +315,10 @@ int ricloud_subscription_create(struct request *rq, struct err *e)
     if (rc == 0)
         rc = err_at(e, ERR_MISSING, ERR_POINTER, "/session", "\"session\" is missing: the id of a session");
     if (rc > 0)
+        rc = ricloud_read_storage(rq, body, &storage, e);
+    if (rc == 0)
         rc = store_subscription(rq, body, session, source ? source->id : ricloud_text(rq, session, "_source"),
-                                &d, e);
+                                storage ? storage->id : NULL, &d, e);
     return rc < 0 ? rc : ricloud_send(rq, 201, put_subscription, d, e);
 }
 
@@ -339,7 +344,8 @@ int ricloud_subscription_delete(struct request *rq, struct err *e)
     if (rc == 0)
         rc = document_change(api_session(rq), d,
                              subscription_body(rq, body, "deleted", ricloud_text(rq, d, "user"),
-                                               ricloud_text(rq, d, "session"), ricloud_text(rq, d, "source")),
+                                               ricloud_text(rq, d, "session"), ricloud_text(rq, d, "source"),
+                                               ricloud_text(rq, d, "storage_config")),
                              e);
     return rc < 0 ? rc : ricloud_send(rq, 200, put_subscription, d, e);
 }

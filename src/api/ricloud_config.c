@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ricloud: storage and webhook configs. They are documents; what is secret in them is sealed and never
- * answered, but for a webhook's secret in the answer to its making: without it nobody could check a
- * signature.
+ * ricloud: storage and webhook configs. The former are the project's storages (core/storage.h), the latter
+ * documents. What is secret in them is sealed and never answered, but for a webhook's secret in the answer to
+ * its making: without it nobody could check a signature.
  */
-#include "api/ricloud_storage.h"
+#include "api/ricloud.h"
 
 #include "base/id.h"
-#include "core/bucket.h"
 #include "core/secret.h"
+#include "core/sign.h"
+#include "core/storage.h"
 
 #include <string.h>
 #include <strings.h>
@@ -35,214 +36,192 @@ static int remove_one(struct request *rq, const char *kind, ricloud_put_fn *put,
 /* --- storage --- */
 
 /* As it is sent; a change leaves what it does not name. */
-struct storage {
-    const char *url;
+struct body {
+    const char *name, *url;
     const struct json *credentials;
     const char *access_key_id, *secret_access_key, *region, *endpoint;
     bool signed_urls_enabled;
     int64_t signed_urls_expiry;
-    const char *sealed; /* the secret_access_key, as it is stored */
 };
 
 static const struct json_field storage_fields[] = {
-    {"url", JSON_TO_STRING, offsetof(struct storage, url), false, 1, 2000},
-    {"credentials", JSON_TO_OBJECT, offsetof(struct storage, credentials), false, 0, 0},
-    {"signed_urls_enabled", JSON_TO_BOOL, offsetof(struct storage, signed_urls_enabled), false, 0, 0},
-    {"signed_urls_expiry", JSON_TO_INT, offsetof(struct storage, signed_urls_expiry), false, 1, 604800},
+    {"name", JSON_TO_STRING, offsetof(struct body, name), false, 1, RICLOUD_LONGEST_TEXT},
+    {"url", JSON_TO_STRING, offsetof(struct body, url), false, 1, 2000},
+    {"credentials", JSON_TO_OBJECT, offsetof(struct body, credentials), false, 0, 0},
+    {"signed_urls_enabled", JSON_TO_BOOL, offsetof(struct body, signed_urls_enabled), false, 0, 0},
+    {"signed_urls_expiry", JSON_TO_INT, offsetof(struct body, signed_urls_expiry), false, 1, SIGN_LONGEST},
 };
 static const struct json_field credential_fields[] = {
-    {"access_key_id", JSON_TO_STRING, offsetof(struct storage, access_key_id), false, 1,
-     RICLOUD_LONGEST_TEXT},
-    {"secret_access_key", JSON_TO_STRING, offsetof(struct storage, secret_access_key), false, 1, 1000},
-    {"region", JSON_TO_STRING, offsetof(struct storage, region), false, 1, RICLOUD_LONGEST_TEXT},
-    {"endpoint", JSON_TO_STRING, offsetof(struct storage, endpoint), false, 1, 2000},
+    {"access_key_id", JSON_TO_STRING, offsetof(struct body, access_key_id), false, 1, RICLOUD_LONGEST_TEXT},
+    {"secret_access_key", JSON_TO_STRING, offsetof(struct body, secret_access_key), false, 1, 1000},
+    {"region", JSON_TO_STRING, offsetof(struct body, region), false, 1, RICLOUD_LONGEST_TEXT},
+    {"endpoint", JSON_TO_STRING, offsetof(struct body, endpoint), false, 1, 2000},
 };
 
-/* Names of buckets (3–63 of a-z, 0-9, '.', '-') need no escape anywhere, prefixes are text without controls.
- */
-static bool is_s3_url(const char *url)
+/* `st` is what it was before, and is changed to what is sent. */
+static int read_storage(struct request *rq, struct storage *st, const char **ret_secret, struct err *e)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789.-";
-    if (strncmp(url, "s3://", 5) != 0)
-        return false;
-    size_t bucket = strspn(url + 5, letters);
-    const char *rest = url + 5 + bucket;
-    if (bucket < 3 || bucket > 63 || url[5] == '.' || url[5] == '-' || (*rest && *rest != '/'))
-        return false;
-    for (; *rest; rest++)
-        if ((unsigned char)*rest < 0x20 || *rest == 0x7f)
-            return false;
-    return true;
-}
-
-/* Scheme, host, port: nothing else, for the rest of the address is the request's. */
-static bool is_endpoint(const char *url)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";
-    size_t scheme = strncasecmp(url, "https://", 8) == 0 ? 8 : strncasecmp(url, "http://", 7) == 0 ? 7 : 0;
-    return scheme && url[scheme] && strspn(url + scheme, letters) == strlen(url + scheme);
-}
-
-static int check_storage(const struct storage *s, struct err *e)
-{
-    if (!s->url || !is_s3_url(s->url))
-        return err_at(e, s->url ? ERR_BAD_VALUE : ERR_MISSING, ERR_POINTER, "/url",
-                      "\"url\" must be s3://BUCKET or s3://BUCKET/PREFIX");
-    if (!s->access_key_id || !s->sealed)
-        return err_at(e, ERR_MISSING, ERR_POINTER, "/credentials",
-                      "\"credentials\" must have access_key_id and secret_access_key");
-    if (s->region && strspn(s->region, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(s->region))
-        return err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/credentials/region",
-                      "\"region\" must be a name like eu-west-1");
-    if (s->endpoint && !is_endpoint(s->endpoint))
-        return err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/credentials/endpoint",
-                      "\"endpoint\" must be http:// or https:// and a host, and nothing more");
-    return 0;
-}
-
-static int read_storage(struct request *rq, struct storage *s, struct err *e)
-{
-    s->credentials = NULL;
-    int rc = api_read_known(rq, false, storage_fields, API_COUNT(storage_fields), s, e);
-    if (rc == 0 && s->credentials) {
-        rc = json_read_known(s->credentials, credential_fields, API_COUNT(credential_fields), s, e);
+    struct body b = {.name = st->name,
+                     .url = st->url,
+                     .access_key_id = st->access_key_id,
+                     .region = st->region,
+                     .endpoint = st->endpoint,
+                     .signed_urls_enabled = st->redirects,
+                     .signed_urls_expiry = st->link_lifetime};
+    int rc = api_read_known(rq, false, storage_fields, API_COUNT(storage_fields), &b, e);
+    if (rc == 0 && b.credentials) {
+        rc = json_read_known(b.credentials, credential_fields, API_COUNT(credential_fields), &b, e);
         if (rc < 0)
             err_prefix(e, "/credentials");
     }
-    if (rc == 0 && s->secret_access_key)
-        s->sealed = secret_seal(api_app(rq)->core.secrets, &rq->arena, RICLOUD_STORAGE, s->secret_access_key,
-                                strlen(s->secret_access_key));
-    return rc < 0 ? rc : check_storage(s, e);
+    st->name = b.name;
+    st->url = b.url;
+    st->access_key_id = b.access_key_id;
+    st->region = b.region;
+    st->endpoint = b.endpoint;
+    st->redirects = b.signed_urls_enabled;
+    st->link_lifetime = b.signed_urls_expiry;
+    *ret_secret = b.secret_access_key;
+    return rc;
 }
 
-static const char *storage_body(struct request *rq, const struct storage *s, const char *state)
+/* Here these members are among the credentials. */
+static int relocate(int rc, struct err *e)
 {
-    struct json_out j = {.buf = {.arena = &rq->arena}};
-    json_begin_object(&j);
-    ricloud_put(&j, "type", "s3");
-    ricloud_put(&j, "url", s->url);
-    json_key(&j, "credentials");
-    json_begin_object(&j);
-    ricloud_put(&j, "access_key_id", s->access_key_id);
-    ricloud_put(&j, "region", s->region);
-    ricloud_put(&j, "endpoint", s->endpoint);
-    json_end_object(&j);
-    json_key(&j, "signed_urls_enabled");
-    json_bool(&j, s->signed_urls_enabled);
-    json_key(&j, "signed_urls_expiry");
-    if (s->signed_urls_expiry)
-        json_int(&j, s->signed_urls_expiry);
-    else
-        json_null(&j);
-    ricloud_put(&j, "_secret", s->sealed);
-    ricloud_put(&j, "state", state);
-    json_end_object(&j);
-    return buf_str(&j.buf);
+    if (rc < 0 && (strcmp(e->where, "/region") == 0 || strcmp(e->where, "/endpoint") == 0))
+        err_prefix(e, "/credentials");
+    return rc;
 }
 
 int ricloud_put_storage(struct json_out *j, struct request *rq, const void *row, struct err *e)
 {
-    return ricloud_put_document(j, rq, "storage_config", row, e);
+    const struct storage *st = row;
+    (void)e;
+    ricloud_begin(j, rq, "storage_config", st->id);
+    ricloud_put(j, "type", "s3");
+    ricloud_put(j, "name", st->name);
+    ricloud_put(j, "url", st->url);
+    json_key(j, "credentials");
+    json_begin_object(j);
+    ricloud_put(j, "access_key_id", st->access_key_id);
+    ricloud_put(j, "region", st->region);
+    ricloud_put(j, "endpoint", st->endpoint);
+    json_end_object(j);
+    json_key(j, "signed_urls_enabled");
+    json_bool(j, st->redirects);
+    json_key(j, "signed_urls_expiry");
+    if (st->link_lifetime)
+        json_int(j, st->link_lifetime);
+    else
+        json_null(j);
+    ricloud_put(j, "state", storage_state_names[st->state]);
+    json_key(j, "date_created");
+    json_time(j, st->created_at);
+    json_end_object(j);
+    return 0;
 }
 
 int ricloud_storage_create(struct request *rq, struct err *e)
 {
-    struct storage s = {.url = NULL};
-    struct document *d = NULL;
-    int rc = read_storage(rq, &s, e);
+    struct storage st = {.path_style = -1};
+    const char *secret = NULL;
+    int rc = read_storage(rq, &st, &secret, e);
     if (rc == 0)
-        rc =
-            document_create(api_session(rq), RICLOUD_STORAGE, NULL, NULL, storage_body(rq, &s, "new"), &d, e);
-    return rc < 0 ? rc : ricloud_send(rq, 201, ricloud_put_storage, d, e);
+        rc = relocate(storage_create(api_session(rq), &st, secret, e), e);
+    return rc < 0 ? rc : ricloud_send(rq, 201, ricloud_put_storage, &st, e);
+}
+
+static int place(struct request *rq, const char *kind, const char *id, int64_t *ret, struct err *e)
+{
+    struct storage *st = NULL;
+    (void)kind;
+    int rc = storage_get(api_session(rq), id, &st, e);
+    if (rc == 0)
+        *ret = st->pk;
+    return rc;
 }
 
 int ricloud_storage_list(struct request *rq, struct err *e)
 {
-    return ricloud_list_documents(rq, RICLOUD_STORAGE, NULL, ricloud_put_storage, "/configs/storage", e);
+    struct ricloud_rows *rows = arena_alloc(&rq->arena, sizeof *rows);
+    struct storage *st = NULL;
+    struct ricloud_query q;
+    int64_t total = 0;
+    int rc = ricloud_read_query(rq, place, NULL, NULL, &q, e);
+    if (rc < 0)
+        return rc;
+    struct storage_filter f = {.created_after = q.since, .newest_first = q.newest_first};
+    rc = storage_list(api_session(rq), &f, &q.page, &st, e);
+    if (rc == 0)
+        rc = storage_count(api_session(rq), &total, e);
+    for (; rc == 0 && st; st = st->next)
+        ricloud_take(rows, &q, st);
+    return rc < 0 ? rc : ricloud_send_list(rq, &q, rows, ricloud_put_storage, total, "/configs/storage", e);
+}
+
+int ricloud_put_storages(struct json_out *j, struct request *rq, const char **ret_default, struct err *e)
+{
+    struct storage_filter f = {.newest_first = false};
+    struct page page = {.limit = RICLOUD_LARGEST_LIMIT};
+    struct storage *st = NULL;
+    int64_t total = 0;
+    int64_t shown = 0;
+    int rc = storage_list(api_session(rq), &f, &page, &st, e);
+    if (rc == 0)
+        rc = storage_count(api_session(rq), &total, e);
+    ricloud_begin_list(j);
+    for (; rc == 0 && st; st = st->next, shown++) {
+        rc = ricloud_put_storage(j, rq, st, e);
+        if (st->is_default)
+            *ret_default = st->id;
+    }
+    ricloud_end_list(j, rq, shown < total, total, "/configs/storage");
+    return rc;
 }
 
 int ricloud_storage_get(struct request *rq, struct err *e)
 {
-    return send_one(rq, RICLOUD_STORAGE, ricloud_put_storage, e);
-}
-
-static int load_storage(struct request *rq, const struct document *d, struct storage *s, struct err *e)
-{
-    const struct json *body = NULL;
-    int rc = ricloud_parse(rq, d, &body, e);
-    if (rc == 0)
-        rc = json_read_known(body, storage_fields, API_COUNT(storage_fields), s, e);
-    if (rc == 0)
-        rc = json_read_known(s->credentials, credential_fields, API_COUNT(credential_fields), s, e);
-    s->sealed = ricloud_text(rq, d, "_secret");
-    return rc;
-}
-
-int ricloud_storage_bucket(struct request *rq, const struct document *d, struct bucket *ret, struct err *e)
-{
-    struct storage s = {.url = NULL};
-    const char *secret = NULL;
-    size_t len;
-    int rc = load_storage(rq, d, &s, e);
-    if (rc == 0 && (!s.url || !s.sealed))
-        rc = err_operator(e, ERR_INTERNAL, "internal error", "a storage config lacks its url or its secret");
-    if (rc == 0)
-        rc =
-            secret_unseal(api_app(rq)->core.secrets, &rq->arena, RICLOUD_STORAGE, s.sealed, &secret, &len, e);
-    if (rc != 0)
-        return rc;
-    const char *name = s.url + strlen("s3://");
-    size_t name_len = strcspn(name, "/");
-    *ret = (struct bucket){.name = arena_copy(&rq->arena, name, name_len),
-                           .prefix = name[name_len] ? name + name_len + 1 : "",
-                           .region = s.region,
-                           .endpoint = s.endpoint,
-                           .access_key_id = s.access_key_id,
-                           .secret_access_key = secret};
-    return 0;
-}
-
-int ricloud_storage_mark(struct request *rq, struct document *d, const char *state, struct err *e)
-{
-    struct storage s = {.url = NULL};
-    int rc = load_storage(rq, d, &s, e);
-    return rc < 0 ? rc : document_change(api_session(rq), d, storage_body(rq, &s, state), e);
-}
-
-/*
- * Who may change where it goes must also know the secret: else one who only administers could have it sent to
- * a place of his own.
- */
-static int check_endpoint_change(const struct storage *before, const struct storage *after, struct err *e)
-{
-    bool same = before->endpoint && after->endpoint ? strcmp(before->endpoint, after->endpoint) == 0
-                                                    : before->endpoint == after->endpoint;
-    if (same || after->secret_access_key)
-        return 0;
-    return err_at(e, ERR_MISSING, ERR_POINTER, "/credentials/secret_access_key",
-                  "another endpoint needs the secret_access_key with it");
+    struct storage *st = NULL;
+    int rc = storage_get(api_session(rq), rq->places[0], &st, e);
+    return rc < 0 ? rc : ricloud_send(rq, 200, ricloud_put_storage, st, e);
 }
 
 int ricloud_storage_update(struct request *rq, struct err *e)
 {
-    struct storage before = {.url = NULL};
-    struct document *d = NULL;
-    int rc = document_get(api_session(rq), RICLOUD_STORAGE, rq->places[0], &d, e);
+    struct storage *before = NULL;
+    const char *secret = NULL;
+    int rc = storage_get(api_session(rq), rq->places[0], &before, e);
+    if (rc < 0)
+        return rc;
+    struct storage after = *before;
+    rc = read_storage(rq, &after, &secret, e);
     if (rc == 0)
-        rc = load_storage(rq, d, &before, e);
-    struct storage after = before;
-    if (rc == 0)
-        rc = read_storage(rq, &after, e);
-    if (rc == 0)
-        rc = check_endpoint_change(&before, &after, e);
-    if (rc == 0)
-        rc = document_change(api_session(rq), d, storage_body(rq, &after, "new" /* not tested */), e);
-    return rc < 0 ? rc : ricloud_send(rq, 200, ricloud_put_storage, d, e);
+        rc = relocate(storage_change(api_session(rq), before, &after, secret, e), e);
+    return rc < 0 ? rc : ricloud_send(rq, 200, ricloud_put_storage, &after, e);
 }
 
+/* The answer is what was there. */
 int ricloud_storage_delete(struct request *rq, struct err *e)
 {
-    return remove_one(rq, RICLOUD_STORAGE, ricloud_put_storage, e);
+    struct storage *st = NULL;
+    int rc = storage_get(api_session(rq), rq->places[0], &st, e);
+    if (rc == 0)
+        rc = storage_remove(api_session(rq), st, e);
+    return rc < 0 ? rc : ricloud_send(rq, 200, ricloud_put_storage, st, e);
+}
+
+int ricloud_read_storage(struct request *rq, const struct json *body, struct storage **ret, struct err *e)
+{
+    const struct json *value = json_member(body, "storage_config");
+    if (value && value->type == JSON_OBJECT)
+        value = json_member(value, "id");
+    if (!value || value->type == JSON_NULL)
+        return 0;
+    int rc = value->type == JSON_STRING ? storage_get(api_session(rq), value->string, ret, e) : ERR_NOT_FOUND;
+    if (rc == ERR_NOT_FOUND)
+        return err_at(e, ERR_BAD_REFERENCE, ERR_POINTER, "/storage_config",
+                      "\"storage_config\" must be the id of one of /configs/storage");
+    return rc;
 }
 
 /* --- webhooks --- */

@@ -106,6 +106,7 @@ int ricloud_organisation(struct request *rq, struct err *e)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     const char *name = api_session(rq)->actor.project_name;
+    const char *storage = NULL;
     int64_t created_at = 0;
     int rc = access_project_created_at(api_session(rq), &created_at, e);
     json_begin_object(&j);
@@ -116,8 +117,8 @@ int ricloud_organisation(struct request *rq, struct err *e)
     ricloud_put(&j, "permissions", NULL);
     json_key(&j, "storage_configs");
     if (rc == 0)
-        rc = ricloud_put_documents(&j, rq, RICLOUD_STORAGE, ricloud_put_storage, "/configs/storage", e);
-    ricloud_put(&j, "storage_config_default", NULL);
+        rc = ricloud_put_storages(&j, rq, &storage, e);
+    ricloud_put(&j, "storage_config_default", storage);
     json_key(&j, "webhook_configs");
     if (rc == 0)
         rc = ricloud_put_documents(&j, rq, RICLOUD_WEBHOOK, ricloud_put_webhook, "/configs/webhook", e);

@@ -239,9 +239,9 @@ int ricloud_list_documents(struct request *rq, const char *kind, const char *con
         return rc;
     f.labels = ricloud_labels(&q);
     f.newest_first = q.newest_first;
-    rc = document_find(api_session(rq), &f, &q.page, &d, e);
+    rc = document_list(api_session(rq), &f, &q.page, &d, e);
     if (rc == 0)
-        rc = document_count_found(api_session(rq), &f, &total, e);
+        rc = document_count(api_session(rq), &f, &total, e);
     for (; rc == 0 && d; d = d->next)
         ricloud_take(rows, &q, d);
     return rc < 0 ? rc : ricloud_send_list(rq, &q, rows, put, total, path, e);
@@ -254,9 +254,10 @@ int ricloud_put_documents(struct json_out *j, struct request *rq, const char *ki
     struct document *d = NULL;
     int64_t total = 0;
     int64_t shown = 0;
-    int rc = document_list(api_session(rq), kind, NULL, &page, &d, e);
+    struct document_filter f = {.kind = kind};
+    int rc = document_list(api_session(rq), &f, &page, &d, e);
     if (rc == 0)
-        rc = document_count(api_session(rq), kind, NULL, &total, e);
+        rc = document_count(api_session(rq), &f, &total, e);
     ricloud_begin_list(j);
     for (; rc == 0 && d; d = d->next, shown++)
         rc = put(j, rq, d, e);

@@ -190,14 +190,22 @@ static int64_t jobs_of(const struct batch *b)
     return b->jobs[JOB_QUEUED] + b->jobs[JOB_RUNNING] + ended(b);
 }
 
-static bool is_complete(const struct batch *b)
+/* A batch without jobs that was made as a poll had some, which have been deleted since; any other is to get
+ * some. */
+static int look_whether_complete(struct request *rq, const struct batch *b, bool *ret, struct err *e)
 {
-    return jobs_of(b) > 0 && ended(b) == jobs_of(b);
+    struct document *d = NULL;
+    *ret = ended(b) == jobs_of(b);
+    if (jobs_of(b) > 0)
+        return 0;
+    int rc = document_by_name(api_session(rq), RICLOUD_POLL, b->id, &d, e);
+    *ret = rc == 0;
+    return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
-static const char *state_of(const struct batch *b)
+static const char *state_of(const struct batch *b, bool complete)
 {
-    if (is_complete(b))
+    if (complete)
         return "completed";
     return b->jobs[JOB_QUEUED] == jobs_of(b) ? "pending" : "processing";
 }
@@ -249,7 +257,7 @@ static void put_errors(struct json_out *j, struct request *rq, const struct batc
                      arena_printf(&rq->arena, "/tasks?poll=%s&state=failed", b->id));
 }
 
-static void put_times(struct json_out *j, const struct batch *b, const struct job *jobs)
+static void put_times(struct json_out *j, const struct batch *b, const struct job *jobs, bool complete)
 {
     int64_t started = 0;
     int64_t completed = 0;
@@ -264,7 +272,7 @@ static void put_times(struct json_out *j, const struct batch *b, const struct jo
     json_key(j, "date_started");
     json_time(j, started);
     json_key(j, "date_completed");
-    json_time(j, is_complete(b) ? completed : 0);
+    json_time(j, complete ? completed : 0);
 }
 
 /* What was said when it was made; of a batch that was made otherwise nothing is known. */
@@ -295,7 +303,10 @@ int ricloud_put_poll(struct json_out *j, struct request *rq, const void *row, st
     struct page page = {.limit = MOST_TASKS};
     struct job *jobs = NULL;
     bool unused;
-    int rc = job_list(api_session(rq), &f, &page, &jobs, &unused, e);
+    bool complete;
+    int rc = look_whether_complete(rq, b, &complete, e);
+    if (rc == 0)
+        rc = job_list(api_session(rq), &f, &page, &jobs, &unused, e);
     if (rc < 0)
         return rc;
     ricloud_begin(j, rq, "poll", b->id);
@@ -310,8 +321,8 @@ int ricloud_put_poll(struct json_out *j, struct request *rq, const void *row, st
     json_key(j, "results");
     rc = ricloud_put_results(j, rq, "poll", b->id, &of, e);
     put_errors(j, rq, b, jobs);
-    ricloud_put(j, "state", state_of(b));
-    put_times(j, b, jobs);
+    ricloud_put(j, "state", state_of(b, complete));
+    put_times(j, b, jobs, complete);
     json_end_object(j);
     return rc;
 }
@@ -321,11 +332,14 @@ int ricloud_put_poll(struct json_out *j, struct request *rq, const void *row, st
 int ricloud_poll_get(struct request *rq, struct err *e)
 {
     struct batch *b = NULL;
+    bool complete;
     int rc = batch_get(api_session(rq), rq->places[0], &b, e);
     if (rc == ERR_NOT_FOUND)
         return err_set(e, ERR_NOT_FOUND, "there is no such poll");
     if (rc == 0)
-        rc = ricloud_await(rq, is_complete(b), e);
+        rc = look_whether_complete(rq, b, &complete, e);
+    if (rc == 0)
+        rc = ricloud_await(rq, complete, e);
     if (rc != 0)
         return rc < 0 ? rc : 0;
     return ricloud_send(rq, rq->method == HTTP_POST ? 201 : 200, ricloud_put_poll, b, e);

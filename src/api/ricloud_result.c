@@ -6,40 +6,57 @@
  */
 #include "api/ricloud.h"
 
+#include "core/access.h"
 #include "core/batch.h"
 #include "core/deliver.h"
 #include "core/job.h"
 #include "core/result.h"
 #include "core/sign.h"
+#include "core/storage.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { LINK_SECONDS = 3600 };
 
-/* The result's own type, or else its format's word. */
+/* What a result that has no type is shown as, by its format. */
+static const struct {
+    const char *media_type, *word;
+} formats[] = {
+    {"application/json", "json"},         {"application/x-ndjson", "ndjson"}, {"text/csv", "csv"},
+    {"text/tab-separated-values", "tsv"}, {"application/zip", "zip"},         {"text/plain", "txt"},
+};
+
 static const char *type_of(const struct result *r)
 {
-    static const struct {
-        const char *media_type, *word;
-    } words[] = {
-        {"application/json", "json"},         {"application/x-ndjson", "ndjson"}, {"text/csv", "csv"},
-        {"text/tab-separated-values", "tsv"}, {"application/zip", "zip"},         {"text/plain", "txt"},
-    };
     size_t len = strcspn(r->media_type, "; ");
     if (*r->type)
         return r->type;
-    for (size_t i = 0; i < API_COUNT(words); i++)
-        if (strlen(words[i].media_type) == len && strncmp(words[i].media_type, r->media_type, len) == 0)
-            return words[i].word;
+    for (size_t i = 0; i < API_COUNT(formats); i++)
+        if (strlen(formats[i].media_type) == len &&
+            strncasecmp(formats[i].media_type, r->media_type, len) == 0)
+            return formats[i].word;
     return NULL;
 }
 
-/* The address of the content; for clients on the server's own machine, if a setting allows it, that of the
- * file. */
+static const char *media_type_of(const char *type)
+{
+    for (size_t i = 0; type && i < API_COUNT(formats); i++)
+        if (strcmp(formats[i].word, type) == 0)
+            return formats[i].media_type;
+    return NULL;
+}
+
+/* The address of the content, or of the object in a bucket of theirs; for clients on the server's own
+ * machine, if a setting allows it and they may read, that of the file. */
 static const char *url_of(struct request *rq, const struct result *r)
 {
     const struct settings *set = core_settings(&api_app(rq)->core);
-    const char *path = set->ricloud_local_urls ? deliver_local_path(api_session(rq), r) : NULL;
+    struct err ignored;
+    if (r->storage)
+        return storage_url_of(&rq->arena, r);
+    bool local = set->ricloud_local_urls && access_require(api_session(rq), SCOPE_READ, &ignored) == 0;
+    const char *path = local ? deliver_local_path(api_session(rq), r) : NULL;
     if (path)
         return arena_printf(&rq->arena, "local://%s", path);
     return arena_printf(&rq->arena, "%s/api/v1/results/%s/content", api_base_url(rq), r->id);
@@ -54,6 +71,10 @@ static int put_signed_url(struct json_out *j, struct request *rq, const struct r
         return 0;
     }
     int rc = sign_make(api_session(rq), r, "", LINK_SECONDS, &l, e);
+    if (rc == ERR_FORBIDDEN) { /* a key that may acknowledge, say, but not read: it still sees what it did */
+        json_null(j);
+        return 0;
+    }
     if (rc < 0)
         return rc;
     json_begin_object(j);
@@ -208,6 +229,7 @@ static int read_query(struct request *rq, struct query *q, struct err *e)
     *f = (struct result_filter){.state = request_query(rq, "state"),
                                 .name = request_query(rq, "identifier"),
                                 .type = request_query(rq, "type"),
+                                .untyped = media_type_of(request_query(rq, "type")),
                                 .created_after = q->common.since,
                                 .labels = ricloud_labels(&q->common),
                                 .oldest_first = !q->common.newest_first};

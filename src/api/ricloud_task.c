@@ -92,6 +92,7 @@ int ricloud_make_task(struct request *rq, const struct ricloud_order *o, struct 
         .batch = o->poll,
         .priority_weight = PRIORITY,
         .input = input_of(rq, o),
+        .storage = o->storage ? o->storage->name : NULL,
     };
     return job_create(api_session(rq), &n, ret, e);
 }
@@ -108,6 +109,23 @@ static int check_subscription(struct request *rq, const struct document *d, stru
     if (d && strcmp(ricloud_text(rq, d, "state"), "deleted") == 0)
         return err_at(e, ERR_WRONG_STATE, ERR_POINTER, "/subscription", "this subscription was deleted");
     return 0;
+}
+
+/* Where results go: what the body says, or else its subscription. */
+static int read_storage(struct request *rq, const struct json *body, const struct document *subscription,
+                        struct ricloud_order *ret, struct err *e)
+{
+    const struct json *words = NULL;
+    int rc = ricloud_read_storage(rq, body, &ret->storage, e);
+    if (rc < 0 || ret->storage || !subscription)
+        return rc;
+    rc = ricloud_parse(rq, subscription, &words, e);
+    if (rc == 0)
+        rc = ricloud_read_storage(rq, words, &ret->storage, e);
+    if (rc == ERR_BAD_REFERENCE)
+        return err_at(e, rc, ERR_POINTER, "/subscription",
+                      "the storage config of this subscription was deleted");
+    return rc;
 }
 
 int ricloud_read_order(struct request *rq, const struct json *body, struct ricloud_order *ret,
@@ -129,6 +147,8 @@ int ricloud_read_order(struct request *rq, const struct json *body, struct riclo
         rc = follow(rq, RICLOUD_SESSION, ricloud_text(rq, subscription, "session"), &session, e);
     if (rc >= 0 && session)
         rc = follow(rq, RICLOUD_SOURCE, ricloud_text(rq, session, "_source"), &source, e);
+    if (rc >= 0)
+        rc = read_storage(rq, body, subscription, ret, e);
     if (rc < 0)
         return rc;
     ret->subscription = subscription ? subscription->id : NULL;
@@ -147,14 +167,18 @@ static const char *text_of(const struct json *input, const char *member)
     return value && value->type == JSON_STRING ? value->string : NULL;
 }
 
+static bool is_own(const char *kind)
+{
+    return strncmp(kind, RICLOUD_JOB, strlen(RICLOUD_JOB)) == 0;
+}
+
 /* What a job's input says; NULL: it is none of this API's. */
 static const struct json *read_input(struct request *rq, const struct job *j)
 {
     const struct json *input = NULL;
     struct document text = {.body = j->input};
     struct err unused;
-    bool own = strncmp(j->kind, RICLOUD_JOB, strlen(RICLOUD_JOB)) == 0;
-    return own && j->input && ricloud_parse(rq, &text, &input, &unused) == 0 ? input : NULL;
+    return is_own(j->kind) && j->input && ricloud_parse(rq, &text, &input, &unused) == 0 ? input : NULL;
 }
 
 static const char *error_of(struct request *rq, const struct job *j)
@@ -192,7 +216,7 @@ int ricloud_put_task(struct json_out *j, struct request *rq, const void *row, st
     ricloud_put(j, "session", text_of(input, "session"));
     ricloud_put(j, "poll", job->batch_id);
     ricloud_put(j, "source_type", text_of(source, "type"));
-    ricloud_put(j, "type", input ? job->kind + strlen(RICLOUD_JOB) : job->kind);
+    ricloud_put(j, "type", is_own(job->kind) ? job->kind + strlen(RICLOUD_JOB) : job->kind);
     ricloud_put(j, "target", text_of(input, "target"));
     ricloud_put(j, "state", state_words[job->status]);
     int rc = put_task_results(j, rq, job, e);
@@ -304,6 +328,7 @@ static int read_query(struct request *rq, struct query *q, struct err *e)
     if (rc < 0)
         return rc;
     q->filter = (struct job_filter){.kind = type ? arena_printf(&rq->arena, RICLOUD_JOB "%s", type) : NULL,
+                                    .or_kind = type && !is_own(type) ? type : NULL,
                                     .created_after = q->common.since,
                                     .labels = ricloud_labels(&q->common),
                                     .oldest_first = !q->common.newest_first};

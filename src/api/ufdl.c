@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "core/access.h"
+#include "http/target.h"
 
 #include <string.h>
 
@@ -102,7 +103,7 @@ static void fail(struct request *rq, const struct err *e)
         response_header(rq, "WWW-Authenticate", "Bearer realm=\"api\"");
     }
     json_end_object(&j);
-    response_bytes(rq, status_of(e->code), "application/json", j.buf.bytes, j.buf.len);
+    (void)ufdl_send(rq, status_of(e->code), &j);
 }
 
 int ufdl_refuse(struct request *rq, int status, const char *detail)
@@ -112,7 +113,7 @@ int ufdl_refuse(struct request *rq, int status, const char *detail)
     json_key(&j, "detail");
     json_string(&j, detail);
     json_end_object(&j);
-    return api_send_json(rq, status, &j);
+    return ufdl_send(rq, status, &j);
 }
 
 /* --- reading and rendering --- */
@@ -152,14 +153,34 @@ void ufdl_put_member(struct json_out *j, const struct json *member)
     json_raw(j, member->raw, member->raw_len);
 }
 
-int ufdl_send(struct request *rq, const struct json_out *j)
+/* The original's framework sends them, so recorded answers have them. The server adds Allow to a 405. */
+void ufdl_headers(struct request *rq)
 {
-    return api_send_json(rq, 200, j);
+    const char *methods = rq->allow ? NULL : target_methods(rq);
+    if (methods)
+        response_header(rq, "Allow", methods);
+    response_header(rq, "Vary", "Accept");
+    response_header(rq, "X-Frame-Options", "DENY");
+    response_header(rq, "X-Content-Type-Options", "nosniff");
+    response_header(rq, "Referrer-Policy", "same-origin");
+}
+
+int ufdl_send(struct request *rq, int status, const struct json_out *j)
+{
+    int rc = api_send_json(rq, status, j);
+    ufdl_headers(rq);
+    return rc;
 }
 
 /* --- routes --- */
 
-enum { READ = SCOPE_READ, WRITE = SCOPE_WRITE, STAFF = SCOPE_DELETE | UFDL_STAFF, NOBODY = UFDL_NOBODY };
+enum {
+    READ = SCOPE_READ,
+    WRITE = SCOPE_WRITE,
+    STAFF = SCOPE_DELETE | UFDL_STAFF,
+    CHANGE = SCOPE_WRITE | UFDL_STAFF,
+    NOBODY = UFDL_NOBODY
+};
 
 static const char *const prefixes[] = {"/v1", NULL};
 static const struct route routes[] = {
@@ -168,46 +189,46 @@ static const struct route routes[] = {
     {HTTP_POST, "/v1/auth/verify", R_READ, BODY_WHOLE, ROUTE_OPEN, ufdl_token_verify},
     {HTTP_POST, "/v1/job-outputs/list", R_READ, BODY_WHOLE, READ, ufdl_output_list},
     {HTTP_POST, "/v1/job-outputs/create", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
-    {HTTP_GET, "/v1/job-outputs/{}", R_READ, BODY_NONE, READ, ufdl_output_retrieve},
-    {HTTP_PUT, "/v1/job-outputs/{}", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
-    {HTTP_PATCH, "/v1/job-outputs/{}", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
-    {HTTP_DELETE, "/v1/job-outputs/{}", R_WRITE, BODY_NONE, STAFF, ufdl_output_destroy},
-    {HTTP_DELETE, "/v1/job-outputs/{}/hard", R_WRITE, BODY_NONE, STAFF, ufdl_output_hard_delete},
-    {HTTP_DELETE, "/v1/job-outputs/{}/reinstate", R_WRITE, BODY_NONE, STAFF, ufdl_output_reinstate},
-    {HTTP_POST, "/v1/job-outputs/{}/download", R_READ, BODY_WHOLE, READ, ufdl_output_download},
+    {HTTP_GET, "/v1/job-outputs/{#}", R_READ, BODY_NONE, READ, ufdl_output_retrieve},
+    {HTTP_PUT, "/v1/job-outputs/{#}", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
+    {HTTP_PATCH, "/v1/job-outputs/{#}", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
+    {HTTP_DELETE, "/v1/job-outputs/{#}", R_WRITE, BODY_NONE, STAFF, ufdl_output_destroy},
+    {HTTP_DELETE, "/v1/job-outputs/{#}/hard", R_WRITE, BODY_NONE, STAFF, ufdl_output_hard_delete},
+    {HTTP_DELETE, "/v1/job-outputs/{#}/reinstate", R_WRITE, BODY_NONE, STAFF, ufdl_output_reinstate},
+    {HTTP_POST, "/v1/job-outputs/{#}/download", R_READ, BODY_WHOLE, READ, ufdl_output_download},
     {HTTP_POST, "/v1/job-templates/list", R_READ, BODY_WHOLE, READ, ufdl_template_list},
     {HTTP_POST, "/v1/job-templates/create", R_WRITE, BODY_WHOLE, WRITE, ufdl_template_create},
-    {HTTP_GET, "/v1/job-templates/{}", R_READ, BODY_NONE, READ, ufdl_template_retrieve},
-    {HTTP_POST, "/v1/job-templates/{}/create-job", R_WRITE, BODY_WHOLE, WRITE, ufdl_template_create_job},
+    {HTTP_GET, "/v1/job-templates/{#}", R_READ, BODY_NONE, READ, ufdl_template_retrieve},
+    {HTTP_POST, "/v1/job-templates/{#}/create-job", R_WRITE, BODY_WHOLE, WRITE, ufdl_template_create_job},
     {HTTP_POST, "/v1/nodes/list", R_READ, BODY_WHOLE, READ, ufdl_node_list},
     {HTTP_POST, "/v1/nodes/create", R_WRITE, BODY_WHOLE, WRITE, ufdl_node_create},
     {HTTP_GET, "/v1/nodes/ping", R_WRITE, BODY_NONE, WRITE, ufdl_node_ping},
-    {HTTP_GET, "/v1/nodes/{}", R_READ, BODY_NONE, READ, ufdl_node_retrieve},
-    {HTTP_PUT, "/v1/nodes/{}", R_WRITE, BODY_WHOLE, WRITE, ufdl_node_update},
-    {HTTP_PATCH, "/v1/nodes/{}", R_WRITE, BODY_WHOLE, WRITE, ufdl_node_update},
-    {HTTP_DELETE, "/v1/nodes/{}", R_READ, BODY_NONE, NOBODY, ufdl_output_never},
+    {HTTP_GET, "/v1/nodes/{#}", R_READ, BODY_NONE, READ, ufdl_node_retrieve},
+    {HTTP_PUT, "/v1/nodes/{#}", R_WRITE, BODY_WHOLE, WRITE, ufdl_node_update},
+    {HTTP_PATCH, "/v1/nodes/{#}", R_WRITE, BODY_WHOLE, WRITE, ufdl_node_update},
+    {HTTP_DELETE, "/v1/nodes/{#}", R_READ, BODY_NONE, NOBODY, ufdl_output_never},
     {HTTP_POST, "/v1/jobs/list", R_READ, BODY_WHOLE, READ, ufdl_job_list},
     {HTTP_POST, "/v1/jobs/create", R_READ, BODY_WHOLE, NOBODY, ufdl_output_never},
-    {HTTP_GET, "/v1/jobs/{}", R_READ, BODY_NONE, READ, ufdl_job_retrieve},
-    {HTTP_PUT, "/v1/jobs/{}", R_WRITE, BODY_WHOLE, STAFF, ufdl_job_update},
-    {HTTP_PATCH, "/v1/jobs/{}", R_WRITE, BODY_WHOLE, STAFF, ufdl_job_update},
-    {HTTP_DELETE, "/v1/jobs/{}", R_WRITE, BODY_NONE, STAFF, ufdl_job_destroy},
-    {HTTP_DELETE, "/v1/jobs/{}/hard", R_WRITE, BODY_NONE, STAFF, ufdl_job_hard_delete},
-    {HTTP_DELETE, "/v1/jobs/{}/reinstate", R_WRITE, BODY_NONE, STAFF, ufdl_job_reinstate},
-    {HTTP_GET, "/v1/jobs/{}/acquire", R_WRITE, BODY_NONE, WRITE, ufdl_job_acquire},
-    {HTTP_DELETE, "/v1/jobs/{}/release", R_WRITE, BODY_NONE, WRITE, ufdl_job_release},
-    {HTTP_GET, "/v1/jobs/{}/release", R_WRITE, BODY_NONE, WRITE, ufdl_job_release},
-    {HTTP_POST, "/v1/jobs/{}/start", R_WRITE, BODY_WHOLE, WRITE, ufdl_job_start},
-    {HTTP_POST, "/v1/jobs/{}/progress/{}", R_WRITE, BODY_WHOLE, WRITE, ufdl_job_progress},
-    {HTTP_POST, "/v1/jobs/{}/finish", R_WRITE, BODY_WHOLE, WRITE, ufdl_job_finish},
-    {HTTP_DELETE, "/v1/jobs/{}/reset", R_WRITE, BODY_NONE, WRITE, ufdl_job_reset},
-    {HTTP_DELETE, "/v1/jobs/{}/abort", R_WRITE, BODY_NONE, STAFF, ufdl_job_abort},
-    {HTTP_DELETE, "/v1/jobs/{}/cancel", R_WRITE, BODY_NONE, STAFF, ufdl_job_cancel},
-    {HTTP_POST, "/v1/jobs/{}/outputs/{}/{}", R_WRITE, BODY_STREAM, WRITE, ufdl_add_output,
+    {HTTP_GET, "/v1/jobs/{#}", R_READ, BODY_NONE, READ, ufdl_job_retrieve},
+    {HTTP_PUT, "/v1/jobs/{#}", R_WRITE, BODY_WHOLE, CHANGE, ufdl_job_update},
+    {HTTP_PATCH, "/v1/jobs/{#}", R_WRITE, BODY_WHOLE, CHANGE, ufdl_job_update},
+    {HTTP_DELETE, "/v1/jobs/{#}", R_WRITE, BODY_NONE, STAFF, ufdl_job_destroy},
+    {HTTP_DELETE, "/v1/jobs/{#}/hard", R_WRITE, BODY_NONE, STAFF, ufdl_job_hard_delete},
+    {HTTP_DELETE, "/v1/jobs/{#}/reinstate", R_WRITE, BODY_NONE, STAFF, ufdl_job_reinstate},
+    {HTTP_GET, "/v1/jobs/{#}/acquire", R_WRITE, BODY_NONE, WRITE, ufdl_job_acquire},
+    {HTTP_DELETE, "/v1/jobs/{#}/release", R_WRITE, BODY_NONE, WRITE, ufdl_job_release},
+    {HTTP_GET, "/v1/jobs/{#}/release", R_WRITE, BODY_NONE, WRITE, ufdl_job_release},
+    {HTTP_POST, "/v1/jobs/{#}/start", R_WRITE, BODY_WHOLE, WRITE, ufdl_job_start},
+    {HTTP_POST, "/v1/jobs/{#}/progress/{}", R_WRITE, BODY_WHOLE, WRITE, ufdl_job_progress},
+    {HTTP_POST, "/v1/jobs/{#}/finish", R_WRITE, BODY_WHOLE, WRITE, ufdl_job_finish},
+    {HTTP_DELETE, "/v1/jobs/{#}/reset", R_WRITE, BODY_NONE, WRITE, ufdl_job_reset},
+    {HTTP_DELETE, "/v1/jobs/{#}/abort", R_WRITE, BODY_NONE, CHANGE, ufdl_job_abort},
+    {HTTP_DELETE, "/v1/jobs/{#}/cancel", R_WRITE, BODY_NONE, CHANGE, ufdl_job_cancel},
+    {HTTP_POST, "/v1/jobs/{#}/outputs/{}/{}", R_WRITE, BODY_STREAM, WRITE, ufdl_add_output,
      ufdl_add_output_begin, .exact = true},
-    {HTTP_GET, "/v1/jobs/{}/outputs/{}/{}", R_READ, BODY_NONE, READ, ufdl_get_output, .exact = true},
-    {HTTP_DELETE, "/v1/jobs/{}/outputs/{}/{}", R_WRITE, BODY_NONE, STAFF, ufdl_delete_output, .exact = true},
-    {HTTP_GET, "/v1/jobs/{}/outputs/{}/{}/info", R_READ, BODY_NONE, READ, ufdl_get_output_info,
+    {HTTP_GET, "/v1/jobs/{#}/outputs/{}/{}", R_READ, BODY_NONE, READ, ufdl_get_output, .exact = true},
+    {HTTP_DELETE, "/v1/jobs/{#}/outputs/{}/{}", R_WRITE, BODY_NONE, STAFF, ufdl_delete_output, .exact = true},
+    {HTTP_GET, "/v1/jobs/{#}/outputs/{}/{}/info", R_READ, BODY_NONE, READ, ufdl_get_output_info,
      .exact = true},
 };
 

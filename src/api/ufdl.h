@@ -35,7 +35,7 @@ int ufdl_refuse(struct request *rq, int status, const char *detail);
 
 /* --- reading --- */
 
-/* What {} matched as a pk: digits, 0002 is 2. Whatever else, and numbers beyond 64 bits: ERR_NOT_FOUND. */
+/* What {#} matched as a pk: 0002 is 2. Beyond 64 bits: ERR_NOT_FOUND. */
 int ufdl_pk(struct request *rq, int place, int64_t *ret, struct err *e);
 
 /*
@@ -47,7 +47,8 @@ int ufdl_body(struct request *rq, const struct json **ret, struct err *e);
 /* --- rendering --- */
 
 /* Compact JSON, UTF-8 unescaped; times by json_time: six digits and Z, which the Java client needs. */
-int ufdl_send(struct request *rq, const struct json_out *j);
+int ufdl_send(struct request *rq, int status, const struct json_out *j);
+void ufdl_headers(struct request *rq);                               /* those of each JSON answer */
 void ufdl_put_member(struct json_out *j, const struct json *member); /* its key, and its value as it is */
 void ufdl_put_output(struct json_out *j, const struct result *r);    /* pk 0 is shown as null */
 
@@ -83,6 +84,15 @@ struct ufdl_listing {
      */
     int (*each)(struct session *s, const struct filter *f, struct ufdl_rows *rows, struct err *e);
 };
+extern const struct ufdl_listing ufdl_outputs;
+
+/* Of j, a job, as it is shown: for conditions. */
+#define UFDL_JOB_START_TIME "CASE WHEN j.status <> 'queued' THEN j.started_at END"
+#define UFDL_JOB_END_TIME   "CASE WHEN j.status <> 'cancelled' THEN j.finished_at END"
+#define UFDL_JOB_DESCRIPTION                                                                                 \
+    "CASE json_type(j.input, '$.description') WHEN 'text' THEN json_extract(j.input, '$.description')"       \
+    " ELSE '' END"
+
 struct json_out *ufdl_row_begin(struct ufdl_rows *rows);
 int ufdl_row_end(struct ufdl_rows *rows, struct err *e);
 

@@ -67,7 +67,8 @@ static const char *right_type(unsigned types)
         return "must be true or false";
     if (types == STRING)
         return "must be a string without NUL characters";
-    return types & BOOLEAN ? "must be a string, a number or a boolean" : "must be a string or a number";
+    return types & BOOLEAN ? "must be a string without NUL characters, a number or a boolean"
+                           : "must be a string without NUL characters or a number";
 }
 
 static int take(const struct json *object, const struct member *m, size_t count, struct err *e)
@@ -137,7 +138,7 @@ static int bad_value(struct err *e, const char *what)
 
 static void set_text(struct filter_node *n, const char *text, size_t len)
 {
-    n->value = (struct db_value){.type = DB_TEXT, .bytes = text, .len = len};
+    n->value = filter_text(text, len);
 }
 
 /* As the original's language writes it: a number as it was sent. */
@@ -169,7 +170,7 @@ static void between_integers(struct filter_node *n, double v)
     if (n->op == FILTER_EQUAL && nearest != v)
         never(n);
     else if (nearest >= -9223372036854775808.0 && nearest < 9223372036854775808.0)
-        n->value = db_of_int((int64_t)nearest);
+        n->value = filter_int((int64_t)nearest);
     else if (n->op != FILTER_EQUAL && (n->op == FILTER_LESS || n->op == FILTER_AT_MOST) == (v > 0))
         always(n);
     else
@@ -192,7 +193,7 @@ static int integer_value(struct parser *p, struct filter_node *n, const struct j
     int64_t whole = v->truth;
     const char *text = v->type == JSON_STRING ? v->string : arena_copy(p->arena, v->raw, v->raw_len);
     if (v->type == JSON_BOOL || whole_number(text, &whole))
-        n->value = db_of_int(whole);
+        n->value = filter_int(whole);
     else if (v->type == JSON_NUMBER)
         between_integers(n, strtod(text, NULL));
     else
@@ -220,7 +221,7 @@ static int time_value(struct parser *p, struct filter_node *n, const struct json
     int64_t at;
     if (v->type != JSON_STRING || !moment(p, v->string, &at))
         return bad_value(e, "this field is compared with times like 2020-01-01 or 2030-01-01T00:00:00Z");
-    n->value = db_of_int(at);
+    n->value = filter_int(at);
     return 0;
 }
 
@@ -235,7 +236,7 @@ static int bool_value(struct filter_node *n, const struct json *v, struct err *e
     for (int truth = 0; text && truth < 2; truth++)
         for (size_t i = 0; i < API_COUNT(words[0]); i++)
             if (strcmp(words[truth][i], text) == 0) {
-                n->value = db_of_int(truth);
+                n->value = filter_int(truth);
                 return 0;
             }
     return bad_value(e, "this field is compared with true or false");

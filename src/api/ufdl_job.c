@@ -123,7 +123,7 @@ int ufdl_send_job(struct request *rq, const struct job *job, struct err *e)
         rc = job_results(api_session(rq), job, &shown.results, e);
     if (rc == 0)
         rc = put_job(&j, &rq->arena, &shown, template, e);
-    return rc < 0 ? rc : ufdl_send(rq, &j);
+    return rc < 0 ? rc : ufdl_send(rq, 200, &j);
 }
 
 /* --- the list --- */
@@ -132,19 +132,19 @@ int ufdl_send_job(struct request *rq, const struct job *job, struct err *e)
 
 /* What put_lifecycle shows, and what template and description come from. */
 static const struct filter_column
-    start_time = {"CASE WHEN j.status <> 'queued' THEN j.started_at END", FILTER_TIME, true, 0, NULL},
-    end_time = {"CASE WHEN j.status <> 'cancelled' THEN j.finished_at END", FILTER_TIME, true, 0, NULL},
+    start_time = {UFDL_JOB_START_TIME, FILTER_TIME, true, 0, NULL},
+    end_time = {UFDL_JOB_END_TIME, FILTER_TIME, true, 0, NULL},
     error_reason = {"CASE j.status WHEN 'cancelled' THEN 'Cancelled'"
                     " WHEN 'failed' THEN json_extract(j.error, '$.message') END",
                     FILTER_TEXT, true, 0, NULL},
-    is_cancelled = {"(j.status = 'cancelled')", FILTER_BOOL, false, 0, NULL},
-    description = {"CASE json_type(j.input, '$.description') WHEN 'text'"
-                   " THEN json_extract(j.input, '$.description') ELSE '' END",
-                   FILTER_TEXT, false, 0, NULL},
+    is_cancelled = {"CASE WHEN j.status = 'cancelled' THEN 1 ELSE 0 END", FILTER_BOOL, false, 0, NULL},
+    description = {UFDL_JOB_DESCRIPTION, FILTER_TEXT, false, 0, NULL},
     of_template = {"coalesce(d.pk, 0) + 1", FILTER_INT, false, 0, NULL},
     of_template_name = {"coalesce(d.name, '" UFDL_TEMPLATE_DEFAULT "')", FILTER_TEXT, false, 0, NULL},
-    of_template_version = {"coalesce(json_extract(d.body, '$.version'), 1)", FILTER_INT, false, 0, NULL},
-    nothing = {"NULL", FILTER_INT, true, 0, NULL}; /* there are neither parents nor meta templates */
+    of_template_version = {"coalesce(CAST(json_extract(d.body, '$.version') AS BIGINT), 1)", FILTER_INT,
+                           false, 0, NULL},
+    nothing = {"CAST(NULL AS BIGINT)", FILTER_INT, true, 0,
+               NULL}; /* there are neither parents nor meta templates */
 
 static const struct ufdl_field fields[] = {
     {"pk", COLUMN(PK)},

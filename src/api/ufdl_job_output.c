@@ -89,7 +89,7 @@ int ufdl_add_output(struct request *rq, struct err *e)
     if (rc < 0)
         return rc;
     ufdl_put_output(&j, in->result);
-    return ufdl_send(rq, &j);
+    return ufdl_send(rq, 200, &j);
 }
 
 /* --- outputs that are there --- */
@@ -109,7 +109,7 @@ static int send_output(struct request *rq, const struct result *r)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     ufdl_put_output(&j, r);
-    return ufdl_send(rq, &j);
+    return ufdl_send(rq, 200, &j);
 }
 
 int ufdl_get_output(struct request *rq, struct err *e)

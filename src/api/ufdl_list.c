@@ -143,6 +143,7 @@ static int send(struct request *rq, struct err *e)
     if (rc < 0)
         return rc;
     response_bytes(rq, 200, "application/json", bytes, len);
+    ufdl_headers(rq);
     if (rc == 0 || !bytes) {
         rq->response.size = -1;
         rq->response.read_some = read_some;

@@ -84,18 +84,19 @@ static int send_node(struct request *rq, int status, const struct document *d, s
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     int rc = put_node(&j, api_session(rq), d, e);
-    return rc < 0 ? rc : api_send_json(rq, status, &j);
+    return rc < 0 ? rc : ufdl_send(rq, status, &j);
 }
 
 /* --- the list --- */
 
 #define MEMBER(name) "json_extract(d.body, '$." name "')"
+#define NUMBER(name) "CAST(" MEMBER(name) " AS BIGINT)"
 static const struct filter_column ip = {MEMBER("ip"), FILTER_TEXT, false, 0, NULL},
                                   driver_version = {MEMBER("driver_version"), FILTER_TEXT, true, 0, NULL},
                                   hardware_generation = {MEMBER("hardware_generation"), FILTER_TEXT, true, 0,
                                                          NULL},
-                                  gpu_mem = {MEMBER("gpu_mem"), FILTER_INT, false, 0, NULL},
-                                  cpu_mem = {MEMBER("cpu_mem"), FILTER_INT, false, 0, NULL},
+                                  gpu_mem = {NUMBER("gpu_mem"), FILTER_INT, false, 0, NULL},
+                                  cpu_mem = {NUMBER("cpu_mem"), FILTER_INT, false, 0, NULL},
                                   current_job = {
                                       "(SELECT j.pk FROM job j WHERE j.holder = d.pk AND j.status = 'running'"
                                       " AND j.deleted_at IS NULL)",

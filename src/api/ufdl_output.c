@@ -6,7 +6,6 @@
 #include "core/result.h"
 #include "http/fields.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 /* "pk, job, name, type, creator, creation_time, deletion_time", in this order. */
@@ -44,7 +43,7 @@ static int send_output(struct request *rq, const struct result *r)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     ufdl_put_output(&j, r);
-    return ufdl_send(rq, &j);
+    return ufdl_send(rq, 200, &j);
 }
 
 int ufdl_output_retrieve(struct request *rq, struct err *e)
@@ -58,18 +57,25 @@ int ufdl_output_retrieve(struct request *rq, struct err *e)
 
 #define COLUMN(word) (&store_result_columns[RESULT_##word])
 
-/* What this API keeps in the input of a job that it made. */
-static const struct filter_column job_description = {
-    "(SELECT CASE json_type(j.input, '$.description') WHEN 'text' THEN json_extract(j.input, '$.description')"
-    " ELSE '' END FROM job j WHERE j.pk = r.job)",
-    FILTER_TEXT, false, 0, NULL};
+#define OF_JOB(expression) "(SELECT " expression " FROM job j WHERE j.pk = r.job)"
+#define TEMPLATE_NAME(kind)                                                                                  \
+    "coalesce((SELECT d.name FROM document d WHERE d.project = $1 AND d.kind = '" UFDL_TEMPLATE              \
+    "' AND d.name = " kind "), '" UFDL_TEMPLATE_DEFAULT "')"
 
 /* As the job itself shows them; see ufdl_job.c. */
 static const struct filter_column
-    job_start_time = {"(SELECT j.started_at FROM job j WHERE j.pk = r.job AND j.status <> 'queued')",
-                      FILTER_TIME, true, 0, NULL},
-    job_end_time = {"(SELECT j.finished_at FROM job j WHERE j.pk = r.job AND j.status <> 'cancelled')",
-                    FILTER_TIME, true, 0, NULL};
+    job_description = {OF_JOB(UFDL_JOB_DESCRIPTION),         FILTER_TEXT, false, RESULT_BY_JOBS,
+                       RESULT_JOBS_BY(UFDL_JOB_DESCRIPTION), true},
+    job_start_time = {OF_JOB(UFDL_JOB_START_TIME),         FILTER_TIME, true, RESULT_BY_JOBS,
+                      RESULT_JOBS_BY(UFDL_JOB_START_TIME), true},
+    job_end_time = {OF_JOB(UFDL_JOB_END_TIME),         FILTER_TIME, true, RESULT_BY_JOBS,
+                    RESULT_JOBS_BY(UFDL_JOB_END_TIME), true},
+    job_template_name = {TEMPLATE_NAME("r.kind"),
+                         FILTER_TEXT,
+                         false,
+                         RESULT_BY_KINDS,
+                         RESULT_KINDS_BY(TEMPLATE_NAME("k.kind")),
+                         false};
 
 static const struct ufdl_field fields[] = {
     {"pk", COLUMN(PK)},
@@ -80,7 +86,7 @@ static const struct ufdl_field fields[] = {
     {"creator.username", COLUMN(CREATOR_NAME)},
     {"creation_time", COLUMN(CREATED_AT)},
     {"deletion_time", COLUMN(DELETED_AT)},
-    {"job.template.name", COLUMN(KIND)},
+    {"job.template.name", &job_template_name},
     {"job.description", &job_description},
     {"job.creation_time", COLUMN(JOB_CREATED_AT)},
     {"job.start_time", &job_start_time},
@@ -100,11 +106,12 @@ static int each_output(struct session *s, const struct filter *f, struct ufdl_ro
     return result_query(s, f, put_row, rows, e);
 }
 
+const struct ufdl_listing ufdl_outputs = {fields, API_COUNT(fields), each_output};
+
 /* "A JSON array of objects containing each job-output's fields" */
 int ufdl_output_list(struct request *rq, struct err *e)
 {
-    static const struct ufdl_listing outputs = {fields, API_COUNT(fields), each_output};
-    return ufdl_list(rq, &outputs, e);
+    return ufdl_list(rq, &ufdl_outputs, e);
 }
 
 /* "N.B. The standard CREATE action is disallowed for job-outputs." Nor can one be changed: nobody may, so
@@ -156,19 +163,6 @@ int ufdl_output_reinstate(struct request *rq, struct err *e)
 
 /* --- download --- */
 
-/* A file's bytes go from its descriptor, which outlives the opened blob. */
-static void send_blob(struct response *to, struct blob *b)
-{
-    to->fd = blob_fd(b) < 0 ? -1 : fcntl(blob_fd(b), F_DUPFD_CLOEXEC, 0);
-    if (to->fd >= 0) {
-        blob_close(b);
-        return;
-    }
-    to->read = api_read_blob;
-    to->read_done = api_close_blob;
-    to->read_ctx = b;
-}
-
 /* What a file name cannot hold, wherever it is saved, becomes an underscore. */
 static const char *plain_name(struct arena *a, const char *name)
 {
@@ -193,7 +187,7 @@ int ufdl_send_bytes(struct request *rq, const struct result *r, const char *file
                         fields_disposition(&rq->arena, plain_name(&rq->arena, file_name)));
     response_header(rq, "X-Content-Type-Options", "nosniff");
     if (c.blob)
-        send_blob(&rq->response, c.blob);
+        api_send_blob(rq, c.blob);
     return 0;
 }
 

@@ -107,7 +107,7 @@ static int send_template(struct request *rq, int status, const struct document *
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     int rc = put_template(&j, &rq->arena, d, e);
-    return rc < 0 ? rc : api_send_json(rq, status, &j);
+    return rc < 0 ? rc : ufdl_send(rq, status, &j);
 }
 
 int ufdl_template_of(struct session *s, const struct job *j, const struct document **ret, struct err *e)
@@ -190,11 +190,11 @@ int ufdl_template_create(struct request *rq, struct err *e)
 /* --- the list --- */
 
 static const struct filter_column pk = {"d.pk + 1", FILTER_INT, false, 0, NULL},
-                                  version = {"coalesce(json_extract(d.body, '$.version'), 1)", FILTER_INT,
-                                             false, 0, NULL},
+                                  version = {"coalesce(CAST(json_extract(d.body, '$.version') AS BIGINT), 1)",
+                                             FILTER_INT, false, 0, NULL},
                                   description = {"coalesce(json_extract(d.body, '$.description'), '')",
                                                  FILTER_TEXT, false, 0, NULL},
-                                  deletion_time = {"NULL", FILTER_TIME, true, 0, NULL};
+                                  deletion_time = {"CAST(NULL AS BIGINT)", FILTER_TIME, true, 0, NULL};
 
 static const struct ufdl_field filter_fields[] = {
     {"pk", &pk},

@@ -309,7 +309,7 @@ static int send_troubles(struct request *rq, const struct form *f)
         json_end_array(&j);
     }
     json_end_object(&j);
-    return api_send_json(rq, 400, &j);
+    return ufdl_send(rq, 400, &j);
 }
 
 /* 1: read; 0: answered; or an error. */
@@ -369,7 +369,11 @@ static int send_tokens(struct request *rq, bool both, int64_t user, struct err *
     if (rc == 0)
         rc = put_token(&j, rq, TOKEN_ACCESS, user, e);
     json_end_object(&j);
-    return rc < 0 ? rc : ufdl_send(rq, &j);
+    if (rc < 0)
+        return rc;
+    rc = ufdl_send(rq, 200, &j);
+    response_header(rq, "Cache-Control", "no-store");
+    return rc;
 }
 
 int ufdl_token_obtain(struct request *rq, struct err *e)
@@ -433,5 +437,5 @@ int ufdl_token_verify(struct request *rq, struct err *e)
         return rc;
     json_begin_object(&j);
     json_end_object(&j);
-    return ufdl_send(rq, &j);
+    return ufdl_send(rq, 200, &j);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 8192, MOST_SPARE = 64 };
+enum { BLOCK_SIZE = 8192, MOST_SPARE = 64, SMALL_TEXT = 512 };
 
 struct arena_block {
     struct arena_block *older;
@@ -120,12 +120,15 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+    char small[SMALL_TEXT]; /* most texts fit, and are not printed twice */
     va_list ap;
     va_start(ap, fmt);
-    int len = vsnprintf(NULL, 0, fmt, ap);
+    int len = vsnprintf(small, sizeof small, fmt, ap);
     va_end(ap);
     if (len < 0)
         abort();
+    if ((size_t)len < sizeof small)
+        return arena_copy(a, small, (size_t)len);
     char *p = arena_alloc(a, (size_t)len + 1);
     va_start(ap, fmt);
     (void)vsnprintf(p, (size_t)len + 1, fmt, ap);

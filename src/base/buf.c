@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SIZE = 1024 };
+enum { FIRST_SIZE = 1024, PRINTED = 64 }; /* most of what is printed is shorter */
 
 void buf_reserve(struct buf *b, size_t more)
 {
@@ -48,15 +48,19 @@ void buf_putc(struct buf *b, char c)
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
+    buf_reserve(b, PRINTED);
+    size_t room = b->cap - b->len;
     va_start(ap, fmt);
-    int len = vsnprintf(NULL, 0, fmt, ap);
+    int len = vsnprintf(b->bytes + b->len, room, fmt, ap);
     va_end(ap);
     if (len < 0)
         abort();
-    buf_reserve(b, (size_t)len);
-    va_start(ap, fmt);
-    (void)vsnprintf(b->bytes + b->len, (size_t)len + 1, fmt, ap);
-    va_end(ap);
+    if ((size_t)len >= room) {
+        buf_reserve(b, (size_t)len);
+        va_start(ap, fmt);
+        (void)vsnprintf(b->bytes + b->len, (size_t)len + 1, fmt, ap);
+        va_end(ap);
+    }
     b->len += (size_t)len;
 }
 

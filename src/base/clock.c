@@ -27,6 +27,11 @@ int64_t clock_monotonic(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t clock_boot(void)
+{
+    return read_clock(CLOCK_BOOTTIME);
+}
+
 /*
  * gmtime without its lock and its leap-second table: days to a date by counting 400-year cycles from
  * 0000-03-01 (Howard Hinnant's days-to-civil). Valid from 1970 on.

@@ -14,6 +14,7 @@ enum { CLOCK_RFC3339_SIZE = 28, CLOCK_HTTP_SIZE = 30 };
 
 int64_t clock_now(void);       /* wall clock */
 int64_t clock_monotonic(void); /* for durations and deadlines */
+int64_t clock_boot(void);      /* the same, which also counts while the machine is suspended */
 
 /* 2026-01-02T03:04:05.000006Z (RFC 3339, always six digits). `ret` has CLOCK_RFC3339_SIZE bytes. */
 void clock_rfc3339(int64_t t, char *ret);

@@ -261,8 +261,8 @@ void conf_example(const struct conf *c, struct buf *out)
         const struct conf_item *item = &c->items[i];
         buf_printf(out, "\n# %s\n# %s", item->help, type_name(item->type));
         add_bounds(item, out);
-        buf_printf(out, "%s\n#%s = %s\n", item->reload ? "; re-read on SIGHUP" : "", item->name,
-                   item->initial);
+        buf_printf(out, "%s\n#%s =%s%s\n", item->reload ? "; re-read on SIGHUP" : "", item->name,
+                   *item->initial ? " " : "", item->initial);
     }
 }
 

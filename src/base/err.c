@@ -65,11 +65,13 @@ void err_locate(struct err *e, enum err_place place, const char *where)
 
 void err_prefix(struct err *e, const char *prefix)
 {
-    char inner[sizeof e->where];
+    char whole[2 * sizeof e->where];
     if (e->place != ERR_POINTER)
         return;
-    (void)snprintf(inner, sizeof inner, "%s", e->where);
-    (void)snprintf(e->where, sizeof e->where, "%.40s%.54s", prefix, inner);
+    (void)snprintf(whole, sizeof whole, "%.95s%s", prefix, e->where);
+    for (char *last; strlen(whole) >= sizeof e->where && (last = strrchr(whole, '/'));)
+        *last = '\0';
+    (void)snprintf(e->where, sizeof e->where, "%.95s", whole);
 }
 
 static int index_of(int code)

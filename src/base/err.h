@@ -49,7 +49,8 @@ int err_operator(struct err *e, int code, const char *fallback, const char *log,
 void err_locate(struct err *e, enum err_place place, const char *where);
 
 /* Writes `where` anew with `prefix` before it: a nested parser reports "/code", its caller makes it
- * "/error/code". */
+ * "/error/code". What is too long then points at
+ * what it is in. `prefix` begins with a slash. */
 void err_prefix(struct err *e, const char *prefix);
 
 int err_status(int code);         /* the HTTP status that stands for it */

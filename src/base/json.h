@@ -54,7 +54,22 @@ struct json_field {
     bool required;
     int64_t smallest;
     int64_t largest;
+    bool raw; /* of VALUE and OBJECT: only the text is wanted, see json_parse_bounded */
 };
+
+/*
+ * The same for what comes from outside: a text of n bytes may make a tree of forty times as many. It has at
+ * most `values` values, else ERR_BAD_JSON. Members at the top that `fields` calls raw count as one:
+ * they are checked like the rest, but keep nothing but type and text.
+ */
+struct json_bounds {
+    int depth;
+    int64_t values;
+    const struct json_field *fields;
+    size_t field_count;
+};
+int json_parse_bounded(struct arena *a, const char *text, size_t len, const struct json_bounds *b,
+                       const struct json **ret, struct err *e);
 
 /*
  * Reads an object by a table. An absent or null member leaves what is in `to`; an unknown, mistyped or

@@ -19,7 +19,8 @@ struct reader {
     const char *p;
     const char *end;
     int depth;
-    int max_depth;
+    int64_t values; /* kept so far */
+    const struct json_bounds *bounds;
     struct err *e;
 };
 
@@ -200,12 +201,14 @@ static int by_key(const void *a, const void *b)
     return order;
 }
 
-/* "the member NAME …", with the name as a JSON pointer (RFC 6901: ~ and / are escaped). */
-static int at_member(const char *name, struct err *e, int code, const char *what)
+enum { POINTER_SIZE = sizeof((struct err *)NULL)->where };
+
+/* A name as a JSON pointer (RFC 6901: ~ and / are escaped). */
+static void point(const char *name, char where[POINTER_SIZE])
 {
-    char where[sizeof e->where] = "/";
-    size_t n = 1;
-    for (const char *p = name; *p && n < sizeof where - 3; p++) {
+    size_t n = 0;
+    where[n++] = '/';
+    for (const char *p = name; *p && n < POINTER_SIZE - 3; p++) {
         if (*p == '~' || *p == '/')
             where[n++] = '~';
         where[n++] = (char)(*p == '~' ? '0' : *p == '/' ? '1' : *p);
@@ -213,6 +216,13 @@ static int at_member(const char *name, struct err *e, int code, const char *what
     where[n] = '\0';
     while (n > 1 && !text_is_utf8(where, n)) /* a long name may have been cut inside a character */
         where[--n] = '\0';
+}
+
+/* "the member NAME …" */
+static int at_member(const char *name, struct err *e, int code, const char *what)
+{
+    char where[POINTER_SIZE];
+    point(name, where);
     return err_at(e, code, ERR_POINTER, where, "the member \"%s\" %s", where + 1, what);
 }
 
@@ -231,13 +241,64 @@ static int refuse_duplicates(struct reader *r, const struct json *object, size_t
     return 0;
 }
 
+static const struct json_field *find_field(const struct json_field *fields, size_t count,
+                                           const struct json *m)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(fields[i].name) == m->key_len && memcmp(fields[i].name, m->key, m->key_len) == 0)
+            return &fields[i];
+    return NULL;
+}
+
+/* An error that names a member of this item, seen from the container around it. */
+static void prefix_item(struct reader *r, const struct json *item, size_t index)
+{
+    char where[POINTER_SIZE];
+    if (!*r->e->where)
+        return; /* it is about the text as a whole */
+    if (item->key)
+        point(item->key, where);
+    else
+        (void)snprintf(where, sizeof where, "/%zu", index);
+    err_prefix(r->e, where);
+}
+
 static int read_value(struct reader *r, struct json *v);
+
+static bool is_raw(const struct reader *r, const struct json *member)
+{
+    const struct json_field *f = NULL;
+    if (r->depth == 1 && member->key)
+        f = find_field(r->bounds->fields, r->bounds->field_count, member);
+    return f && f->raw;
+}
+
+/* What is inside is needed while it is checked, and no longer. */
+static int read_raw(struct reader *r, struct json *v)
+{
+    struct arena scratch = {0};
+    struct arena *kept = r->arena;
+    int64_t values = r->values;
+    r->arena = &scratch;
+    r->values = INT64_MIN;
+    int rc = read_value(r, v);
+    r->arena = kept;
+    r->values = values;
+    v->first = NULL;
+    v->string = NULL;
+    v->string_len = 0;
+    arena_free(&scratch);
+    return rc;
+}
 
 /* One member or item, after which stands a comma or the end. */
 static int read_item(struct reader *r, struct json *parent, struct json **ret)
 {
-    struct json *item = arena_alloc(r->arena, sizeof *item);
+    struct json *item = *ret = arena_alloc(r->arena, sizeof *item);
     int rc;
+    if (++r->values > r->bounds->values)
+        return err_at(r->e, ERR_BAD_JSON, ERR_POINTER, "", "the body has more than %lld values",
+                      (long long)r->bounds->values);
     skip_blank(r);
     if (parent->type == JSON_OBJECT) {
         if (r->p == r->end || *r->p != '"')
@@ -249,10 +310,9 @@ static int read_item(struct reader *r, struct json *parent, struct json **ret)
             return fail(r, "a colon is missing");
         r->p++;
     }
-    if ((rc = read_value(r, item)) < 0)
+    if ((rc = is_raw(r, item) ? read_raw(r, item) : read_value(r, item)) < 0)
         return rc;
     skip_blank(r);
-    *ret = item;
     return 0;
 }
 
@@ -261,9 +321,9 @@ static int read_container(struct reader *r, struct json *v)
     char close = v->type == JSON_OBJECT ? '}' : ']';
     struct json **link = &v->first;
     size_t count = 0;
-    if (++r->depth > r->max_depth)
+    if (++r->depth > r->bounds->depth)
         return err_at(r->e, ERR_BAD_JSON, ERR_POINTER, "", "the body nests deeper than %d levels",
-                      r->max_depth);
+                      r->bounds->depth);
     r->p++;
     skip_blank(r);
     if (r->p < r->end && *r->p == close) {
@@ -273,8 +333,10 @@ static int read_container(struct reader *r, struct json *v)
     }
     for (;;) {
         int rc = read_item(r, v, link);
-        if (rc < 0)
+        if (rc < 0) {
+            prefix_item(r, *link, count);
             return rc;
+        }
         count++;
         link = &(*link)->next;
         if (r->p == r->end || (*r->p != ',' && *r->p != close))
@@ -337,8 +399,14 @@ static int read_value(struct reader *r, struct json *v)
 int json_parse(struct arena *a, const char *text, size_t len, int max_depth, const struct json **ret,
                struct err *e)
 {
-    struct reader r = {
-        .arena = a, .start = text, .p = text, .end = text + len, .max_depth = max_depth, .e = e};
+    struct json_bounds b = {.depth = max_depth, .values = INT64_MAX};
+    return json_parse_bounded(a, text, len, &b, ret, e);
+}
+
+int json_parse_bounded(struct arena *a, const char *text, size_t len, const struct json_bounds *b,
+                       const struct json **ret, struct err *e)
+{
+    struct reader r = {.arena = a, .start = text, .p = text, .end = text + len, .bounds = b, .e = e};
     struct json *v = arena_alloc(a, sizeof *v);
     int rc = read_value(&r, v);
     if (rc < 0)
@@ -423,15 +491,27 @@ static int read_real(const struct json *m, const struct json_field *f, double *t
     return 0;
 }
 
+static int bad_item(const struct json *list, int64_t index, struct err *e)
+{
+    char where[POINTER_SIZE];
+    (void)err_at(e, ERR_BAD_VALUE, ERR_POINTER, "", "item %lld must be a string without NUL characters",
+                 (long long)index);
+    (void)snprintf(where, sizeof where, "/%lld", (long long)index);
+    err_locate(e, ERR_POINTER, where);
+    point(list->key, where);
+    err_prefix(e, where);
+    return e->code;
+}
+
 static int read_strings(const struct json *m, const struct json_field *f, const struct json **to,
                         struct err *e)
 {
     char right[80];
     int64_t count = 0;
-    bool good = m->type == JSON_ARRAY;
-    for (const struct json *item = m->first; good && item; item = item->next, count++)
-        good = item->type == JSON_STRING && !memchr(item->string, '\0', item->string_len);
-    if (!good || count < f->smallest || count > f->largest) {
+    for (const struct json *item = m->first; m->type == JSON_ARRAY && item; item = item->next, count++)
+        if (item->type != JSON_STRING || memchr(item->string, '\0', item->string_len))
+            return bad_item(m, count, e);
+    if (m->type != JSON_ARRAY || count < f->smallest || count > f->largest) {
         (void)snprintf(right, sizeof right, "an array of %lld to %lld strings", (long long)f->smallest,
                        (long long)f->largest);
         return bad_member(m, e, ERR_BAD_VALUE, right);
@@ -467,15 +547,6 @@ static int read_member(const struct json *m, const struct json_field *f, void *t
     }
     *(const struct json **)at = m;
     return 0;
-}
-
-static const struct json_field *find_field(const struct json_field *fields, size_t count,
-                                           const struct json *m)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strlen(fields[i].name) == m->key_len && memcmp(fields[i].name, m->key, m->key_len) == 0)
-            return &fields[i];
-    return NULL;
 }
 
 static int need_required(const struct json *object, const struct json_field *f, struct err *e)

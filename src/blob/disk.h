@@ -10,5 +10,8 @@
 /* Makes the folder and its 256 parts where they are missing, readable by the owner alone. */
 int disk_open(const char *folder, struct blob_store **ret, struct err *e);
 
+/* For reading only, and makes nothing: what is not there is empty. */
+int disk_find(const char *folder, struct blob_store **ret, struct err *e);
+
 /* The path of a blob's file. `ret` has `size` bytes. */
 void disk_path(const char *folder, const char *key, char *ret, size_t size);

@@ -4,7 +4,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "core/core.h"
+#include "core/database.h"
+#include "db/db.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 int cmd_fail(const struct err *e)
 {
     (void)fprintf(stderr, "resultd: %s%s%s%s\n", e->detail, *e->log ? " (" : "", e->log, *e->log ? ")" : "");
-    return EXIT_FAILURE;
+    return err_status(e->code) == 400 ? EXIT_USAGE : EXIT_FAILURE;
 }
 
 static int usage(const struct command *c, const char *problem, const char *what)
@@ -82,6 +83,31 @@ static int load(const char *config, struct arena *a, struct settings *to, struct
     return rc;
 }
 
+int cmd_refuse_password(const char *flag, const char *address, struct err *e)
+{
+    if (!db_address_has_password(address))
+        return 0;
+    return err_set(
+        e, ERR_BAD_VALUE,
+        "the address after %s has a password, which everybody on this machine can read there: leave it "
+        "out, and put it into PGPASSWORD or a file that PGPASSFILE names; or put the whole address into "
+        "the file of --config",
+        flag);
+}
+
+/* 1: it was a setting. */
+static int take_setting(char **argv, int *at, struct cmd_args *ret, struct err *e)
+{
+    struct settings before = ret->settings;
+    int taken = conf_argument(&settings_conf, &ret->arena, argv, at, &ret->settings, e);
+    int rc = 0;
+    if (taken > 0 && ret->settings.db != before.db)
+        rc = cmd_refuse_password("--db", ret->settings.db, e);
+    if (taken > 0 && ret->settings.db_replica != before.db_replica)
+        rc = cmd_refuse_password("--db-replica", ret->settings.db_replica, e);
+    return rc < 0 ? rc : taken;
+}
+
 static int take_argument(const struct command *c, char **argv, int *at, const struct cmd_flag *flags,
                          size_t count, struct cmd_args *ret, struct err *e)
 {
@@ -93,7 +119,7 @@ static int take_argument(const struct command *c, char **argv, int *at, const st
         return usage(c, "a value is missing after ", argv[*at]);
     if (rc > 0)
         return 0;
-    rc = conf_argument(&settings_conf, &ret->arena, argv, at, &ret->settings, e);
+    rc = take_setting(argv, at, ret, e);
     if (rc < 0)
         return cmd_fail(e);
     if (rc > 0)
@@ -156,8 +182,10 @@ static int run_write(struct db *db, void *ctx, struct err *e)
 {
     struct write *w = ctx;
     struct arena a = {0};
-    struct session s = {.db = db, .arena = &a, .now = clock_now()};
-    int rc = w->project ? store_project_get(db, w->project, &s.actor.project, e) : 1;
+    struct session s = {.db = db, .arena = &a};
+    int rc = db_clock(db, &s.now, e);
+    if (rc == 0)
+        rc = w->project ? store_project_get(db, w->project, &s.actor.project, e) : 1;
     if (rc == 0)
         rc = err_set(e, ERR_NOT_FOUND, "there is no project \"%.200s\"; make it with: resultd project create",
                      w->project);
@@ -171,15 +199,18 @@ int cmd_write(const struct cmd_args *a, bool may_create, const char *project, cm
               struct err *e)
 {
     struct folder f;
+    struct database where;
     struct db *db = NULL;
     struct err ignored;
     struct write w = {project, body, ctx};
     int lock = -1;
-    int rc = may_create ? folder_prepare(a->settings.data, &f, e) : folder_find(a->settings.data, &f, e);
+    int rc = may_create ? folder_prepare(a->settings.data, &f, e)
+                        : folder_find(a->settings.data, !*a->settings.db, &f, e);
     if (rc < 0)
         return rc;
-    bool served = folder_lock(&f, &lock, &ignored) < 0;
-    rc = folder_open_writer(&f, !served, a->settings.db_busy_timeout, &db, e);
+    database_choose(&f, &a->settings, &where);
+    bool served = where.ops->remote ? !may_create : folder_lock(&f, &lock, &ignored) < 0;
+    rc = database_open_writer(&where, !served, &db, e);
     if (rc == 0) {
         rc = db_tx(db, DB_WRITE, run_write, &w, e);
         db_close(db);

@@ -14,7 +14,8 @@ struct command {
 };
 
 extern const struct command cmd_serve, cmd_project_create, cmd_key_create, cmd_key_list, cmd_key_revoke,
-    cmd_key_rotate, cmd_user_create, cmd_check, cmd_backup, cmd_settings;
+    cmd_key_rotate, cmd_key_rotate_secrets, cmd_user_create, cmd_check, cmd_adopt, cmd_backup, cmd_move,
+    cmd_reconcile, cmd_settings;
 
 enum { EXIT_USAGE = 2 };
 
@@ -41,7 +42,12 @@ void cmd_free(struct cmd_args *a);
 /* The settings once more, as they are in the file now; for SIGHUP. */
 int cmd_reload(int argc, char **argv, struct arena *a, struct settings *ret, struct err *e);
 
-int cmd_fail(const struct err *e); /* "resultd: sentence" on standard error; 1 */
+/* ERR_BAD_VALUE: this address of a database, given after `flag`, has a password, which whoever is on the
+ * machine can read in the list of processes. */
+int cmd_refuse_password(const char *flag, const char *address, struct err *e);
+
+/* "resultd: sentence" on standard error. The exit status: EXIT_USAGE for what was given wrong, or else 1. */
+int cmd_fail(const struct err *e);
 
 /*
  * Runs body in one write transaction on the folder of these settings, which may be in use by a daemon: then

@@ -3,11 +3,17 @@
 #include "cmd/cmd.h"
 
 #include "core/access.h"
+#include "core/database.h"
+#include "core/folder.h"
+#include "core/instance.h"
 #include "core/name.h"
+#include "core/reseal.h"
+#include "core/secret.h"
 #include "core/sign.h"
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LONGEST_PASSWORD = 1024 };
@@ -177,6 +183,113 @@ const struct command cmd_key_rotate = {
     "key rotate-signing", "[--data DIR]",
     "Makes a new key that signs links from now on; older links stay valid until they expire.",
     run_key_rotate};
+
+/* --- key rotate-secrets --- */
+
+static int reseal_body(struct session *s, void *ctx, struct err *e)
+{
+    struct reseal *r = ctx;
+    struct reseal before = *r;
+    int rc = reseal_some(s, r, e);
+    if (rc < 0)
+        *r = before; /* the transaction may run again */
+    return rc;
+}
+
+static int reseal_all(const struct cmd_args *a, struct secrets *secrets, struct reseal *ret, struct err *e)
+{
+    int rc = 0;
+    *ret = (struct reseal){.secrets = secrets};
+    while (rc == 0 && !ret->done)
+        rc = cmd_write(a, false, NULL, reseal_body, ret, e);
+    return rc;
+}
+
+/* The keys of this database; of one whose keys were lost, whatever there is now, or a new one. */
+static int open_secrets(const struct cmd_args *a, bool lost, struct secrets **ret, struct err *e)
+{
+    struct folder f;
+    struct database where;
+    struct db *db = NULL;
+    int rc = folder_find(a->settings.data, !*a->settings.db, &f, e);
+    if (rc < 0)
+        return rc;
+    database_choose(&f, &a->settings, &where);
+    rc = database_open_writer(&where, false, &db, e);
+    if (rc == 0 && lost)
+        rc = instance_secrets_anew(db, folder_secret_key(&f, &a->settings), ret, e);
+    else if (rc == 0)
+        rc = instance_secrets(db, folder_secret_key(&f, &a->settings), true, ret, e);
+    db_close(db);
+    return rc;
+}
+
+static int forget_lost(const struct cmd_args *a, struct reseal *ret, struct err *e)
+{
+    struct secrets *secrets = NULL;
+    int rc = open_secrets(a, true, &secrets, e);
+    if (rc == 0)
+        rc = reseal_all(a, secrets, ret, e);
+    secrets_close(secrets);
+    return rc;
+}
+
+/* What the second key still holds is sealed by the first before that goes another way. */
+static int rotate_secrets(const struct cmd_args *a, enum secrets_change how, struct reseal *ret,
+                          struct err *e)
+{
+    struct secrets *secrets = NULL;
+    int rc = open_secrets(a, false, &secrets, e);
+    if (rc == 0 && how != SECRETS_PREPARED)
+        rc = reseal_all(a, secrets, ret, e);
+    if (rc == 0)
+        rc = secrets_change(secrets, how, e);
+    if (rc == 0 && how != SECRETS_PREPARE)
+        rc = reseal_all(a, secrets, ret, e);
+    secrets_close(secrets);
+    return rc;
+}
+
+static int run_rotate_secrets(const struct command *c, int argc, char **argv)
+{
+    bool prepare = false;
+    bool prepared = false;
+    bool lost = false;
+    const struct cmd_flag flags[] = {
+        {"--prepared", NULL, &prepared}, {"--prepare", NULL, &prepare}, {"--lost", NULL, &lost}};
+    struct reseal done = {NULL};
+    struct cmd_args a;
+    struct err e;
+    int status = cmd_parse(c, argc, argv, flags, 3, 0, &a);
+    if (status)
+        return status < 0 ? 0 : status;
+    enum secrets_change how = prepare ? SECRETS_PREPARE : prepared ? SECRETS_PREPARED : SECRETS_NEW;
+    int rc =
+        prepare + prepared + lost > 1
+            ? err_set(&e, ERR_BAD_VALUE, "only one of --prepare, --prepared and --lost can be done at once")
+        : lost ? forget_lost(&a, &done, &e)
+               : rotate_secrets(&a, how, &done, &e);
+    if (rc < 0)
+        status = cmd_fail(&e);
+    else if (!prepare)
+        (void)printf("%lld secrets are sealed by the new key\n", (long long)done.resealed);
+    if (done.lost > 0) {
+        (void)fprintf(stderr,
+                      "resultd: %lld secrets were sealed by a key that is gone, and stay as they are\n",
+                      (long long)done.lost);
+        status = EXIT_FAILURE;
+    }
+    cmd_free(&a);
+    return status;
+}
+
+const struct command cmd_key_rotate_secrets = {
+    "key rotate-secrets", "[--prepare | --prepared | --lost] [--data DIR]",
+    "Makes a new key in secret_key_file and seals by it what clients left of other services, also while servers "
+    "work; the key before still opens. Several nodes: --prepare adds a key that only opens; copy the file to all "
+    "nodes, then --prepared on one makes it the one that seals. --lost: the key is gone for good; a new one is made, "
+    "and what the old one sealed has to be given anew.",
+    run_rotate_secrets};
 
 /* --- user create --- */
 

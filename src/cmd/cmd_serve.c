@@ -12,14 +12,19 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pool.h"
-#include "blob/disk.h"
 #include "cmd/executor.h"
+#include "core/blobs.h"
+#include "core/buckets.h"
+#include "core/clocks.h"
+#include "core/database.h"
+#include "core/instance.h"
 #include "core/making.h"
 #include "core/password.h"
-#include "core/pending.h"
+#include "core/removal.h"
 #include "core/secret.h"
 #include "core/spool.h"
 #include "core/sweep.h"
+#include "http/listen.h"
 #include "http/server.h"
 #include "net/outgoing.h"
 
@@ -31,14 +36,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_MOUNTS = 16, LOCK_TRIES = 20, OUTGOING_THREADS = 2 };
+enum { MAX_MOUNTS = 16, LOCK_TRIES = 20, OUTGOING_THREADS = 2, READERS = 16 };
 
 struct daemon {
     struct app app;
     struct folder folder;
+    struct database database;
+    struct database replica; /* `where` "": none */
     int lock;
+    bool remote;   /* the database is */
+    int listen_fd; /* until the server has it */
     struct executor *executor;
     struct sweeper *sweeper;
+    struct removal *removal;
     struct server *server;
     struct api_mount mounts[MAX_MOUNTS];
     struct arena reloaded; /* settings that SIGHUP made: never freed before the end, readers may hold them */
@@ -114,32 +124,94 @@ static int lock_folder(struct daemon *d, struct err *e)
     return rc;
 }
 
+/* Bytes and key of secrets, which have to be those of this database. */
+static int join(struct daemon *d, const struct settings *set, struct db *db, struct err *e)
+{
+    struct instance_place place = {&d->folder, set};
+    int rc = blobs_open(&d->folder, set, &d->app.core.blobs, e);
+    if (rc == 0)
+        rc = instance_join(&place, db, d->app.core.blobs, e);
+    if (rc < 0)
+        return rc;
+    d->app.core.joined = true;
+    return instance_secrets(db, folder_secret_key(&d->folder, set), true, &d->app.core.secrets, e);
+}
+
+/* One that is not there yet is looked for later. */
+static int find_replica(struct daemon *d, const struct settings *set, struct db *db, struct err *e)
+{
+    struct instance i;
+    int rc = *set->db_replica ? store_instance_get(db, &i, e) : 0;
+    if (rc <= 0)
+        return rc;
+    database_choose_replica(set, i.id, &d->replica);
+    return database_try_replica(&d->replica, e);
+}
+
+/* Before anything is decided by it. */
+static int set_clock(struct daemon *d, struct db *db, struct err *e)
+{
+    int rc = clocks_compare(&d->app.core, db, e);
+    return rc == ERR_BUSY ? 0 : rc;
+}
+
 static int open_storage(struct daemon *d, const struct settings *set, struct err *e)
 {
     struct db *db = NULL;
     int rc = folder_prepare(set->data, &d->folder, e);
     if (rc == 0)
         rc = lock_folder(d, e);
-    if (rc == 0)
-        rc = folder_open_writer(&d->folder, true, set->db_busy_timeout, &db, e);
     if (rc < 0)
         return rc;
-    rc = secrets_open(d->folder.secret_key, &d->app.core.secrets, e);
+    database_choose(&d->folder, set, &d->database);
+    rc = database_open_writer(&d->database, true, &db, e);
+    if (rc == 0)
+        rc = set_clock(d, db, e);
+    if (rc == 0)
+        rc = join(d, set, db, e);
+    if (rc == 0)
+        rc = find_replica(d, set, db, e);
     if (rc < 0) {
         db_close(db);
         return rc;
     }
+    d->remote = db_is_remote(db);
     d->app.writer = writer_new(db, (int)set->write_queue_limit, (int)set->write_batch_limit);
-    return disk_open(d->folder.blobs_path, &d->app.core.blobs, e);
+    return 0;
 }
 
-static int start_sweeper(struct daemon *d, const struct settings *set, struct err *e)
+static int start_sweeper(struct daemon *d, struct err *e)
 {
     struct db *reader = NULL;
-    int rc = folder_open_reader(&d->folder, set->db_busy_timeout, set->db_map, &reader, e);
+    int rc = database_open_reader(&d->database, false, &reader, e);
     if (rc == 0)
-        d->sweeper = sweeper_new(&d->app.core, d->app.writer, reader, d->folder.files_lock);
+        d->sweeper = sweeper_new(&d->app.core, d->app.writer, reader);
     return rc;
+}
+
+static int start_removal(struct daemon *d, struct err *e)
+{
+    struct db *reader = NULL;
+    int rc = database_open_reader(&d->database, false, &reader, e);
+    if (rc == 0)
+        d->removal = removal_new(&d->app.core, d->app.writer, reader, d->folder.files_lock);
+    return rc;
+}
+
+static int start_makings(struct daemon *d, const struct settings *set, struct err *e)
+{
+    struct db *reader = NULL;
+    int rc = d->remote ? database_open_reader(&d->database, false, &reader, e) : 0;
+    if (rc == 0)
+        d->app.core.makings = makings_new(&d->app.core, d->app.writer, reader, (int)set->converters);
+    return rc;
+}
+
+static void start_executor(struct daemon *d, const struct settings *set)
+{
+    int readers = set->readers ? (int)set->readers : d->remote ? READERS : 0;
+    int senders = readers ? (int)set->senders : 0;
+    d->executor = executor_new(&d->app, &d->database, &d->replica, readers, senders);
 }
 
 static int start_server(struct daemon *d, const struct settings *set, struct err *e)
@@ -147,12 +219,14 @@ static int start_server(struct daemon *d, const struct settings *set, struct err
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct server_options o = {
         .listen = set->listen,
+        .listen_fd = d->listen_fd,
         .threads = set->threads     ? (int)set->threads
                    : processors > 0 ? (int)processors
                                     : 1,
         .connection_limit = set->connection_limit,
         .connection_limit_per_address = set->connection_limit_per_address,
         .connection_memory = set->connection_memory,
+        .body_memory = set->body_memory,
         .header_limit = set->header_limit,
         .header_timeout = set->header_timeout,
         .body_timeout = set->body_timeout,
@@ -165,6 +239,7 @@ static int start_server(struct daemon *d, const struct settings *set, struct err
         o.threads = (int)o.connection_limit;
     struct server_hooks hooks = executor_hooks(d->executor);
     choose_apis(d, set);
+    d->listen_fd = -1;
     return server_new(&o, &hooks, d->mounts, &d->server, &d->app.metrics, e);
 }
 
@@ -176,19 +251,25 @@ static int start(struct daemon *d, const struct settings *set, struct err *e)
     raise_limits();
     d->app.started_at = clock_now();
     int rc = outgoing_start(e);
+    if (rc == 0) /* first: where the port is taken, no folder is made */
+        rc = listen_bind(set->listen, &d->listen_fd, e);
     if (rc == 0)
         rc = open_storage(d, set, e);
     if (rc < 0)
         return rc;
-    d->app.core.pending = pending_new();
     d->app.core.workers = pool_new((int)set->workers, "worker");
+    d->app.core.buckets = buckets_new(&d->app.core, d->folder.scratch_path);
     d->app.core.outgoing = pool_new(OUTGOING_THREADS, "outgoing");
-    d->app.core.makings = makings_new(&d->app.core, d->app.writer, (int)set->converters);
     d->app.core.passwords = passwords_new();
+    rc = start_makings(d, set, e);
+    if (rc < 0)
+        return rc;
     d->app.core.spools = spools_new(&d->app.core, (int)set->converters);
-    d->executor = executor_new(&d->app, &d->folder);
+    start_executor(d, set);
     rc = start_server(d, set, e);
-    return rc < 0 ? rc : start_sweeper(d, set, e);
+    if (rc == 0)
+        rc = start_sweeper(d, e);
+    return rc < 0 ? rc : start_removal(d, e);
 }
 
 static void stop(struct daemon *d)
@@ -198,20 +279,31 @@ static void stop(struct daemon *d)
         log_text(LOG_WARN, "some requests did not finish within shutdown_timeout and are cut off");
     server_free(d->server);
     sweeper_free(d->sweeper);
+    removal_free(d->removal);
     spools_free(d->app.core.spools); /* they read through the executor */
     executor_free(d->executor);
     passwords_free(d->app.core.passwords);
     pool_free(d->app.core.outgoing);
     makings_free(d->app.core.makings);
     pool_free(d->app.core.workers);
+    buckets_free(d->app.core.buckets);
     writer_free(d->app.writer);
-    pending_free(d->app.core.pending);
     blob_store_close(d->app.core.blobs);
     secrets_close(d->app.core.secrets);
     outgoing_end();
+    if (d->listen_fd >= 0)
+        (void)close(d->listen_fd);
     if (d->lock >= 0)
         (void)close(d->lock);
     log_flush();
+}
+
+static void warn_of_fixed(const struct settings *fresh, const struct settings *old)
+{
+    size_t at = 0;
+    for (const char *name; (name = settings_next_fixed(fresh, old, &at));)
+        log_line(LOG_WARN, "this setting has changed and takes effect only at the next start",
+                 (struct log_field[]){{"setting", name}, {0}});
 }
 
 /* A file that cannot be read leaves everything as it is. */
@@ -225,6 +317,7 @@ static void reload(struct daemon *d, int argc, char **argv)
                  (struct log_field[]){{"error", e.detail}, {0}});
         return;
     }
+    warn_of_fixed(fresh, old);
     settings_keep_fixed(fresh, old);
     apply_log_level(fresh);
     atomic_store(&d->app.core.settings, fresh);
@@ -242,6 +335,7 @@ static void wait_for_signals(struct daemon *d, const sigset_t *signals, int argc
             return;
         log_flush();
         executor_tick(d->executor);
+        writer_tick(d->app.writer, core_settings(&d->app.core)->write_queue_timeout);
         makings_tick(d->app.core.makings);
     }
 }
@@ -251,7 +345,7 @@ static int run_serve(const struct command *c, int argc, char **argv)
     struct cmd_args a;
     struct err e;
     sigset_t signals;
-    struct daemon d = {.lock = -1};
+    struct daemon d = {.lock = -1, .listen_fd = -1};
     int status = cmd_parse(c, argc, argv, NULL, 0, 0, &a);
     if (status)
         return status < 0 ? 0 : status;

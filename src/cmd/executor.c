@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See executor.h. The executor's mutex covers the list of readers. A reader's own mutex covers everything in
- * it: its thread holds it for the time of a request, executor_tick takes it when it is free.
+ * See executor.h. The executor's mutex covers the list of connections. A connection's own mutex covers
+ * everything in it: its thread holds it for the time of a request, executor_tick takes it when it is free.
+ *
+ * With threads for reading each request has a view of its own, since beginning one costs nothing against what
+ * follows, and the keys that were found valid are remembered for all of them together. Event loops look there
+ * first: a small upload or an acknowledgement whose key is known goes to the writer without any detour.
  */
 #include "cmd/executor.h"
 
 #include "base/clock.h"
+#include "base/pool.h"
 #include "core/access.h"
+#include "core/buckets.h"
 #include "core/making.h"
+#include "core/readers.h"
+#include "core/replica.h"
 #include "core/spool.h"
+#include "db/none.h"
+#include "http/fields.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { SNAPSHOT_US = 5000 };
+enum { SNAPSHOT_US = 5000, LOOK_AGAIN_US = 500000 };
 
 struct reader {
     struct reader *next;
     pthread_mutex_t mutex;
     struct db *db;
+    struct db *replica; /* NULL: not yet opened */
     bool has_snapshot;
     uint64_t commits;       /* of the writer, before the snapshot was taken */
     int64_t taken_at;       /* monotonic */
@@ -28,10 +39,18 @@ struct reader {
 
 struct executor {
     struct app *app;
-    struct folder folder;
+    struct database database;
+    struct database replica;
     pthread_key_t own_reader;
     pthread_mutex_t mutex;
     struct reader *readers;
+    struct readers *threads; /* NULL: reads stay in the event loops */
+    struct pool *senders;
+    struct { /* with threads */
+        pthread_mutex_t mutex;
+        struct access_memory memory;
+        atomic_llong started; /* monotonic */
+    } shared;
 };
 
 static struct reader *add_reader(struct executor *x, struct db *db)
@@ -54,8 +73,9 @@ static int get_reader(struct executor *x, struct reader **ret, struct err *e)
     *ret = pthread_getspecific(x->own_reader);
     if (*ret)
         return 0;
-    const struct settings *set = core_settings(&x->app->core);
-    int rc = folder_open_reader(&x->folder, set->db_busy_timeout, set->db_map, &db, e);
+    if (x->threads && server_in_event_loop())
+        return err_operator(e, ERR_INTERNAL, "internal error", "an event loop asked for the database");
+    int rc = database_open_reader(&x->database, false, &db, e);
     if (rc == 0)
         *ret = add_reader(x, db);
     return rc;
@@ -71,7 +91,7 @@ static void drop_snapshot(struct reader *r)
 /* A writer that is busy ends a snapshot every other request; the keys do not change with it. */
 static void limit_memory(struct reader *r, int64_t now)
 {
-    if (now - r->memory_started < SNAPSHOT_US)
+    if (now - r->memory_started < ACCESS_MEMORY_US)
         return;
     access_forget(&r->memory);
     r->memory_started = now;
@@ -104,8 +124,11 @@ struct call {
 static int run_in_session(struct db *db, void *ctx, struct err *e)
 {
     struct call *c = ctx;
-    struct session s = {
-        .core = &c->x->app->core, .db = db, .arena = &c->rq->arena, .now = clock_now(), .memory = c->memory};
+    struct session s = {.core = &c->x->app->core,
+                        .db = db,
+                        .arena = &c->rq->arena,
+                        .now = core_now(&c->x->app->core),
+                        .memory = c->memory};
     if (c->rq->actor)
         s.actor = *(struct actor *)c->rq->actor;
     c->rq->session = &s;
@@ -129,6 +152,7 @@ static int read_with(struct executor *x, struct reader *r, struct call *c, struc
     return rc;
 }
 
+/* In the event loop, on its own connection. */
 static int read_hook(void *ctx, struct request *rq, handler_fn *fn, struct err *e)
 {
     struct app *app = ctx;
@@ -144,11 +168,134 @@ static int read_hook(void *ctx, struct request *rq, handler_fn *fn, struct err *
     return rc;
 }
 
+/* --- with threads for reading --- */
+
+static struct access_memory *shared_memory(struct executor *x)
+{
+    long long now = clock_monotonic();
+    long long started = atomic_load(&x->shared.started);
+    if (now - started >= ACCESS_MEMORY_US &&
+        atomic_compare_exchange_strong(&x->shared.started, &started, now))
+        access_forget(&x->shared.memory);
+    return &x->shared.memory;
+}
+
+/* In the event loop, of what may need no database. */
+static int read_nothing_hook(void *ctx, struct request *rq, handler_fn *fn, struct err *e)
+{
+    struct app *app = ctx;
+    struct call c = {app->executor, rq, fn, shared_memory(app->executor)};
+    struct db_none none;
+    db_none_init(&none);
+    int rc = run_in_session(&none.db, &c, e);
+    return none.asked ? READ_LATER : rc;
+}
+
+/* A view of a server costs round trips: what can do without reads as each statement finds it. */
+static int read_as_it_is(struct executor *x, db_body_fn *body, void *ctx, struct err *e)
+{
+    struct reader *r;
+    int rc = get_reader(x, &r, e);
+    return rc < 0 ? rc : body(r->db, ctx, e);
+}
+
+static int read_in_view(struct executor *x, db_body_fn *body, void *ctx, struct err *e)
+{
+    struct reader *r;
+    int rc = get_reader(x, &r, e);
+    if (rc == 0)
+        rc = db_snapshot_open(r->db, e);
+    if (rc < 0)
+        return rc;
+    rc = body(r->db, ctx, e); /* once: it may be half written to a client when the database goes away */
+    db_snapshot_close(r->db);
+    return rc;
+}
+
+/* --- with a replica --- */
+
+static bool may_be_stale(struct executor *x, struct request *rq)
+{
+    int64_t limit = core_settings(&x->app->core)->db_replica_age;
+    if (!x->app->replica || rq->has_body || rq->route->mode != R_READ)
+        return false;
+    int64_t seconds = fields_max_stale(request_header(rq, "Cache-Control"));
+    return seconds >= 0 && replica_shows(x->app->replica, seconds < limit ? seconds : limit);
+}
+
+static int read_replica(struct executor *x, struct call *c, struct err *e)
+{
+    struct reader *r;
+    int rc = get_reader(x, &r, e);
+    if (rc == 0 && !r->replica)
+        rc = database_open_reader(&x->replica, false, &r->replica, e);
+    return rc < 0 ? rc : run_in_session(r->replica, c, e);
+}
+
+/*
+ * Who asks is looked up where a key that was revoked is gone at once. An error of the replica is never an
+ * answer: it may be its own, or that of what has not arrived there yet.
+ */
+static int read_what_may_be_stale(struct executor *x, struct call *c, struct err *e)
+{
+    struct call admission = *c;
+    admission.fn = c->rq->api->admit;
+    int rc = read_as_it_is(x, run_in_session, &admission, e);
+    if (rc < 0)
+        return rc;
+    server_forget_answer(c->rq);
+    if (replica_begin(x->app->replica)) {
+        rc = read_replica(x, c, e);
+        replica_end(x->app->replica, rc);
+        if (rc >= 0)
+            return rc;
+        server_forget_answer(c->rq);
+    }
+    return read_as_it_is(x, run_in_session, c, e);
+}
+
+struct read {
+    struct reader_task task; /* first, so that one is the other */
+    struct call call;
+};
+
+static void run_read(struct reader_task *t)
+{
+    struct call *c = &((struct read *)t)->call;
+    struct err e;
+    c->memory = shared_memory(c->x);
+    int rc;
+    if (!c->x->database.ops->remote)
+        rc = read_in_view(c->x, run_in_session, c, &e);
+    else if (may_be_stale(c->x, c->rq))
+        rc = read_what_may_be_stale(c->x, c, &e);
+    else
+        rc = read_as_it_is(c->x, run_in_session, c, &e);
+    /* The request, and t with it, may be gone after this. */
+    server_finish_read(c->rq, rc, &e);
+}
+
+static void refuse_read(struct reader_task *t, const struct err *e)
+{
+    server_finish_read(((struct read *)t)->call.rq, e->code, e);
+}
+
+static int read_later_hook(void *ctx, struct request *rq, handler_fn *fn, struct err *e)
+{
+    struct app *app = ctx;
+    struct read *r = arena_alloc(&rq->arena, sizeof *r);
+    r->task = (struct reader_task){.run = run_read, .refuse = refuse_read};
+    r->call = (struct call){app->executor, rq, fn, NULL};
+    return readers_submit(app->executor->threads, &r->task, e);
+}
+
 /* For core: like read_hook, without a request. */
 static int run_reader(void *of, db_body_fn *body, void *ctx, struct err *e)
 {
     struct executor *x = of;
     struct reader *r;
+    if (x->threads)
+        return read_in_view(x, body, ctx, e);
     int rc = get_reader(x, &r, e);
     if (rc < 0)
         return rc;
@@ -162,14 +309,32 @@ static int run_reader(void *of, db_body_fn *body, void *ctx, struct err *e)
     return rc;
 }
 
-struct executor *executor_new(struct app *app, const struct folder *folder)
+static void start_threads(struct executor *x, int readers, int senders)
+{
+    const struct settings *set = core_settings(&x->app->core);
+    x->shared.memory.mutex = &x->shared.mutex;
+    if (readers)
+        x->threads = readers_new(readers, (int)set->read_queue_limit, set->read_queue_timeout);
+    if (senders)
+        x->senders = pool_new(senders, "sender");
+    x->app->readers = x->threads;
+}
+
+struct executor *executor_new(struct app *app, const struct database *database,
+                              const struct database *replica, int readers, int senders)
 {
     struct executor *x = mem_alloc(sizeof *x);
-    *x = (struct executor){.app = app, .folder = *folder};
+    *x = (struct executor){.app = app, .database = *database};
     app->executor = x;
     app->core.reader = (struct core_reader){.run = run_reader, .of = x};
-    if (pthread_mutex_init(&x->mutex, NULL) || pthread_key_create(&x->own_reader, NULL))
+    if (pthread_mutex_init(&x->mutex, NULL) || pthread_mutex_init(&x->shared.mutex, NULL) ||
+        pthread_key_create(&x->own_reader, NULL))
         abort();
+    start_threads(x, readers, senders);
+    if (*replica->where) {
+        x->replica = *replica;
+        app->replica = replica_new(&app->core, app->writer, &x->replica, readers > 1 ? readers / 2 : 1);
+    }
     return x;
 }
 
@@ -212,14 +377,22 @@ static int write_hook(void *ctx, struct request *rq, handler_fn *fn, struct err 
     return writer_submit(app->writer, &w->task, e);
 }
 
+/* What other nodes commit is not told to this one: who waits for a change looks again now and then. */
 static uint64_t changes_hook(void *ctx)
 {
-    return writer_commits(((struct app *)ctx)->writer);
+    struct app *app = ctx;
+    bool remote = app->executor->database.ops->remote;
+    return writer_commits(app->writer) + (remote ? (uint64_t)(clock_monotonic() / LOOK_AGAIN_US) : 0);
 }
 
 static void give_up_hook(void *ctx)
 {
-    struct core *core = &((struct app *)ctx)->core;
+    struct app *app = ctx;
+    struct core *core = &app->core;
+    if (app->readers)
+        readers_stop(app->readers);
+    blob_give_up(core->blobs);
+    buckets_give_up(core->buckets);
     makings_stop(core->makings);
     spools_stop(core->spools);
 }
@@ -227,7 +400,9 @@ static void give_up_hook(void *ctx)
 struct server_hooks executor_hooks(struct executor *x)
 {
     return (struct server_hooks){.ctx = x->app,
-                                 .read = read_hook,
+                                 .read = x->threads ? read_nothing_hook : read_hook,
+                                 .read_later = x->threads ? read_later_hook : NULL,
+                                 .senders = x->senders,
                                  .write = write_hook,
                                  .changes = changes_hook,
                                  .give_up = give_up_hook};
@@ -237,15 +412,23 @@ void executor_free(struct executor *x)
 {
     if (!x)
         return;
+    x->app->readers = NULL;
+    readers_free(x->threads);
+    pool_free(x->senders);
+    replica_free(x->app->replica);
+    x->app->replica = NULL;
+    access_forget(&x->shared.memory);
     for (struct reader *r = x->readers, *next; r; r = next) {
         next = r->next;
         drop_snapshot(r);
         access_forget(&r->memory);
         db_close(r->db);
+        db_close(r->replica);
         (void)pthread_mutex_destroy(&r->mutex);
         free(r);
     }
     (void)pthread_key_delete(x->own_reader);
     (void)pthread_mutex_destroy(&x->mutex);
+    (void)pthread_mutex_destroy(&x->shared.mutex);
     free(x);
 }

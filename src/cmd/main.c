@@ -7,8 +7,20 @@
 #include <sys/stat.h>
 
 static const struct command *const commands[] = {
-    &cmd_serve,      &cmd_project_create, &cmd_key_create, &cmd_key_list, &cmd_key_revoke,
-    &cmd_key_rotate, &cmd_user_create,    &cmd_check,      &cmd_backup,   &cmd_settings,
+    &cmd_serve,
+    &cmd_project_create,
+    &cmd_key_create,
+    &cmd_key_list,
+    &cmd_key_revoke,
+    &cmd_key_rotate,
+    &cmd_key_rotate_secrets,
+    &cmd_user_create,
+    &cmd_check,
+    &cmd_backup,
+    &cmd_adopt,
+    &cmd_move,
+    &cmd_reconcile,
+    &cmd_settings,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -2,6 +2,7 @@
 /* Keys, scopes and users; see access.h. */
 #include "core/access.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/id.h"
 #include "core/name.h"
@@ -25,10 +26,55 @@ static int refuse(struct err *e)
                    "this address needs a valid key; none was given, or it is wrong or revoked");
 }
 
+static void lock(const struct access_memory *m)
+{
+    if (m->mutex)
+        (void)pthread_mutex_lock(m->mutex);
+}
+
+static void unlock(const struct access_memory *m)
+{
+    if (m->mutex)
+        (void)pthread_mutex_unlock(m->mutex);
+}
+
 void access_forget(struct access_memory *m)
 {
+    lock(m);
     arena_free(&m->arena);
     m->count = 0;
+    m->signs = false;
+    unlock(m);
+}
+
+/* What a slow view has shown may be long past. */
+static bool is_recent(const struct session *s)
+{
+    return core_now(s->core) - s->now <= ACCESS_MEMORY_US;
+}
+
+bool access_recall_signing(const struct session *s, struct signing_key *ret)
+{
+    const struct access_memory *m = s->memory;
+    if (!m)
+        return false;
+    lock(m);
+    bool found = m->signs;
+    if (found)
+        *ret = m->signing;
+    unlock(m);
+    return found;
+}
+
+void access_remember_signing(struct session *s, const struct signing_key *key)
+{
+    struct access_memory *m = s->memory;
+    if (!m || !is_recent(s))
+        return;
+    lock(m);
+    m->signing = *key;
+    m->signs = true;
+    unlock(m);
 }
 
 static void own_texts(struct actor *actor, struct arena *a)
@@ -41,24 +87,32 @@ static void own_texts(struct actor *actor, struct arena *a)
 static bool recall(struct session *s, const unsigned char hash[DIGEST_SHA256_LEN])
 {
     const struct access_memory *m = s->memory;
-    for (int i = 0; m && i < m->count; i++)
-        if (digest_equal(m->keys[i].hash, hash, DIGEST_SHA256_LEN)) {
+    bool found = false;
+    if (!m)
+        return false;
+    lock(m);
+    for (int i = 0; !found && i < m->count; i++)
+        if ((found = digest_equal(m->keys[i].hash, hash, DIGEST_SHA256_LEN))) {
             s->actor = m->keys[i].actor; /* its texts are the memory's, which the request may outlive */
             own_texts(&s->actor, s->arena);
-            return true;
         }
-    return false;
+    unlock(m);
+    return found;
 }
 
 static void remember(struct session *s, const unsigned char hash[DIGEST_SHA256_LEN])
 {
     struct access_memory *m = s->memory;
-    if (!m || m->count == ACCESS_REMEMBERED)
+    if (!m || !is_recent(s))
         return;
-    struct actor *a = &m->keys[m->count].actor;
-    memcpy(m->keys[m->count++].hash, hash, DIGEST_SHA256_LEN);
-    *a = s->actor;
-    own_texts(a, &m->arena);
+    lock(m);
+    if (m->count < ACCESS_REMEMBERED) {
+        struct actor *a = &m->keys[m->count].actor;
+        memcpy(m->keys[m->count++].hash, hash, DIGEST_SHA256_LEN);
+        *a = s->actor;
+        own_texts(a, &m->arena);
+    }
+    unlock(m);
 }
 
 static void act_as(struct session *s, const struct principal *p, const unsigned char hash[DIGEST_SHA256_LEN])
@@ -70,6 +124,7 @@ static void act_as(struct session *s, const struct principal *p, const unsigned 
         .name = p->name,
         .public_id = p->public_id,
         .scopes = p->scopes,
+        .storages = p->storages,
         .staff = p->public_id ? (p->scopes & (SCOPE_DELETE | SCOPE_ADMIN)) != 0 : p->staff,
     };
     remember(s, hash);

@@ -7,22 +7,31 @@
 
 #include "core/core.h"
 
+#include <pthread.h>
+
 enum { ACCESS_KEY_SIZE = 3 + 12 + 1 + 32 + 1 };
 
 /*
- * Keys that were found valid. Whoever keeps the memory forgets them after a few milliseconds: so long a key
- * may still be good after another process has revoked it.
+ * Keys that were found valid, and the one that signs. Whoever keeps the memory forgets them after a few
+ * milliseconds: so long a key may still be good after another process has revoked it, and the key before sign
+ * after a rotation; what it has signed stays valid (core/sign.h).
  */
-enum { ACCESS_REMEMBERED = 8 };
+enum { ACCESS_REMEMBERED = 8, ACCESS_MEMORY_US = 5000 };
 struct access_memory {
-    struct arena arena; /* of the texts of actors */
+    pthread_mutex_t *mutex; /* NULL: one thread's own */
+    struct arena arena;     /* of the texts of actors */
     int count;
     struct {
         unsigned char hash[32];
         struct actor actor;
     } keys[ACCESS_REMEMBERED];
+    bool signs; /* `signing` is there */
+    struct signing_key signing;
 };
 void access_forget(struct access_memory *m);
+/* Of the session's memory, if it has one: for core/sign.c. */
+bool access_recall_signing(const struct session *s, struct signing_key *ret);
+void access_remember_signing(struct session *s, const struct signing_key *key);
 
 /* Fills s->actor. ERR_UNAUTHORIZED, always with the same sentence, for a key that is malformed, unknown or
  * revoked. */

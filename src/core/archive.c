@@ -2,9 +2,9 @@
 /*
  * What goes into an archive; see archive.h.
  *
- * Planning one takes one statement and one pass over its rows: each becomes a member or is missing, and what
- * its bytes follow from goes into the tag. When everything is known of each member, names are given and
- * manifest and directory are computed.
+ * Planning one is one pass over its rows: each becomes a member or is missing, and what its bytes follow from
+ * goes into the tag. When everything is known of each member, names are given and manifest and directory are
+ * computed. All this is done some rows at a time, as it is an event loop that does it.
  */
 #include "base/json.h"
 #include "base/text.h"
@@ -16,10 +16,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Part of every tag: to be raised when the same rows are to give other bytes, be it names, manifest or heads.
  */
-#define FORMAT "resultd archive 2"
+#define FORMAT "resultd archive 3"
 
 #define MANIFEST "MANIFEST.json"
 enum { MANIFEST_LINE = 220 /* about */ };
@@ -27,8 +28,6 @@ enum { MANIFEST_LINE = 220 /* about */ };
 struct planning {
     struct session *s;
     struct archive_bytes *b;
-    struct digest *tag;
-    int64_t newest_change;
 };
 
 /* --- planning --- */
@@ -65,10 +64,10 @@ static void note_missing(struct planning *p, const struct result *r, const char 
     *plan->missing_link = gone;
     plan->missing_link = &gone->next;
     int64_t expired_at = r->expired_at ? r->expired_at : r->due_at;
-    p->newest_change = later(p->newest_change, r->deleted_at ? r->deleted_at : expired_at);
-    tag_text(p->tag, reason);
-    tag_text(p->tag, r->id);
-    tag_text(p->tag, r->name);
+    plan->newest_change = later(plan->newest_change, r->deleted_at ? r->deleted_at : expired_at);
+    tag_text(plan->tag, reason);
+    tag_text(plan->tag, r->id);
+    tag_text(plan->tag, r->name);
 }
 
 static struct archive_file file_of(struct arena *a, const struct result *r, const char *reference_id)
@@ -106,21 +105,44 @@ static int put_result(void *ctx, const struct result *r, const char *reference_i
     struct planning *p = ctx;
     struct archive_bytes *b = p->b;
     const char *reason = missing_reason(p->s, r);
+    b->plan->read++;
+    b->plan->last_read = r->pk;
     if (reason) {
         note_missing(p, r, reason);
         return 0;
     }
     struct archive_member *m = &b->members[b->count];
     struct archive_file *f = &b->plan->files[b->count];
-    *m = (struct archive_member){.pk = r->pk, .size = r->size, .is_inline = r->is_inline};
+    *m = (struct archive_member){
+        .pk = r->pk, .size = r->size, .is_inline = r->is_inline, .is_elsewhere = r->storage != 0};
     text_copy(m->id, sizeof m->id, r->id);
     *f = file_of(&b->plan->arena, r, reference_id);
     int rc = archive_choose(p->s, b, r, m, f, e);
     if (rc < 0)
         return rc;
-    tag_member(p->tag, m, f);
+    tag_member(b->plan->tag, m, f);
     b->plan->newest = later(b->plan->newest, r->created_at);
     b->count++;
+    return 0;
+}
+
+int archive_plan_some(struct session *s, struct archive *a, struct err *e)
+{
+    struct archive_plan *p = a->bytes->plan;
+    struct planning now = {.s = s, .b = a->bytes};
+    struct digest_values v;
+    int64_t left = p->rows - p->read;
+    int64_t until = p->read + (left < ARCHIVE_READ ? left : ARCHIVE_READ);
+    int rc = store_archive_each(s->db, p->job, p->batch, p->last_read, until - p->read, put_result, &now, e);
+    if (rc < 0)
+        return rc;
+    if (p->read == until && p->read < p->rows)
+        return 0;
+    digest_finish(p->tag, &v);
+    digest_free(p->tag);
+    p->tag = NULL;
+    a->etag = arena_printf(s->arena, "\"%s\"", v.sha256);
+    a->modified = later(p->newest, p->newest_change);
     return 0;
 }
 
@@ -165,50 +187,74 @@ static void put_missing(struct json_out *j, const struct archive_missing *gone)
     json_end_array(j);
 }
 
-static const char *path_of(struct archive_bytes *b, int index, struct zip_names *names)
+/* A file that has the format all the same may be called otherwise. */
+static const char *name_of(struct archive_bytes *b, int index)
 {
     struct archive_plan *p = b->plan;
     const struct archive_file *f = &p->files[index];
     const struct result named = {.name = f->name, .media_type = f->media_type};
-    const char *folder = p->in_folders ? zip_folder(names, &p->arena, f->job_id, f->reference_id) : NULL;
-    const char *name =
-        b->members[index].tag
-            ? deliver_file_name_as(&p->arena, &named, format_words[b->form.options.writer.format].extension)
-            : deliver_file_name(&p->arena, &named);
-    return zip_name(names, &p->arena, folder, name);
+    enum format format = b->form.options.writer.format;
+    const char *dot = strrchr(f->name, '.');
+    bool fits = f->has_format && dot &&
+                (strcasecmp(dot, format_words[format].extension) == 0 ||
+                 (format == FORMAT_NDJSON && strcasecmp(dot, ".jsonl") == 0));
+    if (b->members[index].tag || (f->has_format && !fits))
+        return deliver_file_name_as(&p->arena, &named, format_words[format].extension);
+    return deliver_file_name(&p->arena, &named);
 }
 
-/* Gives each member its path, in *ret_paths. */
-static void make_manifest(struct archive_bytes *b, struct json_out *j, const char **paths)
+static const char *path_of(struct archive_bytes *b, int index, struct zip_names *names)
 {
-    struct zip_names *names = zip_names_new();
-    (void)zip_name(names, &b->plan->arena, NULL, MANIFEST); /* so that no result takes it */
+    struct archive_plan *p = b->plan;
+    const struct archive_file *f = &p->files[index];
+    const char *folder = p->in_folders ? zip_folder(names, &p->arena, f->job_id, f->reference_id) : NULL;
+    return zip_name(names, &p->arena, folder, name_of(b, index));
+}
+
+static void begin_manifest(struct archive_bytes *b)
+{
+    struct archive_plan *p = b->plan;
+    struct json_out *j = &p->manifest;
+    p->names = zip_names_new();
+    p->paths = arena_alloc(&p->arena, (size_t)b->count * sizeof *p->paths);
+    (void)zip_name(p->names, &p->arena, NULL, MANIFEST); /* so that no result takes it */
+    j->buf.arena = &b->kept;
     buf_reserve(&j->buf, (size_t)b->count * MANIFEST_LINE);
     json_begin_object(j);
-    put_text(j, b->plan->kind, b->plan->id);
+    put_text(j, p->kind, p->id);
     json_key(j, "files");
     json_begin_array(j);
-    for (int i = 0; i < b->count; i++) {
-        paths[i] = path_of(b, i, names);
-        put_file(j, b, i, paths[i]);
+}
+
+bool archive_name_some(struct archive_bytes *b)
+{
+    struct archive_plan *p = b->plan;
+    if (!p->names)
+        begin_manifest(b);
+    for (int n = 0; n < ARCHIVE_NAMES && p->named < b->count; n++, p->named++) {
+        p->paths[p->named] = path_of(b, p->named, p->names);
+        put_file(&p->manifest, b, p->named, p->paths[p->named]);
     }
+    return p->named == b->count;
+}
+
+static void end_manifest(struct archive_bytes *b)
+{
+    struct json_out *j = &b->plan->manifest;
     json_end_array(j);
     put_missing(j, b->plan->missing);
     json_end_object(j);
-    zip_names_free(names);
+    b->manifest = j->buf.bytes;
 }
 
 int64_t archive_finish(struct archive_bytes *b)
 {
     struct archive_plan *p = b->plan;
-    struct json_out manifest = {.buf = {.arena = &b->kept}};
-    const char **paths = arena_alloc(&p->arena, (size_t)b->count * sizeof *paths);
-    make_manifest(b, &manifest, paths);
-    b->manifest = manifest.buf.bytes;
-    uint32_t crc32 = digest_crc32(0, b->manifest, manifest.buf.len);
-    zip_add(b->zip, MANIFEST, (int64_t)manifest.buf.len, crc32, p->newest);
+    end_manifest(b);
+    size_t len = p->manifest.buf.len;
+    zip_add(b->zip, MANIFEST, (int64_t)len, digest_crc32(0, b->manifest, len), p->newest);
     for (int i = 0; i < b->count; i++)
-        zip_add(b->zip, paths[i], b->members[i].size, p->files[i].crc32, p->files[i].created_at);
+        zip_add(b->zip, p->paths[i], b->members[i].size, p->files[i].crc32, p->files[i].created_at);
     zip_close(b->zip);
     archive_plan_free(p);
     b->plan = NULL;
@@ -245,6 +291,10 @@ static struct archive_plan *new_plan(const struct subject *of, size_t count)
     p->missing_link = &p->missing;
     p->kind = of->kind;
     p->id = arena_strdup(&p->arena, of->id);
+    p->job = of->job;
+    p->batch = of->batch;
+    p->rows = (int64_t)count;
+    p->tag = digest_new();
     p->files = arena_alloc(&p->arena, count * sizeof *p->files);
     return p;
 }
@@ -269,43 +319,30 @@ static const char *file_name(struct arena *a, const char *name)
     return safe;
 }
 
-static int plan(struct planning *p, const struct subject *of, struct archive *ret, struct err *e)
+static void begin_tag(const struct archive_bytes *b, const struct subject *of)
 {
-    struct digest_values v;
-    tag_text(p->tag, FORMAT);
-    tag_text(p->tag, of->kind);
-    tag_text(p->tag, of->id);
-    tag_number(p->tag, of->created_at);
-    tag_text(p->tag, p->b->converts ? format_words[p->b->form.options.writer.format].name : "");
-    int rc = store_archive_each(p->s->db, of->job, of->batch, put_result, p, e);
-    if (rc < 0)
-        return rc;
-    digest_finish(p->tag, &v);
-    *ret = (struct archive){
-        .file_name = file_name(p->s->arena, of->name),
-        .etag = arena_printf(p->s->arena, "\"%s\"", v.sha256),
-        .modified = later(p->b->plan->newest, p->newest_change),
-        .size = -1,
-        .bytes = p->b,
-    };
-    if (!p->b->converts)
-        ret->size = archive_finish(p->b);
-    return 0;
+    struct digest *tag = b->plan->tag;
+    tag_text(tag, FORMAT);
+    tag_text(tag, of->kind);
+    tag_text(tag, of->id);
+    tag_number(tag, of->created_at);
+    tag_text(tag, b->converts ? format_words[b->form.options.writer.format].name : "");
 }
 
-static int make(struct session *s, const struct subject *of, const struct archive_form *form,
-                struct archive *ret, struct err *e)
+static int begin(struct session *s, const struct subject *of, const struct archive_form *form,
+                 struct archive *ret, struct err *e)
 {
     int64_t count = 0;
     int rc = count_results(s, of, &count, e);
     if (rc < 0)
         return rc;
-    struct planning p = {.s = s, .b = new_bytes(s->core, of, (size_t)count, form), .tag = digest_new()};
-    rc = plan(&p, of, ret, e);
-    if (rc < 0)
-        archive_free(p.b);
-    digest_free(p.tag);
-    return rc;
+    *ret = (struct archive){
+        .file_name = file_name(s->arena, of->name),
+        .size = -1,
+        .bytes = new_bytes(s->core, of, (size_t)count, form),
+    };
+    begin_tag(ret->bytes, of);
+    return 0;
 }
 
 int archive_of_job(struct session *s, const char *id, const struct archive_form *form, struct archive *ret,
@@ -320,7 +357,7 @@ int archive_of_job(struct session *s, const char *id, const struct archive_form 
                          .id = j->id,
                          .name = j->reference_id ? j->reference_id : j->id,
                          .created_at = j->created_at};
-    return make(s, &of, form, ret, e);
+    return begin(s, &of, form, ret, e);
 }
 
 int archive_of_batch(struct session *s, const char *id, const struct archive_form *form, struct archive *ret,
@@ -332,5 +369,5 @@ int archive_of_batch(struct session *s, const char *id, const struct archive_for
         return rc;
     struct subject of = {
         .kind = "batch", .batch = b->pk, .id = b->id, .name = b->id, .created_at = b->created_at};
-    return make(s, &of, form, ret, e);
+    return begin(s, &of, form, ret, e);
 }

@@ -28,13 +28,14 @@ struct archive_form {
 
 struct archive {
     const char *file_name;       /* texts live in the session's arena */
-    const char *etag;            /* strong, with its quotes */
-    int64_t modified;            /* the newest change that shows in the rows: a purge or a restore does not */
+    const char *etag;            /* strong, with its quotes; NULL until archive_prepare has read all rows */
+    int64_t modified;            /* the newest change that shows in the rows: a purge or a restore does not;
+                                    known with etag */
     int64_t size;                /* -1: not known before archive_prepare is done */
     struct archive_bytes *bytes; /* the caller frees them, before that arena */
 };
 
-/* `form` NULL: everything as it was uploaded; then the size is known. */
+/* `form` NULL: everything as it was uploaded. Nothing is known but the file name. */
 int archive_of_job(struct session *s, const char *id, const struct archive_form *form, struct archive *ret,
                    struct err *e);
 int archive_of_batch(struct session *s, const char *id, const struct archive_form *form, struct archive *ret,
@@ -45,8 +46,9 @@ enum archive_progress {
     ARCHIVE_COMPLETE,  /* a->size is known */
     ARCHIVE_UNMADE,    /* without `make`: a table would have to be made first */
 };
-/* Goes on, for a few milliseconds at most, with what is not known yet. ERR_BUSY and ERR_STORAGE name the
- * result that cannot be had. */
+/* Goes on, for a few milliseconds at most, with what is not known yet: first the rows, as many as there were
+ * when it was asked for; with a form the call that makes etag known does nothing more, so that it can be
+ * looked at before anything is made. ERR_BUSY and ERR_STORAGE name the result that cannot be had. */
 int archive_prepare(struct session *s, struct archive *a, bool make, struct err *e);
 
 /* After ARCHIVE_PREPARING or ARCHIVE_LATER. True: wake(ctx) will be called once, from another thread, and `b`
@@ -54,7 +56,7 @@ int archive_prepare(struct session *s, struct archive *a, bool make, struct err 
 bool archive_wait(struct archive_bytes *b, void (*wake)(void *ctx), void *ctx);
 
 /* Up to `max` bytes at `offset`, at least one; ARCHIVE_LATER: none yet, archive_wait waits for some. After
- * the session: by the thread that it ran in, not in a session. */
+ * the session: by one thread at a time, not in a session. */
 enum { ARCHIVE_LATER = 1 };
 int archive_read_some(struct archive_bytes *b, int64_t offset, void *to, size_t max, size_t *ret_len,
                       struct err *e);

@@ -2,6 +2,8 @@
 /* Where the bytes of an archive come from; see archive.h. One member is open at a time. */
 #include "base/clock.h"
 #include "core/archive_parts.h"
+#include "core/buckets.h"
+#include "core/storage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,13 +29,8 @@ static void close_member(struct archive_bytes *b)
 
 static int open_file(struct archive_bytes *b, const struct archive_member *m, struct err *e)
 {
-    int64_t size = 0;
-    int rc = blob_open(b->core->blobs, m->id, &b->blob, &size, e);
-    if (rc == ERR_NOT_FOUND)
-        return gone(m, "its file is missing", e);
-    if (rc == 0 && size != m->size)
-        return gone(m, "its file has another size", e);
-    return rc;
+    int rc = blob_expect(b->core->blobs, m->id, m->size, &b->blob, e);
+    return rc == ERR_NOT_FOUND ? gone(m, "its file is missing, or has another size", e) : rc;
 }
 
 struct opening {
@@ -49,6 +46,20 @@ static int read_inline(struct db *db, void *ctx, struct err *e)
     if (rc == 0 || (rc > 0 && (int64_t)len != c->m->size))
         return gone(c->m, "its bytes are not in the database", e);
     return rc < 0 ? rc : 0;
+}
+
+static int open_elsewhere(struct db *db, void *ctx, struct err *e)
+{
+    const struct opening *c = ctx;
+    struct session s = {.core = c->b->core, .db = db, .arena = &c->b->arena, .now = core_now(c->b->core)};
+    const struct storage *st = NULL;
+    struct result *r = NULL;
+    int rc = store_result_by_id(db, s.arena, c->m->id, &r, e);
+    if (rc == 0)
+        return gone(c->m, "it is not in the database", e);
+    if (rc > 0)
+        rc = storage_of(&s, r->storage, &st, e);
+    return rc < 0 ? rc : buckets_expect(s.core, st, r, &c->b->blob, e);
 }
 
 /* --- tables --- */
@@ -68,7 +79,7 @@ static int open_made(struct db *db, void *ctx, struct err *e)
 {
     const struct opening *c = ctx;
     struct archive_bytes *b = c->b;
-    struct session s = {.core = b->core, .db = db, .arena = &b->arena, .now = clock_now()};
+    struct session s = {.core = b->core, .db = db, .arena = &b->arena, .now = core_now(b->core)};
     struct made made;
     int rc = deliver_made(&s, c->m->tag, &made, e);
     if (rc == 0)
@@ -77,6 +88,13 @@ static int open_made(struct db *db, void *ctx, struct err *e)
         return rc;
     b->blob = made.blob;
     return made.size == c->m->size ? 0 : gone(c->m, "what was made of it has another size", e);
+}
+
+static int open_again(struct db *db, void *ctx, struct err *e)
+{
+    const struct opening *c = ctx;
+    struct session s = {.core = c->b->core, .db = db, .arena = &c->b->arena, .now = core_now(c->b->core)};
+    return make_again(&s, c->b, c->m, e);
 }
 
 /* Once there is one: its bytes can be read. */
@@ -111,18 +129,41 @@ static int open_member(struct archive_bytes *b, int index, struct err *e)
         rc = b->core->reader.run(b->core->reader.of, open_made, &c, e);
     else if (m->is_inline)
         rc = b->core->reader.run(b->core->reader.of, read_inline, &c, e);
+    else if (m->is_elsewhere)
+        rc = b->core->reader.run(b->core->reader.of, open_elsewhere, &c, e);
     else
         rc = open_file(b, m, e);
     b->open = index;
     return rc;
 }
 
-static int read_entry(void *ctx, int index, int64_t offset, void *to, size_t len, struct err *e)
+/* What a bucket does not have is known only when it is asked. */
+static int read_blob(struct archive_bytes *b, const struct archive_member *m, int64_t offset, void *to,
+                     size_t *len, struct err *e)
+{
+    size_t got = 0;
+    struct opening c = {b, m};
+    int rc = blob_read_some(b->blob, offset, to, *len, &got, e);
+    if (rc == BLOB_LATER)
+        return ARCHIVE_LATER;
+    if (rc == 0)
+        *len = got;
+    if (rc != ERR_NOT_FOUND)
+        return rc;
+    if (!m->tag)
+        return gone(m, "its bytes are missing", e);
+    blob_close(b->blob);
+    b->blob = NULL;
+    rc = b->core->reader.run(b->core->reader.of, open_again, &c, e);
+    return rc == 0 ? await_making(b, m, e) : rc;
+}
+
+static int read_entry(void *ctx, int index, int64_t offset, void *to, size_t *len, struct err *e)
 {
     struct archive_bytes *b = ctx;
     int rc = 0;
     if (index == 0) {
-        memcpy(to, b->manifest + offset, len);
+        memcpy(to, b->manifest + offset, *len);
         return 0;
     }
     if (b->open != index)
@@ -133,12 +174,13 @@ static int read_entry(void *ctx, int index, int64_t offset, void *to, size_t len
         close_member(b);
     if (rc != 0)
         return rc;
-    if (b->making)
-        return read_made(b, &b->members[index - 1], offset, to, len, e);
     if (b->blob)
-        return blob_read(b->blob, offset, to, len, e);
-    memcpy(to, (const char *)b->bytes + offset, len);
-    return 0;
+        rc = read_blob(b, &b->members[index - 1], offset, to, len, e);
+    else if (!b->making)
+        memcpy(to, (const char *)b->bytes + offset, *len);
+    if (rc == 0 && b->making)
+        rc = read_made(b, &b->members[index - 1], offset, to, *len, e);
+    return rc;
 }
 
 int archive_read_some(struct archive_bytes *b, int64_t offset, void *to, size_t max, size_t *ret_len,
@@ -151,6 +193,8 @@ int archive_read_some(struct archive_bytes *b, int64_t offset, void *to, size_t 
 bool archive_wait(struct archive_bytes *b, void (*wake)(void *ctx), void *ctx)
 {
     struct making *m = b->making;
+    if (!b->plan && b->blob)
+        return blob_wait(b->blob, wake, ctx);
     if (b->plan)
         m = b->plan->rests ? NULL : b->plan->under_way[0].making;
     b->waiter = (struct making_waiter){.offset = INT64_MAX, .wake = wake, .ctx = ctx};

@@ -13,15 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Looked up in one go: about 10 ms of an event loop. */
-enum { LOOK_UPS = 500 };
-
 void archive_plan_free(struct archive_plan *p)
 {
     if (!p)
         return;
     for (int i = 0; i < p->under_way_count; i++)
         making_release(p->under_way[i].making);
+    digest_free(p->tag);
+    zip_names_free(p->names);
     arena_free(&p->arena);
     free(p);
 }
@@ -37,6 +36,7 @@ int archive_choose(struct session *s, struct archive_bytes *b, const struct resu
         return 0;
     if (!b->form.all && r->table.rows >= 0) {
         int rc = table_is_stored_as(s, r, o->writer.format, e);
+        f->has_format = rc > 0;
         if (rc != 0)
             return rc < 0 ? rc : 0;
     }
@@ -176,17 +176,16 @@ static int look_at(struct session *s, struct archive_bytes *b, int index, bool m
     return settle(b, index, rc, e);
 }
 
-int archive_prepare(struct session *s, struct archive *a, bool make, struct err *e)
+/* ARCHIVE_COMPLETE: everything is known of each member. */
+static int prepare_tables(struct session *s, struct archive_bytes *b, bool make, struct err *e)
 {
-    struct archive_bytes *b = a->bytes;
     struct archive_plan *p = b->plan;
     int looked = 0;
     int rc = take_what_is_done(b, e);
-    p->rests = false;
     for (; rc == 0 && p->next < b->count && p->under_way_count < ARCHIVE_AT_ONCE; p->next++) {
         if (!b->members[p->next].tag)
             continue;
-        p->rests = looked++ == LOOK_UPS;
+        p->rests = looked++ == ARCHIVE_LOOK_UPS;
         if (p->rests)
             return ARCHIVE_PREPARING;
         rc = look_at(s, b, p->next, make, e);
@@ -197,8 +196,34 @@ int archive_prepare(struct session *s, struct archive *a, bool make, struct err 
         return rc;
     if (rc > 0 && !make)
         return ARCHIVE_UNMADE;
-    if (p->next < b->count || p->under_way_count > 0)
-        return ARCHIVE_PREPARING;
+    return p->next < b->count || p->under_way_count > 0 ? ARCHIVE_PREPARING : ARCHIVE_COMPLETE;
+}
+
+static int rest(struct archive_plan *p)
+{
+    p->rests = true;
+    return ARCHIVE_PREPARING;
+}
+
+int archive_prepare(struct session *s, struct archive *a, bool make, struct err *e)
+{
+    struct archive_bytes *b = a->bytes;
+    struct archive_plan *p = b->plan;
+    int rc = ARCHIVE_COMPLETE;
+    p->rests = false;
+    if (!a->etag) {
+        rc = archive_plan_some(s, a, e);
+        if (rc < 0)
+            return rc;
+        if (!a->etag || b->converts)
+            return rest(p);
+    }
+    if (!p->names)
+        rc = prepare_tables(s, b, make, e);
+    if (rc != ARCHIVE_COMPLETE)
+        return rc;
+    if (!archive_name_some(b))
+        return rest(p);
     a->size = archive_finish(b);
     return ARCHIVE_COMPLETE;
 }

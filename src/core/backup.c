@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See backup.h. Order: take files.lock, so that the sweeper removes nothing; copy the database in one read
- * transaction (VACUUM INTO), and the key of its secrets; then the files that this copy names, which are all
- * there because bytes are durable before their row is; then let go of the lock.
+ * See backup.h. Order: take files.lock, and DB_LOCK_FILES for those on other machines, so that nobody removes
+ * files; copy the database in one read transaction (VACUUM INTO, or row by row from a server), and the key of
+ * its secrets; then the files that this copy names, which are all there because bytes are durable before
+ * their row is; then let go of the locks.
  */
 #include "core/backup.h"
 
+#include "base/clock.h"
+#include "base/text.h"
 #include "blob/disk.h"
+#include "core/database.h"
+#include "core/file.h"
+#include "core/instance.h"
+#include "core/table_copy.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,21 +24,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE = 500, COPY_STEP = 64 << 20 };
+/* Who removes files lets go of them every few seconds, or loses them in a minute (removal.c): whoever has
+ * them for longer has no end in sight. */
+enum { PAGE = 500, HOLD_PAUSE_US = 50000, HOLD_TELL_S = 2, HOLD_LIMIT_S = 300 };
 
 struct copier {
     const struct folder *from;
     const struct folder *to;
+    const struct settings *set;
+    backup_tell_fn *tell;
     backup_progress_fn *progress;
     void *ctx;
-    int64_t files, bytes;
+    struct backup_report *report;
 };
-
-static int fail(const char *doing, const char *path, struct err *e)
-{
-    return err_set(e, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_STORAGE, "cannot %s %.200s: %s", doing, path,
-                   strerror(errno));
-}
 
 static int prepare_target(const char *target, struct folder *ret, struct err *e)
 {
@@ -40,7 +45,7 @@ static int prepare_target(const char *target, struct folder *ret, struct err *e)
         return rc;
     DIR *dir = opendir(target);
     if (!dir)
-        return fail("read", target, e);
+        return file_fail("read", target, e);
     for (struct dirent *entry; rc == 0 && (entry = readdir(dir));)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             rc = err_set(e, ERR_BAD_VALUE, "the target %.200s is not empty", target);
@@ -48,7 +53,8 @@ static int prepare_target(const char *target, struct folder *ret, struct err *e)
     return rc;
 }
 
-static int copy_database(const struct folder *from, const struct folder *to, struct err *e)
+/* SQLite's own way, which is quicker than row by row. */
+static int copy_file_database(const struct folder *from, const struct folder *to, struct err *e)
 {
     static const struct stmt s = {"backup", "VACUUM INTO $1", false};
     struct db_options o = {.busy_ms = 60000, .cache_kib = 4096};
@@ -62,47 +68,96 @@ static int copy_database(const struct folder *from, const struct folder *to, str
     return rc;
 }
 
-static int sync_path(const char *path, struct err *e)
+struct rows_copy {
+    struct copier *copier;
+    struct db *to;
+};
+
+/* In one transaction of the source, so that all rows are of one moment. */
+static int copy_rows(struct db *from, void *ctx, struct err *e)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail("open", path, e);
-    int rc = fsync(fd) < 0 ? fail("sync", path, e) : 0;
-    (void)close(fd);
+    struct rows_copy *r = ctx;
+    int rc = 0;
+    for (const struct whole_table *t = store_whole_tables; rc == 0 && t->name; t++) {
+        int64_t rows;
+        rc = table_copy(from, r->to, t, &rows, e);
+        r->copier->progress(r->copier->ctx, r->copier->report);
+    }
+    return rc < 0 ? rc : table_copy_sequences(from, r->to, e);
+}
+
+/* The copy is of the same secrets; who it is itself comes later. */
+static int copy_instance(struct db *from, struct db *to, struct err *e)
+{
+    struct instance i;
+    int rc = store_instance_get(from, &i, e);
+    return rc > 0 ? store_instance_put(to, &i, e) : rc;
+}
+
+static int copy_server_database(struct copier *c, const struct database *from, const struct database *to,
+                                struct err *e)
+{
+    struct db *source = NULL;
+    struct rows_copy r = {.copier = c};
+    int rc = database_open_reader(from, true, &source, e);
+    if (rc == 0)
+        rc = database_open_copy(to, &r.to, e);
+    if (rc == 0)
+        rc = db_snapshot_open(source, e);
+    if (rc == 0) {
+        rc = copy_rows(source, &r, e);
+        if (rc == 0)
+            rc = copy_instance(source, r.to, e);
+        db_snapshot_close(source);
+    }
+    db_close(r.to);
+    db_close(source);
     return rc;
 }
 
-/* By hand where the kernel does not copy between two kinds of file systems. */
-static ssize_t copy_piece(int in, int out)
+/*
+ * It is a database of its own, so that of a bucket, which it has no copy of, the original's objects are not
+ * its to remove. Whatever keeps the source from being changed is not meant for it.
+ */
+static int become_a_copy(struct db *copy, void *ctx, struct err *e)
+{
+    (void)ctx;
+    int rc = instance_renew(copy, e);
+    if (rc == 0)
+        rc = db_freeze(copy, store_whole_names, false, e);
+    return rc < 0 ? rc : store_relocation_remove(copy, e);
+}
+
+/* One that is missing, or that the disk cannot read any more: no reason to lose the others, too. */
+static int leave_out(struct copier *c, const struct result *r, const char *why)
+{
+    char line[400];
+    (void)snprintf(line, sizeof line, "%s: %s", r->id, why);
+    c->report->wrong++;
+    c->tell(c->ctx, line);
+    return 0;
+}
+
+static int copy_or_link(const char *from, const char *to, struct err *e)
+{
+    if (link(from, to) == 0)
+        return 0;
+    if (errno != EXDEV && errno != EPERM && errno != EMLINK)
+        return file_fail("link", from, e);
+    return file_copy(from, to, e);
+}
+
+/* Whether a file can be read from its begin to its end; then it is the target that fails. */
+static bool is_readable(const char *path)
 {
     static _Thread_local char piece[1 << 16];
-    ssize_t n = copy_file_range(in, NULL, out, NULL, COPY_STEP, 0);
-    if (n >= 0 || (errno != EXDEV && errno != ENOSYS && errno != EINVAL && errno != EOPNOTSUPP))
-        return n;
-    n = read(in, piece, sizeof piece);
-    for (ssize_t done = 0; done < n;) {
-        ssize_t w = write(out, piece + done, (size_t)(n - done));
-        if (w < 0)
-            return -1;
-        done += w;
-    }
-    return n;
-}
-
-static int copy_bytes(const char *from, const char *to, struct err *e)
-{
-    int in = open(from, O_RDONLY | O_CLOEXEC);
-    if (in < 0)
-        return fail("open", from, e);
-    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    ssize_t n = out < 0 ? -1 : 1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : 1;
     while (n > 0)
-        n = copy_piece(in, out);
-    int rc = n < 0 || fsync(out) < 0 ? fail("copy", from, e) : 0;
-    if (out >= 0)
-        (void)close(out);
-    (void)close(in);
-    return rc;
+        n = read(fd, piece, sizeof piece);
+    if (fd >= 0)
+        (void)close(fd);
+    return n == 0;
 }
 
 static int copy_blob(struct copier *c, const struct result *r, struct err *e)
@@ -112,28 +167,32 @@ static int copy_blob(struct copier *c, const struct result *r, struct err *e)
     struct stat st;
     disk_path(c->from->blobs_path, r->id, from, sizeof from);
     disk_path(c->to->blobs_path, r->id, to, sizeof to);
-    if (link(from, to) < 0) {
-        if (errno != EXDEV && errno != EPERM && errno != EMLINK)
-            return fail("link", from, e);
-        int rc = copy_bytes(from, to, e);
-        if (rc < 0)
-            return rc;
+    if (stat(from, &st) < 0 && errno == ENOENT)
+        return leave_out(c, r, "its file is missing");
+    int rc = copy_or_link(from, to, e);
+    if (rc < 0 && !is_readable(from)) {
+        (void)unlink(to);
+        return leave_out(c, r, "its file cannot be read");
     }
+    if (rc < 0)
+        return rc;
     if (stat(to, &st) < 0)
-        return fail("read", to, e);
+        return file_fail("read", to, e);
     if (st.st_size != r->size)
-        return err_set(e, ERR_STORAGE, "%.200s has %lld bytes where its row says %lld: run resultd check",
-                       from, (long long)st.st_size, (long long)r->size);
-    c->files++;
-    c->bytes += r->size;
+        return leave_out(c, r, "its file has another length than its row says");
+    c->report->files++;
+    c->report->bytes += r->size;
     return 0;
 }
 
 /* They can be made again, and their files are not copied. */
 static int forget_representations(struct db *copy, struct err *e)
 {
-    static const struct stmt s = {"backup_forget", "DELETE FROM representation", false};
-    return db_run(copy, &s, NULL, 0, NULL, e);
+    static const struct stmt all = {"backup_forget", "DELETE FROM representation", false};
+    static const struct stmt total = {"backup_forget_total", "UPDATE representation_total SET size = 0",
+                                      false};
+    int rc = db_run(copy, &all, NULL, 0, NULL, e);
+    return rc < 0 ? rc : db_run(copy, &total, NULL, 0, NULL, e);
 }
 
 static int copy_blobs(struct copier *c, struct db *copy, struct err *e)
@@ -146,13 +205,13 @@ static int copy_blobs(struct copier *c, struct db *copy, struct err *e)
         more = false;
         rc = store_result_stored_after(copy, &a, after, PAGE, &r, e);
         for (; rc == 0 && r; r = r->next) {
-            if (!r->is_inline)
+            if (!r->is_inline && !*c->set->blobs)
                 rc = copy_blob(c, r, e);
             after = r->pk;
             more = true;
         }
         arena_free(&a);
-        c->progress(c->ctx, c->files, c->bytes);
+        c->progress(c->ctx, c->report);
     }
     return rc;
 }
@@ -162,59 +221,180 @@ static int sync_parts(const struct folder *to, struct err *e)
     char path[4200];
     int rc = 0;
     for (int i = 0; rc == 0 && i < 256; i++) {
-        (void)snprintf(path, sizeof path, "%s/%02x", to->blobs_path, (unsigned)i);
-        rc = sync_path(path, e);
+        (void)snprintf(path, sizeof path, "%.4095s/%02x", to->blobs_path, (unsigned)i);
+        rc = file_sync(path, e);
     }
     return rc;
 }
 
 /* Without it what is sealed in the database could not be read. A folder that was never served has none. */
-static int copy_secret_key(const struct folder *from, const struct folder *to, struct err *e)
+static int copy_secret_key(const struct copier *c, struct err *e)
 {
-    return access(from->secret_key, F_OK) == 0 ? copy_bytes(from->secret_key, to->secret_key, e) : 0;
+    const char *key = folder_secret_key(c->from, c->set);
+    return access(key, F_OK) == 0 ? file_copy(key, c->to->secret_key, e) : 0;
 }
 
-static int copy_all(const struct folder *from, const struct folder *to, const char *target,
-                    backup_progress_fn *progress, void *ctx, struct err *e)
+/* The folders; and whose they are, if bytes come into them. */
+static int make_blobs(const struct copier *c, struct db *copy, struct err *e)
 {
-    struct copier c = {.from = from, .to = to, .progress = progress, .ctx = ctx};
-    struct blob_store *made = NULL; /* opened only to make the folders */
+    struct blob_store *blobs = NULL;
+    int rc = disk_open(c->to->blobs_path, &blobs, e);
+    if (rc == 0 && !*c->set->blobs)
+        rc = instance_mark(copy, blobs, e);
+    blob_store_close(blobs);
+    return rc;
+}
+
+static int copy_all(struct copier *c, const char *target, struct err *e)
+{
+    const struct folder *from = c->from;
+    const struct folder *to = c->to;
+    struct settings own = *c->set; /* of the copy, whose database is always a file */
+    struct database source;
+    struct database of_copy;
     struct db *copy = NULL;
-    int rc = copy_database(from, to, e);
+    own.db = "";
+    database_choose_whole(from, c->set, &source);
+    database_choose(to, &own, &of_copy);
+    int rc =
+        source.ops->remote ? copy_server_database(c, &source, &of_copy, e) : copy_file_database(from, to, e);
     if (rc == 0)
-        rc = copy_secret_key(from, to, e);
+        rc = copy_secret_key(c, e);
     if (rc == 0)
-        rc = disk_open(to->blobs_path, &made, e);
+        rc = database_open_writer(&of_copy, true, &copy, e);
     if (rc < 0)
         return rc;
-    blob_store_close(made);
-    rc = folder_open_writer(to, true, 5, &copy, e);
-    if (rc < 0)
-        return rc;
-    rc = forget_representations(copy, e);
+    rc = db_tx(copy, DB_WRITE, become_a_copy, NULL, e);
     if (rc == 0)
-        rc = copy_blobs(&c, copy, e);
+        rc = make_blobs(c, copy, e);
+    if (rc == 0)
+        rc = !*c->set->blobs ? forget_representations(copy, e) : 0;
+    if (rc == 0)
+        rc = copy_blobs(c, copy, e);
     db_close(copy);
     if (rc == 0)
-        rc = sync_path(to->db_path, e);
+        rc = file_sync(to->db_path, e);
     if (rc == 0)
         rc = sync_parts(to, e);
-    return rc == 0 ? sync_path(target, e) : rc;
+    return rc == 0 ? file_sync(target, e) : rc;
 }
 
-int backup_run(const struct folder *from, const char *target, backup_progress_fn *progress, void *ctx,
+/* Nobody's sweeper removes files, on this machine or another, until both are closed. */
+struct hold {
+    int folder;
+    struct db *db;
+};
+
+/* 1; 0: somebody has them, whom *ret_who names. */
+static int try_hold(const struct copier *c, const struct hold *h, const char **ret_who, struct err *e)
+{
+    *ret_who = "the server of this data folder";
+    if (flock(h->folder, LOCK_SH | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK || errno == EINTR ? 0 : file_fail("lock", c->from->files_lock, e);
+    *ret_who = "a node that shares the database";
+    return db_lock(h->db, DB_LOCK_FILES, false, 0, e);
+}
+
+/* A while later; or an error, if it has lasted too long. */
+static int wait_for(struct copier *c, const char *who, int64_t since, struct err *e)
+{
+    int64_t waited = clock_monotonic() - since;
+    if (waited > HOLD_LIMIT_S * CLOCK_SECOND)
+        return err_set(
+            e, ERR_DB_BUSY,
+            "%s has been removing files for %d s without a pause, and nothing was copied; see what "
+            "it waits for, and try again",
+            who, HOLD_LIMIT_S);
+    if (waited > HOLD_TELL_S * CLOCK_SECOND && c->report->waits_for != who) {
+        c->report->waits_for = who;
+        c->progress(c->ctx, c->report);
+    }
+    (void)usleep(HOLD_PAUSE_US);
+    return 0;
+}
+
+static int hold_files(struct copier *c, struct hold *h, struct err *e)
+{
+    struct database source;
+    const char *who;
+    int64_t since = clock_monotonic();
+    int held = 0;
+    h->folder = open(c->from->files_lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (h->folder < 0)
+        return file_fail("lock", c->from->files_lock, e);
+    database_choose_whole(c->from, c->set, &source);
+    int rc = database_open_reader(&source, true, &h->db, e);
+    while (rc == 0 && (held = try_hold(c, h, &who, e)) == 0)
+        rc = wait_for(c, who, since, e);
+    c->report->waits_for = NULL;
+    return rc < 0 ? rc : held < 0 ? held : 0;
+}
+
+static int still_held(const struct hold *h, struct err *e)
+{
+    int rc = db_locked(h->db, DB_LOCK_FILES, e);
+    if (rc == 0)
+        return err_set(e, ERR_DB,
+                       "the database was lost meanwhile, and files that belong to the copy may have "
+                       "been removed");
+    return rc < 0 ? rc : 0;
+}
+
+static void release_files(struct hold *h)
+{
+    db_close(h->db);
+    if (h->folder >= 0)
+        (void)close(h->folder);
+}
+
+/* Files of another database would not be those that the rows mean. */
+static int compare_place(const struct copier *c, struct db *db, struct err *e)
+{
+    struct instance_place place = {c->from, c->set};
+    struct blob_store *blobs = NULL;
+    if (*c->set->blobs)
+        return 0; /* nothing of the bucket is read */
+    int rc = disk_find(c->from->blobs_path, &blobs, e);
+    if (rc == 0)
+        rc = instance_compare(&place, db, blobs, e);
+    blob_store_close(blobs);
+    return rc;
+}
+
+static int hold_and_copy(struct copier *c, const char *target, struct err *e)
+{
+    struct hold h = {.folder = -1};
+    int rc = hold_files(c, &h, e);
+    if (rc == 0)
+        rc = compare_place(c, h.db, e);
+    if (rc == 0)
+        rc = copy_all(c, target, e);
+    if (rc == 0)
+        rc = still_held(&h, e);
+    release_files(&h);
+    return rc;
+}
+
+static void say_that_it_is_none(const char *target, const struct err *why, struct err *e)
+{
+    (void)err_set(e, why->code, "%.150s is no backup, remove it: %s", target, why->detail);
+    text_copy(e->log, sizeof e->log, why->log);
+}
+
+int backup_run(const struct folder *from, const struct settings *set, const char *target,
+               backup_tell_fn *tell, backup_progress_fn *progress, void *ctx, struct backup_report *ret,
                struct err *e)
 {
     struct folder to;
+    struct err why;
+    struct copier c = {
+        .from = from, .to = &to, .set = set, .tell = tell, .progress = progress, .ctx = ctx, .report = ret};
+    *ret = (struct backup_report){0};
     int rc = prepare_target(target, &to, e);
     if (rc < 0)
         return rc;
-    int lock = open(from->files_lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock < 0 || flock(lock, LOCK_SH) < 0)
-        rc = fail("lock", from->files_lock, e);
-    if (rc == 0)
-        rc = copy_all(from, &to, target, progress, ctx, e);
-    if (lock >= 0)
-        (void)close(lock);
+    rc = hold_and_copy(&c, target, &why);
+    if (rc < 0)
+        say_that_it_is_none(target, &why, e);
     return rc;
 }

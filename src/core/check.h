@@ -11,7 +11,8 @@ struct check_report {
     int64_t results, bytes;              /* looked at */
     int64_t missing, truncated, damaged; /* of results */
     int64_t orphans, recent_orphans; /* files without a row; the recent ones are within their grace period */
-    int64_t inconsistent;            /* of the database itself, and of the sums for /usage */
+    int64_t strays;                  /* files that are none of this server's, where its files are */
+    int64_t inconsistent;            /* of the database itself, of its sums, and of representations */
 };
 
 typedef void check_tell_fn(void *ctx, const char *finding); /* one line for people, without a newline */

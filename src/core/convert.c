@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "core/format.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@ struct conversion {
     struct conversion_options options;
     struct table_facts facts;
     struct content content;
+    int64_t holder;
+    atomic_bool cancelled;
     /* once it is prepared */
     struct arena looked_up;
     struct table table;
@@ -48,14 +51,16 @@ static void put_list(struct json_out *j, const char *const *list, int count)
     json_end_array(j);
 }
 
-/* The number is changed whenever the same options would give other bytes than before. */
+/* The number is changed whenever the same options would give other bytes than before. What is read from a
+ * bucket of a project's own is made for that project alone: others neither wait for that bucket nor get what
+ * it has made of the bytes. */
 void convert_tag(const struct result *r, const struct conversion_options *o, char ret[DIGEST_SHA256_HEX])
 {
     unsigned char digest[DIGEST_SHA256_LEN];
     struct arena a = {0};
     struct json_out j = {.buf = {.arena = &a}};
     json_begin_array(&j);
-    json_int(&j, 1);
+    json_int(&j, 2);
     json_string(&j, r->digests.sha256);
     json_string(&j, r->media_type);
     json_string(&j, r->content_encoding);
@@ -73,6 +78,8 @@ void convert_tag(const struct result *r, const struct conversion_options *o, cha
     put_list(&j, o->fields, o->field_count);
     put_list(&j, o->omit, o->omit_count);
     put_list(&j, o->where, o->where_count);
+    if (r->storage)
+        json_int(&j, r->project);
     json_end_array(&j);
     digest_sha256(j.buf.bytes, j.buf.len, digest);
     text_hex(digest, sizeof digest, ret);
@@ -106,14 +113,19 @@ const char *convert_reason(struct arena *a, const struct result *r, const struct
     return reason ? reason : "it is not a table";
 }
 
+static int refuse(enum format format, const char *reason, struct err *e)
+{
+    return err_at(e, ERR_NOT_ACCEPTABLE, ERR_PARAMETER, "format", "this result cannot be had as %s: %s",
+                  format_words[format].name, reason);
+}
+
 int convert_check(const struct result *r, const struct conversion_options *o, struct err *e)
 {
     struct arena a = {0};
     const char *reason = convert_reason(&a, r, o);
     int rc = 0;
     if (reason)
-        rc = err_at(e, ERR_NOT_ACCEPTABLE, ERR_PARAMETER, "format", "this result cannot be had as %s: %s",
-                    format_words[o->writer.format].name, reason);
+        rc = refuse(o->writer.format, reason, e);
     arena_free(&a);
     return rc;
 }
@@ -157,8 +169,7 @@ static int check_names(const struct conversion *c, struct err *e)
     struct err why;
     if (c->options.writer.format != FORMAT_XLSX || xlsx_check_columns(c->names, c->selected.count, &why) == 0)
         return 0;
-    return err_at(e, ERR_NOT_ACCEPTABLE, ERR_PARAMETER, "format", "this result cannot be had as xlsx: %s",
-                  why.detail);
+    return refuse(FORMAT_XLSX, why.detail, e);
 }
 
 /* What the cells of CSV are when all that are not empty stay texts. */
@@ -192,7 +203,7 @@ int conversion_new(struct session *s, const struct result *r, const struct conve
                    struct conversion **ret, struct err *e)
 {
     struct conversion *c = mem_alloc(sizeof *c);
-    *c = (struct conversion){0};
+    *c = (struct conversion){.holder = r->storage ? r->project : 0};
     struct session mine = *s; /* what is read lives as long as the conversion */
     mine.arena = &c->arena;
     copy_options(c, o);
@@ -248,6 +259,18 @@ void conversion_free(struct conversion *c)
     free(c);
 }
 
+void conversion_cancel(struct conversion *c)
+{
+    atomic_store(&c->cancelled, true);
+    if (c->content.blob)
+        blob_cancel(c->content.blob);
+}
+
+int64_t conversion_holder(const struct conversion *c)
+{
+    return c->holder;
+}
+
 const struct column_name *conversion_names(const struct conversion *c, int *ret_count)
 {
     *ret_count = c->selected.count;
@@ -291,8 +314,10 @@ static int take_text(void *ctx, const void *bytes, size_t len, struct err *e)
 
 static int read_block(struct conversion *c, int64_t offset, char *to, size_t len, struct err *e)
 {
+    if (atomic_load(&c->cancelled))
+        return err_set(e, ERR_SHUTTING_DOWN, "this was given up; try again in a moment");
     if (c->content.blob)
-        return blob_read(c->content.blob, offset, to, len, e);
+        return deliver_read(c->content.blob, offset, to, len, e);
     memcpy(to, (const char *)c->content.bytes + offset, len);
     return 0;
 }
@@ -437,5 +462,8 @@ int conversion_write(struct conversion *c, put_fn *put, convert_progress_fn *pro
     if (rc == 0)
         rc = rows_writer_finish(w.writer, e);
     rows_writer_free(w.writer);
-    return rc;
+    if (rc != ERR_LIMIT)
+        return rc;
+    struct err why = *e;
+    return refuse(c->options.writer.format, why.detail, e);
 }

@@ -48,6 +48,10 @@ int conversion_prepare(struct conversion *c, struct err *e);
 /* Lets go of what was looked up, which takes megabytes of a very wide table, until it is prepared again. */
 void conversion_put_aside(struct conversion *c);
 void conversion_free(struct conversion *c); /* NULL is fine */
+/* Any thread, until it is freed: it ends with an error soon, also where it waits for a network. */
+void conversion_cancel(struct conversion *c);
+/* Whose server it may have to wait for, as base/shares.h has it; 0: nobody's. */
+int64_t conversion_holder(const struct conversion *c);
 
 /* The columns that come out, and those of the table that they are. */
 const struct column_name *conversion_names(const struct conversion *c, int *ret_count);
@@ -61,6 +65,6 @@ int64_t conversion_rows(const struct conversion *c); /* of the whole table */
 typedef int convert_progress_fn(void *ctx, int64_t rows, struct err *e);
 int conversion_run(struct conversion *c, row_fn *row, convert_progress_fn *progress, void *ctx,
                    int64_t *ret_matched, struct err *e);
-/* The same, written in its format. */
+/* The same, written in its format. ERR_NOT_ACCEPTABLE: the format cannot hold what is asked for. */
 int conversion_write(struct conversion *c, put_fn *put, convert_progress_fn *progress, void *ctx,
                      struct err *e);

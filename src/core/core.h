@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "blob/blob.h"
 #include "core/settings.h"
@@ -23,15 +24,16 @@
 #include <stdint.h>
 
 struct pool;
-struct pending;
 struct makings;
 struct passwords;
 struct spools;
 struct secrets;
+struct buckets;
 
 /*
  * A read transaction on the calling thread's own connection, for what goes on reading when its session is
- * over: the body of an answer, in its event loop. Not from inside a session of that thread.
+ * over: the body of an answer, a spool. Not from inside a session of that thread, and in an event loop only
+ * where reads run there.
  */
 struct core_reader {
     int (*run)(void *of, db_body_fn *body, void *ctx, struct err *e);
@@ -44,15 +46,21 @@ struct core {
     struct blob_store *blobs;
     struct pool *workers;        /* hashing and file writing */
     struct pool *outgoing;       /* asking other servers, which may wait for seconds */
-    struct pending *pending;     /* blobs that are named but not yet in a row */
     struct secrets *secrets;     /* the key that seals what others gave into our keeping */
+    struct buckets *buckets;     /* what those of clients are reached through */
     struct makings *makings;     /* representations that are being made */
     struct passwords *passwords; /* being checked */
     struct spools *spools;       /* long texts that are being made */
-    atomic_llong previews;       /* pages of rows that are read or sent */
+    bool joined;                 /* the database and the bytes belong together: before, nothing is removed */
+    atomic_bool disowned;        /* the bytes are not this database's any more, and the log says so */
+    atomic_llong clock_epoch;    /* see clocks.h; 0: time is what this machine's clock says */
+    atomic_llong clock_ahead;    /* microseconds that this machine's was ahead of the database's */
+    atomic_bool clock_differs;   /* by too much, and the log says so */
+    atomic_llong previews;       /* pages of rows that are read or sent, and looks at columns */
     atomic_llong upload_bytes;   /* received and not yet written, of all uploads */
     struct {                     /* for /-/metrics */
-        atomic_llong uploads, sweeps, expired, purged, orphans, lapsed, sweep_errors, blobs_removed;
+        atomic_llong uploads, sweeps, expired, purged, lapsed, sweep_errors;
+        atomic_llong orphans, orphan_searches, blobs_removed;
     } counters;
 };
 
@@ -73,7 +81,8 @@ struct actor {
     const char *name;
     const char *public_id; /* of a key; NULL: a user */
     int64_t scopes;
-    bool staff; /* of a user: the flag; of a key: it may delete or administer */
+    int64_t storages; /* how many buckets of its own the project has */
+    bool staff;       /* of a user: the flag; of a key: it may delete or administer */
 };
 
 struct access_memory;
@@ -84,9 +93,20 @@ struct session {
     struct arena *arena;
     struct actor actor;
     int64_t now;
-    struct signing_key *signing;  /* once it was read */
-    struct access_memory *memory; /* of keys looked up not long ago, or NULL */
+    const struct signing_key *signing; /* once it was read */
+    struct access_memory *memory;      /* of keys looked up not long ago, or NULL */
+    int64_t until;                     /* what is handed out is good no longer; 0: there is no such end */
 };
+
+/*
+ * What time it is for everything that is decided: what has expired, lapsed, may be used. The same on all
+ * machines that share a database, whose clock it is (clocks.h); of a database in a file, this machine's.
+ */
+static inline int64_t core_now(struct core *c)
+{
+    int64_t epoch = atomic_load_explicit(&c->clock_epoch, memory_order_relaxed);
+    return epoch ? epoch + clock_boot() : clock_now();
+}
 
 static inline const struct settings *core_settings(struct core *c)
 {

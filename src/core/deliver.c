@@ -2,8 +2,11 @@
 /* See deliver.h. */
 #include "core/deliver.h"
 
+#include "base/clock.h"
 #include "blob/disk.h"
+#include "core/buckets.h"
 #include "core/result.h"
+#include "core/storage.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -65,7 +68,8 @@ const char *deliver_local_path(struct session *s, const struct result *r)
 {
     char data[PATH_MAX];
     char path[PATH_MAX + 64];
-    if (r->is_inline || !r->stored || !realpath(core_settings(s->core)->data, data))
+    if (r->is_inline || r->storage || !r->stored || *core_settings(s->core)->blobs ||
+        !realpath(core_settings(s->core)->data, data))
         return NULL;
     disk_path(arena_printf(s->arena, "%s/blobs", data), r->id, path, sizeof path);
     return arena_strdup(s->arena, path);
@@ -78,24 +82,42 @@ static int missing(const struct result *r, const char *what, struct err *e)
                         "result %s: %s; run resultd check", r->id, what);
 }
 
+/* What is missing now was there by its row. Of a bucket of clients they are told themselves. */
+static int lost(struct err *e)
+{
+    if (!*e->log) {
+        e->code = ERR_STORAGE;
+        return ERR_STORAGE;
+    }
+    char what[sizeof e->log];
+    memcpy(what, e->log, sizeof what);
+    return err_operator(e, ERR_STORAGE,
+                        "the bytes of this result cannot be read; the server's operator has been told",
+                        "%s; run resultd check", what);
+}
+
+static int open_elsewhere(struct session *s, const struct result *r, struct blob **ret, struct err *e)
+{
+    const struct storage *st = NULL;
+    int rc = storage_of(s, r->storage, &st, e);
+    return rc < 0 ? rc : buckets_expect(s->core, st, r, ret, e);
+}
+
 static int open_bytes(struct session *s, const struct result *r, struct content *ret, struct err *e)
 {
     struct content c = {.result = r, .file_name = deliver_file_name(s->arena, r), .size = r->size};
     size_t len;
-    int64_t size;
     int rc;
     if (r->is_inline) {
         rc = store_bytes_get(s->db, s->arena, r->pk, &c.bytes, &len, e);
         if (rc == 0 || (rc > 0 && (int64_t)len != r->size))
             return missing(r, "its bytes are not in the database", e);
+    } else if (r->storage) {
+        rc = open_elsewhere(s, r, &c.blob, e);
     } else {
-        rc = blob_open(s->core->blobs, r->id, &c.blob, &size, e);
+        rc = blob_expect(s->core->blobs, r->id, r->size, &c.blob, e);
         if (rc == ERR_NOT_FOUND)
-            return missing(r, "its file is missing", e);
-        if (rc == 0 && size != r->size) {
-            blob_close(c.blob);
-            return missing(r, "its file has another size", e);
-        }
+            return missing(r, "its file is missing, or has another size", e);
     }
     if (rc < 0)
         return rc;
@@ -117,6 +139,47 @@ int deliver_open_deleted(struct session *s, const struct result *r, struct conte
     return rc < 0 ? rc : open_bytes(s, r, ret, e);
 }
 
+bool deliver_redirects(struct session *s, const struct result *r)
+{
+    if (r->storage)
+        return r->redirects;
+    return !r->is_inline && s->core->blobs->caps & BLOB_CAN_LINK &&
+           strcmp(core_settings(s->core)->deliver, "redirect") == 0;
+}
+
+/* No longer than the result or what the client came by is good for. */
+static int64_t lifetime(const struct session *s, const struct result *r, int64_t seconds)
+{
+    int64_t until = s->until && (!r->due_at || s->until < r->due_at) ? s->until : r->due_at;
+    int64_t left = until ? (until - s->now + CLOCK_SECOND - 1) / CLOCK_SECOND : seconds;
+    return left < 1 ? 1 : left < seconds ? left : seconds;
+}
+
+static int link_elsewhere(struct session *s, const struct result *r, const char *disposition,
+                          const char **ret, struct err *e)
+{
+    const struct storage *st = NULL;
+    int rc = storage_of(s, r->storage, &st, e);
+    if (rc < 0)
+        return rc;
+    int64_t seconds = st->link_lifetime ? st->link_lifetime : core_settings(s->core)->redirect_lifetime;
+    return buckets_link(s, st, r, disposition, lifetime(s, r, seconds), ret, e);
+}
+
+int deliver_link(struct session *s, const struct result *r, const char *disposition, const char **ret,
+                 struct err *e)
+{
+    struct blob_link l = {.key = r->id,
+                          .media_type = *r->media_type ? r->media_type : "application/octet-stream",
+                          .encoding = *r->content_encoding ? r->content_encoding : NULL,
+                          .disposition = disposition,
+                          .seconds = lifetime(s, r, core_settings(s->core)->redirect_lifetime)};
+    int rc = result_require_live(s, r, e);
+    if (rc == 0 && r->storage)
+        return link_elsewhere(s, r, disposition, ret, e);
+    return rc < 0 ? rc : blob_link(s->core->blobs, s->arena, &l, ret, e);
+}
+
 /* A row whose blob is missing is as good as none: it is made again, and the row replaced. */
 int deliver_made(struct session *s, const char *tag, struct made *ret, struct err *e)
 {
@@ -125,15 +188,57 @@ int deliver_made(struct session *s, const char *tag, struct made *ret, struct er
     int rc = store_representation_get(s->db, s->arena, tag, &row, e);
     if (rc <= 0)
         return rc;
-    rc = blob_open(s->core->blobs, row.key, &m.blob, &m.size, e);
-    if (rc == 0 && m.size != row.size) {
-        blob_close(m.blob);
-        return 0;
-    }
+    rc = blob_expect(s->core->blobs, row.key, row.size, &m.blob, e);
     if (rc < 0)
         return rc == ERR_NOT_FOUND ? 0 : rc;
+    m.size = row.size;
     m.sha256 = row.sha256;
     m.crc32 = row.crc32;
     *ret = m;
     return 1;
+}
+
+int deliver_read(void *blob, int64_t offset, void *to, size_t len, struct err *e)
+{
+    int rc = blob_read(blob, offset, to, len, e);
+    return rc == ERR_NOT_FOUND ? lost(e) : rc;
+}
+
+int deliver_read_some(struct blob *b, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e)
+{
+    int rc = blob_read_some(b, offset, to, max, ret_len, e);
+    return rc == BLOB_LATER ? DELIVER_LATER : rc == ERR_NOT_FOUND ? lost(e) : rc;
+}
+
+bool deliver_wait(struct blob *b, void (*wake)(void *ctx), void *ctx)
+{
+    return blob_wait(b, wake, ctx);
+}
+
+void deliver_window(struct blob *b, int64_t first, int64_t end)
+{
+    blob_window(b, first, end);
+}
+
+int deliver_fd(struct blob *b)
+{
+    return blob_fd(b);
+}
+
+void deliver_close(void *blob)
+{
+    blob_close(blob);
+}
+
+int deliver_look(struct made *m, struct err *e)
+{
+    size_t none;
+    int rc = m->size > 0 ? blob_read_some(m->blob, 0, NULL, 0, &none, e) : 0;
+    if (rc == BLOB_LATER)
+        return DELIVER_UNKNOWN;
+    if (rc == 0)
+        return 1;
+    blob_close(m->blob);
+    m->blob = NULL;
+    return rc == ERR_NOT_FOUND ? 0 : rc;
 }

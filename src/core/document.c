@@ -65,21 +65,14 @@ int document_by_name(struct session *s, const char *kind, const char *name, stru
     return found(store_document_get(s->db, s->arena, s->actor.project, kind, NULL, 0, name, ret, e), e);
 }
 
-int document_find(struct session *s, struct document_filter *f, const struct page *page,
+int document_list(struct session *s, struct document_filter *f, const struct page *page,
                   struct document **ret, struct err *e)
 {
     f->project = s->actor.project;
     return store_document_list(s->db, s->arena, f, page, ret, e);
 }
 
-int document_list(struct session *s, const char *kind, const char *parent, const struct page *page,
-                  struct document **ret, struct err *e)
-{
-    struct document_filter f = {.kind = kind, .parent = parent};
-    return document_find(s, &f, page, ret, e);
-}
-
-int document_count_found(struct session *s, struct document_filter *f, int64_t *ret, struct err *e)
+int document_count(struct session *s, struct document_filter *f, int64_t *ret, struct err *e)
 {
     f->project = s->actor.project;
     return store_document_count(s->db, s->arena, f, ret, e);
@@ -95,12 +88,6 @@ int document_skip(struct session *s, const char *kind, const char *parent, int64
     if (rc == 0)
         *ret_before = INT64_MAX; /* there are fewer */
     return rc < 0 ? rc : 0;
-}
-
-int document_count(struct session *s, const char *kind, const char *parent, int64_t *ret, struct err *e)
-{
-    struct document_filter f = {.kind = kind, .parent = parent};
-    return document_count_found(s, &f, ret, e);
 }
 
 int document_label(struct session *s, const char *id, const struct label *l, struct err *e)

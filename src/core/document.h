@@ -17,20 +17,17 @@ int document_get(struct session *s, const char *kind, const char *id, struct doc
 int document_by_pk(struct session *s, const char *kind, int64_t pk, struct document **ret, struct err *e);
 int document_by_name(struct session *s, const char *kind, const char *name, struct document **ret,
                      struct err *e);
-/* Oldest first: those with a pk above page->before. parent NULL: of any. */
-int document_list(struct session *s, const char *kind, const char *parent, const struct page *page,
-                  struct document **ret, struct err *e);
-/* For lists by number: what page->before is to be so that the first `count` are left out. */
-int document_skip(struct session *s, const char *kind, const char *parent, int64_t count, int64_t *ret_before,
-                  struct err *e);
-/* The same by a filter, in either direction. */
-int document_find(struct session *s, struct document_filter *f, const struct page *page,
+/* Those of the actor's project that a filter lets through, in its direction. */
+int document_list(struct session *s, struct document_filter *f, const struct page *page,
                   struct document **ret, struct err *e);
 /* How many there are, up to STORE_COUNT_LIMIT. */
-int document_count_found(struct session *s, struct document_filter *f, int64_t *ret, struct err *e);
+int document_count(struct session *s, struct document_filter *f, int64_t *ret, struct err *e);
+/* For lists by number, oldest first: what page->before is to be so that the first `count` are left out.
+ * parent NULL: of any. */
+int document_skip(struct session *s, const char *kind, const char *parent, int64_t count, int64_t *ret_before,
+                  struct err *e);
 /* Labels a batch or a document, see struct label; ERR_TAKEN: it has one of this kind. */
 int document_label(struct session *s, const char *id, const struct label *l, struct err *e);
-int document_count(struct session *s, const char *kind, const char *parent, int64_t *ret, struct err *e);
 /* What a filter lets through, as store_document_query gives it. */
 int document_query(struct session *s, const char *kind, const struct document *first, const struct filter *f,
                    store_document_fn *each, void *ctx, struct err *e);

@@ -2,9 +2,6 @@
 /* See folder.h. */
 #include "core/folder.h"
 
-#include "base/clock.h"
-#include "core/sign.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WRITER_CACHE_KIB = 8192, READER_CACHE_KIB = 4096, LONGEST_PATH = 4000 };
+enum { LONGEST_PATH = 4000 };
 
 static int set_paths(const char *data, struct folder *ret, struct err *e)
 {
@@ -21,6 +18,7 @@ static int set_paths(const char *data, struct folder *ret, struct err *e)
         return err_set(e, ERR_BAD_VALUE, "the path of the data folder is longer than %d bytes", LONGEST_PATH);
     (void)snprintf(ret->db_path, sizeof ret->db_path, "%s/resultd.db", data);
     (void)snprintf(ret->blobs_path, sizeof ret->blobs_path, "%s/blobs", data);
+    (void)snprintf(ret->scratch_path, sizeof ret->scratch_path, "%s/scratch", data);
     (void)snprintf(ret->serve_lock, sizeof ret->serve_lock, "%s/serve.lock", data);
     (void)snprintf(ret->files_lock, sizeof ret->files_lock, "%s/files.lock", data);
     (void)snprintf(ret->secret_key, sizeof ret->secret_key, "%s/secret.key", data);
@@ -39,10 +37,10 @@ int folder_prepare(const char *data, struct folder *ret, struct err *e)
     return 0;
 }
 
-int folder_find(const char *data, struct folder *ret, struct err *e)
+int folder_find(const char *data, bool has_database, struct folder *ret, struct err *e)
 {
     int rc = set_paths(data, ret, e);
-    if (rc == 0 && access(ret->db_path, R_OK) < 0)
+    if (rc == 0 && access(has_database ? ret->db_path : data, R_OK) < 0)
         rc = err_set(e, ERR_STORAGE, "there is no data folder %.200s: %s", data, strerror(errno));
     return rc;
 }
@@ -61,57 +59,7 @@ int folder_lock(const struct folder *f, int *ret, struct err *e)
     return 0;
 }
 
-static int ensure_key(struct db *db, void *ctx, struct err *e)
+const char *folder_secret_key(const struct folder *f, const struct settings *set)
 {
-    struct arena a = {0};
-    struct session s = {.db = db, .arena = &a, .now = clock_now()};
-    (void)ctx;
-    int rc = sign_ensure(&s, e);
-    arena_free(&a);
-    return rc;
-}
-
-static int bring_up_to_date(struct db *db, struct err *e)
-{
-    int rc = migrate(db, store_sqlite_migrations, store_sqlite_migration_count, e);
-    return rc < 0 ? rc : db_tx(db, DB_WRITE, ensure_key, NULL, e);
-}
-
-int folder_open_writer(const struct folder *f, bool may_migrate, int64_t busy_seconds, struct db **ret,
-                       struct err *e)
-{
-    struct db_options o = {.busy_ms = busy_seconds * 1000, .cache_kib = WRITER_CACHE_KIB};
-    struct db *db = NULL;
-    int rc = db_open(&db_sqlite_ops, f->db_path, &o, &db, e);
-    if (rc < 0)
-        return rc;
-    rc = may_migrate ? bring_up_to_date(db, e)
-                     : migrate_verify(db, store_sqlite_migrations, store_sqlite_migration_count, e);
-    if (rc < 0) {
-        db_close(db);
-        return rc;
-    }
-    db_gather(db, &store_usage_gathering);
-    *ret = db;
-    return 0;
-}
-
-int folder_open_reader(const struct folder *f, int64_t busy_seconds, int64_t map_bytes, struct db **ret,
-                       struct err *e)
-{
-    struct db_options o = {.read_only = true,
-                           .busy_ms = busy_seconds * 1000,
-                           .cache_kib = READER_CACHE_KIB,
-                           .map_bytes = map_bytes};
-    struct db *db = NULL;
-    int rc = db_open(&db_sqlite_ops, f->db_path, &o, &db, e);
-    if (rc < 0)
-        return rc;
-    rc = migrate_verify(db, store_sqlite_migrations, store_sqlite_migration_count, e);
-    if (rc < 0) {
-        db_close(db);
-        return rc;
-    }
-    *ret = db;
-    return 0;
+    return *set->secret_key_file ? set->secret_key_file : f->secret_key;
 }

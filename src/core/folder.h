@@ -6,11 +6,12 @@
  */
 #pragma once
 
-#include "core/core.h"
+#include "core/settings.h"
 
 struct folder {
     char db_path[4096];
     char blobs_path[4096];
+    char scratch_path[4096]; /* of puts to a bucket: nothing in it outlives the process */
     char serve_lock[4096];
     char files_lock[4096];
     char secret_key[4096];
@@ -18,17 +19,10 @@ struct folder {
 
 /* Makes the folder where it is missing. */
 int folder_prepare(const char *data, struct folder *ret, struct err *e);
-/* The same for one that must be there already. */
-int folder_find(const char *data, struct folder *ret, struct err *e);
+/* The same for one that must be there already; with a database in it, unless that is elsewhere. */
+int folder_find(const char *data, bool has_database, struct folder *ret, struct err *e);
 /* A descriptor that holds DATA/serve.lock until it is closed, or an error: another daemon serves this folder.
- */
+ * Both lock files are there after it. */
 int folder_lock(const struct folder *f, int *ret, struct err *e);
-
-/*
- * A connection. The writer's is migrated, and has a signing key, if it may be (nobody else serves the
- * folder); else, like a reader's, it must be of this program's schema already.
- */
-int folder_open_writer(const struct folder *f, bool may_migrate, int64_t busy_seconds, struct db **ret,
-                       struct err *e);
-int folder_open_reader(const struct folder *f, int64_t busy_seconds, int64_t map_bytes, struct db **ret,
-                       struct err *e);
+/* Where the key of secrets is: as secret_key_file says, or DATA/secret.key. Lives as long as both. */
+const char *folder_secret_key(const struct folder *f, const struct settings *set);

@@ -9,6 +9,7 @@
 #include "core/batch.h"
 #include "core/event.h"
 #include "core/result.h"
+#include "core/storage.h"
 
 #include <string.h>
 
@@ -227,6 +228,9 @@ int job_create(struct session *s, const struct job_new *n, struct job **ret, str
         .finished_at = n->completed ? s->now : 0,
     };
     int rc = n->batch ? batch_refer(s, n->batch, ERR_POINTER, "/batch", &j->batch, e) : 0;
+    if (rc == 0 && n->storage)
+        rc = storage_refer(s, n->storage, "/storage", &j->storage, e);
+    j->storage_name = n->storage;
     if (rc == 0)
         rc = store_job_add(s->db, j, e);
     if (rc == ERR_DB_CONSTRAINT && n->reference_id)

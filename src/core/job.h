@@ -20,6 +20,7 @@ struct job_new {
     int64_t priority_weight; /* 1–10 */
     const char *input;       /* JSON text or NULL */
     bool completed;          /* made around a result that is already there */
+    const char *storage;     /* the name of where its results go; NULL: as the project says */
 };
 
 int job_create(struct session *s, const struct job_new *n, struct job **ret, struct err *e);

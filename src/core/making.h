@@ -17,15 +17,31 @@
 struct makings;
 struct making;
 
-struct makings *makings_new(struct core *core, struct writer *writer, int threads);
+/* `reader`: a connection of its own to a database that other nodes share, who make nothing that is in the
+ * making here, nor the other way round (core/sharing.h); taken over. NULL: there are no others. */
+struct makings *makings_new(struct core *core, struct writer *writer, struct db *reader, int threads);
 /* Whether to give up: long work asks now and then. */
 bool makings_stopping(struct makings *all);
-/* Runs a task of somebody else's, in threads beside those that make representations. */
-void makings_run(struct makings *all, struct pool_task *task);
+
+/* Work of somebody else's, in threads beside those that make representations. Embedded in what it works on;
+ * `run` calls makings_leave once it is done, and nothing is looked at here after that. */
+struct makings_guest {
+    struct pool_task task; /* first, so that one is the other; this and the links are the makings' own */
+    void (*run)(struct makings_guest *g);
+    struct conversion *conversion; /* is cancelled when there is no use in it any more; NULL: none is read */
+    bool (*gone)(void *ctx);       /* as in struct making_waiter */
+    void *ctx;
+    struct makings_guest *next, *prev;
+};
+void makings_run(struct makings *all, struct makings_guest *g);
+void makings_leave(struct makings *all, struct makings_guest *g);
+
 /* What is under way ends with an error soon, and nothing new begins. */
 void makings_stop(struct makings *all);
-/* Each second: lets go of what was done a while ago, wakes who has gone, and gives up what nobody has waited
- * for and nobody has looked at with making_progress for half a minute. */
+/* Each second: lets go of what was done a while ago, wakes who has gone, and cancels what guests read who
+ * have gone, and what nobody has waited for and nobody has looked at with making_progress for
+ * conversion_patience.
+ */
 void makings_tick(struct makings *all);
 void makings_free(struct makings *all); /* nobody holds a making any more; NULL is fine */
 
@@ -69,5 +85,6 @@ struct making_stats {
     int64_t running;
     int64_t rows_done, rows; /* of those */
     int64_t done, failed;    /* since the start */
+    int64_t taken_over;      /* the same: of other nodes, which have made them */
 };
 void making_stats(struct core *core, struct making_stats *ret);

@@ -12,7 +12,7 @@
 enum { LARGEST = 8 << 20 }; /* of the text: then the page has fewer rows than it may */
 
 struct preview {
-    struct pool_task task; /* first, so that one is the other */
+    struct makings_guest guest; /* first, so that one is the other */
     struct core *core;
     struct arena arena;
     struct conversion *conversion;
@@ -103,14 +103,6 @@ static int put_row(void *ctx, const struct row *row, struct err *e)
     return 0;
 }
 
-static int look_up(void *ctx, int64_t rows, struct err *e)
-{
-    struct preview *p = ctx;
-    (void)rows;
-    return makings_stopping(p->core->makings) ? err_set(e, ERR_SHUTTING_DOWN, "the server is being stopped")
-                                              : 0;
-}
-
 static int put_page(struct preview *p, struct err *e)
 {
     int64_t matched = 0;
@@ -118,7 +110,7 @@ static int put_page(struct preview *p, struct err *e)
     put_columns(p);
     json_key(&p->out, "rows");
     json_begin_array(&p->out);
-    int rc = conversion_run(p->conversion, put_row, look_up, p, &matched, e);
+    int rc = conversion_run(p->conversion, put_row, NULL, p, &matched, e);
     json_end_array(&p->out);
     json_key(&p->out, "total");
     json_int(&p->out, matched);
@@ -126,21 +118,22 @@ static int put_page(struct preview *p, struct err *e)
     return rc;
 }
 
-static void run(struct pool_task *task)
+static void run(struct makings_guest *guest)
 {
-    struct preview *p = (struct preview *)task;
+    struct preview *p = (struct preview *)guest;
     p->rc = conversion_prepare(p->conversion, &p->error);
     if (p->rc == 0)
         p->rc = put_page(p, &p->error);
+    makings_leave(p->core->makings, &p->guest);
     p->wake(p->wake_ctx); /* the preview may be gone after this */
 }
 
-void preview_start(struct preview *p, void (*wake)(void *ctx), void *ctx)
+void preview_start(struct preview *p, void (*wake)(void *ctx), bool (*gone)(void *ctx), void *ctx)
 {
-    p->task = (struct pool_task){.run = run};
+    p->guest = (struct makings_guest){.run = run, .conversion = p->conversion, .gone = gone, .ctx = ctx};
     p->wake = wake;
     p->wake_ctx = ctx;
-    makings_run(p->core->makings, &p->task);
+    makings_run(p->core->makings, &p->guest);
 }
 
 int preview_text(struct preview *p, const char **ret, size_t *ret_len, struct err *e)

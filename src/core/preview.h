@@ -15,8 +15,8 @@ int preview_new(struct session *s, const struct result *r, const struct conversi
                 struct preview **ret, struct err *e);
 void preview_free(struct preview *p); /* before preview_start, or after it has woken; NULL is fine */
 
-/* wake(ctx) is called once, from another thread, when it is done. */
-void preview_start(struct preview *p, void (*wake)(void *ctx), void *ctx);
+/* wake(ctx) is called once, from another thread, when it is done. gone(ctx): as in struct making_waiter. */
+void preview_start(struct preview *p, void (*wake)(void *ctx), bool (*gone)(void *ctx), void *ctx);
 
 /* After that, or ERR_BAD_VALUE with the parameter: {"columns":[{"name","type"}],"rows":[[…]],"total":…};
  * lives as long as the preview. */

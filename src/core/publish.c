@@ -7,7 +7,9 @@
 #include "core/event.h"
 #include "core/job.h"
 #include "core/name.h"
+#include "core/orphans.h"
 #include "core/result.h"
+#include "core/storage.h"
 
 #include <string.h>
 
@@ -46,6 +48,8 @@ static int check_size(struct session *s, const struct publish *p, struct err *e)
     if (p->content_length > set->max_result_size)
         return err_set(e, ERR_TOO_LARGE, "a result may have at most %lld bytes here, this one has %lld",
                        (long long)set->max_result_size, (long long)p->content_length);
+    if (p->goal)
+        return 0;
     int rc = blob_room(s->core->blobs, &room, e);
     int64_t need = p->content_length > 0 ? p->content_length : 0;
     if (rc == 0 && need > room - set->disk_floor)
@@ -62,57 +66,94 @@ static int find_open_job(struct session *s, const struct publish *p, struct job 
     return rc;
 }
 
-static int refuse_taken(const struct result *r, struct err *e)
+static bool is_live(const struct session *s, const struct result *r)
 {
+    return !r->deleted_at && result_state_now(r, s->now) != RESULT_EXPIRED;
+}
+
+static int refuse_taken(const struct session *s, const struct result *r, struct err *e)
+{
+    char when[CLOCK_RFC3339_SIZE];
     if (r->deleted_at)
         return err_at(
             e, ERR_TAKEN, ERR_PARAMETER, "name",
             "a deleted result of this job has this name and type (%s): restore it, or delete it with "
             "?permanent=true",
             r->id);
+    if (result_state_now(r, s->now) == RESULT_EXPIRED) {
+        clock_rfc3339(r->expired_at ? r->expired_at : r->due_at, when);
+        return err_at(e, ERR_TAKEN, ERR_PARAMETER, "name",
+                      "a result of this job that expired at %s has this name and type: DELETE "
+                      "/api/v1/results/%s?permanent=true frees them, or take another name",
+                      when, r->id);
+    }
     return err_at(e, ERR_TAKEN, ERR_PARAMETER, "name",
                   "a result of this job has this name and type already, with other bytes (%s)", r->id);
 }
 
-static bool could_be_same(const struct result *r, const struct publish *p)
+static bool could_be_same(const struct session *s, const struct result *r, const struct publish *p)
 {
-    if (r->deleted_at)
+    if (!is_live(s, r))
         return false;
     if (p->content_length >= 0 && p->content_length != r->size)
         return false;
     return !p->want_sha256 || strcmp(p->want_sha256, r->digests.sha256) == 0;
 }
 
-int publish_prepare(struct session *s, const struct publish *p, struct err *e)
+/* Its bytes are on their way anyway, and nothing but the commit depends on its job. */
+static bool is_small(const struct session *s, const struct publish *p)
 {
-    const struct settings *set = core_settings(s->core);
-    bool is_small = !p->asks_first && p->content_length >= 0 && p->content_length <= set->inline_limit;
+    return !s->actor.storages && !p->asks_first && p->content_length >= 0 &&
+           p->content_length <= core_settings(s->core)->inline_limit;
+}
+
+struct upload_goal publish_goal(const struct publish *p)
+{
+    return (struct upload_goal){
+        .storage = p->goal, .name = p->name, .media_type = p->media_type, .encoding = p->content_encoding};
+}
+
+int publish_prepare(struct session *s, struct publish *p, struct err *e)
+{
     struct job *j = NULL;
     struct result *existing = NULL;
     int rc = check_names(s, p, e);
+    if (rc == 0 && p->job && !is_small(s, p))
+        rc = find_open_job(s, p, &j, e);
+    if (rc == 0)
+        rc = storage_choose(s, p->storage, j, &p->goal, e);
     if (rc == 0)
         rc = check_size(s, p, e);
-    if (rc < 0 || !p->job || is_small)
-        return rc;
-    if ((rc = find_open_job(s, p, &j, e)) < 0)
+    if (rc < 0 || !j)
         return rc;
     rc = store_result_by_name(s->db, s->arena, j->pk, p->name, p->type, &existing, e);
     if (rc > 0)
-        rc = could_be_same(existing, p) ? 0 : refuse_taken(existing, e);
+        rc = could_be_same(s, existing, p) ? 0 : refuse_taken(s, existing, e);
     return rc;
+}
+
+static int refuse_digest(const char *field, const char *algorithm, const char *is, struct err *e)
+{
+    (void)err_set(e, ERR_BAD_DIGEST,
+                  "the bytes that arrived have the %s %s, not the announced one; nothing was kept", algorithm,
+                  is);
+    if (field)
+        err_locate(e, ERR_HEADER, field);
+    return e->code;
 }
 
 static int check_digests(const struct publish *p, const struct upload_result *u, struct err *e)
 {
     if (p->want_sha256 && strcmp(p->want_sha256, u->digests.sha256) != 0)
-        return err_at(e, ERR_BAD_DIGEST, ERR_HEADER, "Repr-Digest",
-                      "the bytes that arrived have the sha256 %s, not the announced one; nothing was kept",
-                      u->digests.sha256);
+        return refuse_digest(p->sha256_field, "sha256", u->digests.sha256, e);
     if (p->want_md5 && strcmp(p->want_md5, u->digests.md5) != 0)
-        return err_at(e, ERR_BAD_DIGEST, ERR_HEADER, "Content-MD5",
-                      "the bytes that arrived have the md5 %s, not the announced one; nothing was kept",
-                      u->digests.md5);
+        return refuse_digest(p->md5_field, "md5", u->digests.md5, e);
     return 0;
+}
+
+static int refuse_orphan(struct session *s, const struct upload_result *u, struct err *e)
+{
+    return u->is_inline || u->storage ? 0 : orphans_refuse(s->db, u->id, u->since, e);
 }
 
 /* 1; 0 if the name is taken. */
@@ -147,9 +188,17 @@ static int insert(struct session *s, const struct publish *p, const struct uploa
         .expires_at = expires_at,
         .due_at = p->keep ? 0 : expires_at,
         .content_encoding = p->content_encoding ? p->content_encoding : "",
+        .storage = u->storage,
+        .object = u->object,
+        .etag = u->etag,
+        .storage_name = p->goal ? p->goal->name : NULL,
+        .storage_url = p->goal ? p->goal->url : NULL,
+        .redirects = p->goal && p->goal->redirects,
         .table = u->table ? *u->table : no_table,
     };
-    int rc = store_result_add(s->db, r, e);
+    int rc = refuse_orphan(s, u, e);
+    if (rc == 0)
+        rc = store_result_add(s->db, r, e);
     if (rc <= 0)
         return rc;
     rc = r->table.description ? store_table_add(s->db, r->pk, &r->table, e) : 0;
@@ -166,6 +215,18 @@ static int insert(struct session *s, const struct publish *p, const struct uploa
     return rc < 0 ? rc : 1;
 }
 
+/* That the bytes are still where the storage says: it may have been changed while they were on their way. */
+static int check_place(struct session *s, const struct publish *p, const struct upload_result *u,
+                       struct err *e)
+{
+    const struct storage *now = NULL;
+    int rc = u->storage ? storage_of(s, u->storage, &now, e) : 0;
+    if (rc < 0 || !now || strcmp(storage_address(s->arena, now), storage_address(s->arena, p->goal)) == 0)
+        return rc;
+    return err_set(e, ERR_WRONG_STATE,
+                   "the storage \"%.100s\" was changed while this was sent there: send it again", now->name);
+}
+
 int publish_commit(struct session *s, const struct publish *p, const struct upload_result *u,
                    struct result **ret, bool *ret_new, struct err *e)
 {
@@ -177,8 +238,10 @@ int publish_commit(struct session *s, const struct publish *p, const struct uplo
     if (u->size > core_settings(s->core)->max_result_size)
         return err_set(e, ERR_TOO_LARGE, "a result may have at most %lld bytes here",
                        (long long)core_settings(s->core)->max_result_size);
-    rc = p->job ? find_open_job(s, p, &j, e) : job_create(s, &around, &j, e);
-    if (rc < 0)
+    rc = check_place(s, p, u, e);
+    if (rc == 0)
+        rc = p->job ? find_open_job(s, p, &j, e) : job_create(s, &around, &j, e);
+    if (rc < 0 || !j)
         return rc;
     rc = insert(s, p, u, j, ret, e);
     *ret_new = rc > 0;
@@ -187,8 +250,7 @@ int publish_commit(struct session *s, const struct publish *p, const struct uplo
     rc = store_result_by_name(s->db, s->arena, j->pk, p->name, p->type, ret, e);
     if (rc <= 0)
         return rc < 0 ? rc : err_operator(e, ERR_DB, "the database failed", "a name is taken by no result");
-    if ((*ret)->deleted_at || (*ret)->size != u->size ||
-        strcmp((*ret)->digests.sha256, u->digests.sha256) != 0)
-        return refuse_taken(*ret, e);
-    return result_require_live(s, *ret, e);
+    bool is_same =
+        is_live(s, *ret) && (*ret)->size == u->size && strcmp((*ret)->digests.sha256, u->digests.sha256) == 0;
+    return is_same ? 0 : refuse_taken(s, *ret, e);
 }

@@ -23,13 +23,18 @@ struct publish {
     bool asks_first;        /* the client does not send the bytes before it hears that they are wanted */
     const char *want_md5;   /* hex, or NULL: what the client says the bytes are */
     const char *want_sha256;
+    const char *md5_field, *sha256_field; /* where it says so, for the error; may be NULL */
+    const char *storage;        /* the name of where it is to lie; NULL: as its job or project says */
+    const struct storage *goal; /* set by publish_prepare: that; NULL: the server's own */
 };
 
 /*
  * Where the bytes are few and on their way already, whether the job is open and the name is free is left to
- * publish_commit, which looks anyway.
+ * publish_commit, which looks anyway; but not where the project has storages of its own.
  */
-int publish_prepare(struct session *s, const struct publish *p, struct err *e);
+int publish_prepare(struct session *s, struct publish *p, struct err *e);
+/* Then: where the upload goes. */
+struct upload_goal publish_goal(const struct publish *p);
 
 /*
  * *ret_new tells whether it is a new row, or the one that an equal upload made before. Has no effect outside

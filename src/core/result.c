@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "core/blobs.h"
 #include "core/event.h"
 
 #include <string.h>
@@ -131,17 +132,10 @@ static int find_live(struct session *s, const char *id, struct result **ret, str
     return rc < 0 ? rc : result_require_live(s, *ret, e);
 }
 
-/* After a guarded update: `rc` as it returned. */
-static int finish_change(struct session *s, const struct result *r, int rc, const char *verb, struct err *e)
-{
-    if (rc == 0)
-        return err_set(e, ERR_WRONG_STATE, "the result has just changed");
-    return rc < 0 ? rc : event_of_result(s, r, verb, e);
-}
-
 static int write_change(struct session *s, struct result *r, const char *verb, struct err *e)
 {
-    return finish_change(s, r, store_result_change(s->db, r, e), verb, e);
+    int rc = store_result_change(s->db, r, e);
+    return rc < 0 ? rc : event_of_result(s, r, verb, e);
 }
 
 static int compare_ack(const struct result *r, const struct result_ack *a, struct err *e)
@@ -182,7 +176,7 @@ int result_acknowledge(struct session *s, const char *id, const struct result_ac
     } else {
         rc = store_result_consume(s->db, r, e);
     }
-    return finish_change(s, r, rc, result_state_names[RESULT_CONSUMED], e);
+    return rc < 0 ? rc : event_of_result(s, r, result_state_names[RESULT_CONSUMED], e);
 }
 
 int result_keep(struct session *s, const char *id, bool keep, struct result **ret, struct err *e)
@@ -217,15 +211,28 @@ int result_delete(struct session *s, const char *id, struct err *e)
     return write_change(s, r, "deleted", e);
 }
 
+/* A result of a deleted job stays deleted, whichever of the two went first: nobody would find it there. */
+static int refuse_without_job(struct session *s, const struct result *r, struct err *e)
+{
+    struct job *j = NULL;
+    if (r->with_job)
+        return err_set(e, ERR_WRONG_STATE, "this result was deleted with its job: restore job %s", r->job_id);
+    int rc = store_job_by_pk(s->db, s->arena, r->project, r->job, &j, e);
+    if (rc > 0 && j->deleted_at)
+        return err_set(e, ERR_WRONG_STATE, "the job of this result is deleted, too: restore job %s first",
+                       r->job_id);
+    return rc < 0 ? rc : 0;
+}
+
 int result_restore(struct session *s, const char *id, struct result **ret, struct err *e)
 {
     struct result *r = NULL;
     int rc = find_result(s, id, &r, e);
     if (rc < 0)
         return rc;
-    if (r->with_job)
-        return err_set(e, ERR_WRONG_STATE, "this result was deleted with its job: restore job %s", r->job_id);
     if (r->deleted_at) {
+        if ((rc = refuse_without_job(s, r, e)) < 0)
+            return rc;
         r->deleted_at = 0;
         rc = write_change(s, r, "restored", e);
     }
@@ -238,10 +245,13 @@ static int let_go_of_bytes(struct session *s, const struct result *r, struct err
 {
     if (!r->stored)
         return 0;
-    if (r->table.rows >= 0 && store_representation_drop_of(s->db, r->pk, s->now, e) < 0)
+    if (r->table.rows >= 0 &&
+        store_representation_drop_of(s->db, r->pk, blobs_due_at(s->core, s->now), e) < 0)
         return e->code;
+    if (r->storage) /* what lies in a bucket of clients stays there */
+        return 0;
     if (!r->is_inline)
-        return store_doomed_add(s->db, r->id, s->now, e);
+        return store_doomed_add(s->db, r->id, blobs_due_at(s->core, s->now), e);
     int rc = store_bytes_remove(s->db, r->pk, e);
     return rc < 0 ? rc : 0;
 }

@@ -3,6 +3,8 @@
 #include "core/settings.h"
 
 #include "base/log.h"
+#include "blob/s3.h"
+#include "db/db.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -97,6 +99,19 @@ static int check_origins(const char *list, struct err *e)
     return 0;
 }
 
+/* Without what was given. */
+static int check_address(const char *name, const char *address, struct err *e)
+{
+    if (!*address || db_address_valid(address))
+        return 0;
+    return err_set(
+        e, ERR_BAD_VALUE,
+        "%s must be like postgresql://USER@HOST:PORT/NAME, where what is special in an address is "
+        "written as %%XX, or like host=A,B dbname=NAME; it is not repeated here, since it may hold a "
+        "password",
+        name);
+}
+
 int settings_check(const struct settings *s, struct err *e)
 {
     enum log_level level;
@@ -106,14 +121,49 @@ int settings_check(const struct settings *s, struct err *e)
     if (strcmp(s->access_log, "all") != 0 && strcmp(s->access_log, "errors") != 0 &&
         strcmp(s->access_log, "off") != 0)
         return err_set(e, ERR_BAD_VALUE, "access_log must be all, errors or off, not \"%s\"", s->access_log);
+    if (strcmp(s->deliver, "proxy") != 0 && strcmp(s->deliver, "redirect") != 0)
+        return err_set(e, ERR_BAD_VALUE, "deliver must be proxy or redirect, not \"%s\"", s->deliver);
+    if (*s->db_replica && !*s->db)
+        return err_set(e, ERR_BAD_VALUE, "db_replica is of a PostgreSQL, which db must name");
+    int rc = check_address("db", s->db, e);
+    if (rc == 0)
+        rc = check_address("db_replica", s->db_replica, e);
+    if (rc == 0 && *s->blobs)
+        rc = s3_check_url(s->blobs, e);
+    if (rc < 0)
+        return rc;
     if (s->connection_memory < s->header_limit + BESIDE_HEADER)
         return err_set(
             e, ERR_BAD_VALUE,
             "connection_memory must be at least %d bytes more than header_limit: a request's header is "
             "kept in it",
             BESIDE_HEADER);
-    int rc = check_origins(s->cors_origins, e);
+    if (s->body_memory <= s->json_body_limit)
+        return err_set(e, ERR_BAD_VALUE,
+                       "body_memory must be more than json_body_limit: a body is kept in it");
+    rc = check_origins(s->cors_origins, e);
     return rc < 0 ? rc : check_prefixes(s, e);
+}
+
+static bool is_same(const struct conf_item *item, const struct settings *a, const struct settings *b)
+{
+    const char *x = (const char *)a + item->offset;
+    const char *y = (const char *)b + item->offset;
+    if (item->type == CONF_TEXT)
+        return strcmp(*(const char *const *)x, *(const char *const *)y) == 0;
+    if (item->type == CONF_BOOL)
+        return *(const bool *)x == *(const bool *)y;
+    return *(const int64_t *)x == *(const int64_t *)y;
+}
+
+const char *settings_next_fixed(const struct settings *a, const struct settings *b, size_t *at)
+{
+    while (*at < settings_conf.count) {
+        const struct conf_item *item = &settings_conf.items[(*at)++];
+        if (!item->reload && !is_same(item, a, b))
+            return item->name;
+    }
+    return NULL;
 }
 
 void settings_keep_fixed(struct settings *s, const struct settings *old)

@@ -29,5 +29,9 @@ typedef _Atomic(const struct settings *) settings_ref;
 /* Checks what a single row of the table cannot say. */
 int settings_check(const struct settings *s, struct err *e);
 
+/* The name of the next one that takes effect only at a start and differs between the two; NULL: no more. *at
+ * is 0 at first. */
+const char *settings_next_fixed(const struct settings *a, const struct settings *b, size_t *at);
+
 /* Settings that take effect only at a start: copied from `old`, whose texts must live as long. */
 void settings_keep_fixed(struct settings *s, const struct settings *old);

@@ -22,7 +22,10 @@ struct sign_link {
     int64_t expires_at;
 };
 
-/* Makes a link without a record; `r` is live. */
+/*
+ * Makes a link without a record; `r` is live. ERR_FORBIDDEN: the actor lacks SCOPE_READ, and who may not read
+ * the bytes may not open them to others; so for sign_create.
+ */
 int sign_make(struct session *s, const struct result *r, const char *format, int64_t seconds,
               struct sign_link *ret, struct err *e);
 /* Makes one with a record and a note; needs a write transaction. */
@@ -31,7 +34,8 @@ int sign_create(struct session *s, const char *result_id, const char *format, co
 
 /*
  * `token` and `name` are the two segments of the address, not decoded. ERR_BAD_SIGNATURE, ERR_LINK_EXPIRED;
- * the result itself may be gone: ERR_EXPIRED, ERR_DELETED, ERR_NOT_FOUND.
+ * the result itself may be gone: ERR_EXPIRED, ERR_DELETED, ERR_NOT_FOUND. What the session hands out is good
+ * no longer than the link.
  */
 int sign_verify(struct session *s, const char *token, const char *name, struct result **ret,
                 const char **ret_format, struct err *e);

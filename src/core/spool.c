@@ -69,13 +69,8 @@ void spools_free(struct spools *all)
     free(all);
 }
 
-static void release(struct spool *sp)
+static void destroy(struct spool *sp)
 {
-    (void)pthread_mutex_lock(&sp->mutex);
-    bool last = --sp->holders == 0;
-    (void)pthread_mutex_unlock(&sp->mutex);
-    if (!last)
-        return;
     if (sp->rest)
         atomic_fetch_sub(&sp->all->stored, sp->written - HEAD);
     blob_put_close(sp->rest);
@@ -84,6 +79,24 @@ static void release(struct spool *sp)
     arena_free(&sp->arena);
     (void)pthread_mutex_destroy(&sp->mutex);
     free(sp);
+}
+
+static void destroy_task(struct pool_task *task)
+{
+    destroy((struct spool *)task);
+}
+
+static void release(struct spool *sp)
+{
+    (void)pthread_mutex_lock(&sp->mutex);
+    bool last = --sp->holders == 0;
+    (void)pthread_mutex_unlock(&sp->mutex);
+    if (last && sp->rest) { /* freeing what was stored takes time: not in an event loop */
+        sp->task.run = destroy_task;
+        pool_add(sp->all->pool, &sp->task);
+    } else if (last) {
+        destroy(sp);
+    }
 }
 
 /* --- making --- */
@@ -111,7 +124,7 @@ static int add(struct spool *sp, const char *bytes, size_t len, struct err *e)
     if (atomic_load(&sp->all->stored) > LARGEST_TOGETHER)
         return err_set(e, ERR_BUSY, "too many long lists are being sent; try again in a moment");
     if (!sp->rest)
-        rc = blob_put_open(sp->all->core->blobs, &sp->rest, e);
+        rc = blob_put_open(sp->all->core->blobs, NULL, true, &sp->rest, e);
     if (rc == 0)
         rc = blob_put_write(sp->rest, bytes + first, len - first, e);
     return rc;
@@ -141,7 +154,8 @@ static int make_in_session(struct db *db, void *ctx, struct err *e)
 {
     struct spool *sp = ctx;
     struct arena a = {0};
-    struct session s = {.core = sp->all->core, .db = db, .arena = &a, .actor = sp->actor, .now = clock_now()};
+    struct session s = {
+        .core = sp->all->core, .db = db, .arena = &a, .actor = sp->actor, .now = core_now(sp->all->core)};
     int rc = sp->make(&s, sp, sp->ctx, e);
     arena_free(&a);
     return rc;

@@ -145,24 +145,24 @@ static enum format format_of(const struct table_kind *k)
     return k->source == SOURCE_JSON ? FORMAT_JSON : FORMAT_NDJSON;
 }
 
-/* Found instead of parsed, since there may be thousands of columns and thousands of tables to ask this of. In
- * a text this cannot stand: quotes are escaped there. */
-static bool is_compressed(const char *description)
+/* Of how a description begins: it stands before all texts, so it is found without reading the rest, which may
+ * have thousands of columns, and be asked of thousands of tables. */
+static bool is_compressed(const char *head)
 {
     static_assert(COMPRESSION_NONE == 0, "is what is looked for");
-    return !strstr(description, "\"compression\":0,");
+    return !strstr(head, "\"compression\":0,");
 }
 
 int table_is_stored_as(struct session *s, const struct result *r, enum format format, struct err *e)
 {
     struct arena a = {0};
     struct table_kind kind;
-    struct table_facts f = {0};
+    const char *head = NULL;
     if (!table_guess(r->media_type, r->content_encoding, r->name, &kind) || format_of(&kind) != format)
         return 0;
-    int rc = store_table_get(s->db, &a, r->pk, &f, e);
+    int rc = store_table_head(s->db, &a, r->pk, &head, e);
     if (rc > 0)
-        rc = !is_compressed(f.description);
+        rc = !is_compressed(head);
     arena_free(&a);
     return rc;
 }

@@ -21,11 +21,14 @@ struct table_kind {
     enum table_source source;
     enum charset charset;
     enum compression compression; /* by Content-Encoding; NONE: the first bytes may show another */
+    enum compression named;       /* by the end of the name, .gz or .zst: of bytes too few to show it */
     char delimiter;               /* 0: not known */
     bool header_absent;
+    char unread[80]; /* a sentence: why nobody can read them; empty: they can be read */
 };
 
-/* By what an upload says of itself; `content_encoding` may be NULL. false: no candidate. */
+/* By what an upload says of itself; `content_encoding` may be NULL. false: no candidate. A candidate may be
+ * `unread`: looking through it ends with that reason. */
 bool table_guess(const char *media_type, const char *content_encoding, const char *name,
                  struct table_kind *ret);
 

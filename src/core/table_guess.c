@@ -2,6 +2,7 @@
 /* What an upload says of itself: media type, encoding, name. See table.h. */
 #include "core/table.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -52,13 +53,18 @@ static bool ends_with(const char *s, size_t len, const char *tail)
     return len > n && strncasecmp(s + len - n, tail, n) == 0;
 }
 
-static int source_of_name(const char *name, char *ret_delimiter)
+static enum compression compression_of_name(const char *name)
 {
     size_t len = strlen(name);
     if (ends_with(name, len, ".gz"))
-        len -= 3;
-    else if (ends_with(name, len, ".zst"))
-        len -= 4;
+        return COMPRESSION_GZIP;
+    return ends_with(name, len, ".zst") ? COMPRESSION_ZSTD : COMPRESSION_NONE;
+}
+
+static int source_of_name(const char *name, char *ret_delimiter)
+{
+    static const size_t ends[] = {[COMPRESSION_NONE] = 0, [COMPRESSION_GZIP] = 3, [COMPRESSION_ZSTD] = 4};
+    size_t len = strlen(name) - ends[compression_of_name(name)];
     for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
         if (ends_with(name, len, extensions[i].extension)) {
             *ret_delimiter = extensions[i].delimiter;
@@ -96,7 +102,17 @@ static const char *parameter(const char *media_type, const char *name, size_t *r
     return NULL;
 }
 
-static bool read_charset(const char *media_type, struct table_kind *k)
+/* Words from outside are repeated only if they are plain ones. */
+static void say_unread(struct table_kind *k, const char *what, const char *word, size_t len)
+{
+    static const char plain[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-._:";
+    if (len > 0 && len <= 40 && strspn(word, plain) >= len)
+        (void)snprintf(k->unread, sizeof k->unread, "%s %.*s is not read", what, (int)len, word);
+    else
+        (void)snprintf(k->unread, sizeof k->unread, "this %s is not read", what);
+}
+
+static void read_charset(const char *media_type, struct table_kind *k)
 {
     static const struct {
         const char *name;
@@ -119,22 +135,24 @@ static bool read_charset(const char *media_type, struct table_kind *k)
     for (size_t i = 0; value && i < sizeof names / sizeof names[0]; i++)
         if (same_word(names[i].name, value, len)) {
             k->charset = names[i].charset;
-            return true;
+            return;
         }
-    return value == NULL;
+    if (value)
+        say_unread(k, "charset", value, len);
 }
 
-static bool read_encoding(const char *encoding, struct table_kind *k)
+static void read_encoding(const char *encoding, struct table_kind *k)
 {
     size_t len = encoding ? strlen(encoding) : 0;
     k->compression = COMPRESSION_NONE;
     if (len == 0 || same_word("identity", encoding, len))
-        return true;
+        return;
     if (same_word("gzip", encoding, len) || same_word("x-gzip", encoding, len))
         k->compression = COMPRESSION_GZIP;
     else if (same_word("zstd", encoding, len))
         k->compression = COMPRESSION_ZSTD;
-    return k->compression != COMPRESSION_NONE;
+    else
+        say_unread(k, "Content-Encoding", encoding, len);
 }
 
 /* One character, or the word tab; anything else says nothing. */
@@ -157,12 +175,15 @@ bool table_guess(const char *media_type, const char *content_encoding, const cha
     int source = source_of_media_type(media_type, len, &k.delimiter);
     if (source == BY_NAME)
         source = source_of_name(name, &k.delimiter);
-    if (source < 0 || !read_charset(media_type, &k) || !read_encoding(content_encoding, &k))
+    if (source < 0)
         return false;
+    read_charset(media_type, &k);
+    read_encoding(content_encoding, &k);
     size_t header_len;
     const char *header = parameter(media_type, "header", &header_len);
     k.header_absent = header && same_word("absent", header, header_len);
     k.source = (enum table_source)source;
+    k.named = compression_of_name(name);
     if (source == SOURCE_CSV)
         k.delimiter = read_delimiter(media_type, k.delimiter);
     *ret = k;

@@ -61,7 +61,7 @@ static void check_cells(struct table_scan *s, const struct row *row)
         return;
     for (int i = 0; i < row->count && !s->no_xlsx; i++) {
         const struct cell *c = &row->cells[i];
-        if (c->kind < CELL_TEXT || c->len <= XLSX_CELL)
+        if (c->kind < CELL_NUMBER || c->len <= XLSX_CELL)
             continue;
         const struct step *at = columns_get(s->columns, i)->at;
         struct column_name name = {at->key, at->key_len};
@@ -108,6 +108,10 @@ struct table_scan *table_scan_new(const struct settings *set, const struct table
     };
     s->columns = columns_new((int)set->table_columns_limit, COLUMNS_MEMORY);
     s->reader = reader_new(&s->options, s->columns, see_row, s);
+    if (*kind->unread) {
+        s->failed = true;
+        (void)err_set(&s->problem, ERR_BAD_VALUE, "%s", kind->unread);
+    }
     return s;
 }
 
@@ -133,6 +137,8 @@ static void begin(struct table_scan *s)
 {
     if (s->kind.compression == COMPRESSION_NONE)
         s->kind.compression = decode_sniff_compression(s->magic, s->magic_len);
+    if (s->kind.compression == COMPRESSION_NONE && s->magic_len < MAGIC)
+        s->kind.compression = decode_sniff_cut(s->magic, s->magic_len, s->kind.named);
     s->decoder = decoder_new(s->kind.compression, s->kind.charset, read_text, s);
     feed(s, s->magic, s->magic_len);
 }

@@ -10,8 +10,10 @@
  */
 #include "core/upload.h"
 
+#include "base/clock.h"
 #include "base/pool.h"
-#include "core/pending.h"
+#include "core/buckets.h"
+#include "core/storage.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -35,6 +37,7 @@ struct lane {
     struct piece *first; /* mutex */
     struct piece **last; /* mutex */
     bool scheduled;      /* mutex */
+    bool begun;          /* mutex: it has been scheduled before, and waits for as long as it takes */
 };
 
 struct upload {
@@ -42,6 +45,9 @@ struct upload {
     upload_wake_fn *wake;
     void *wake_ctx;
     struct upload_result result;
+    struct blob_store *store; /* the core's, or of a storage: then it is ours to close */
+    struct arena texts;       /* of what goes to a storage */
+    struct upload_goal goal;
     struct digest *digest;
     struct table_scan *scan; /* the TABLE lane's, the owner's once finished; NULL: no such lane */
     int lane_count;
@@ -49,7 +55,8 @@ struct upload {
 
     unsigned char *gathered; /* of a small one */
     size_t gathered_size;
-    bool streaming; /* it went over inline_limit */
+    bool streaming; /* it went over inline_limit, or goes elsewhere */
+    bool elsewhere; /* to a storage of clients */
 
     pthread_mutex_t mutex;
     struct lane lanes[LANES];
@@ -63,17 +70,55 @@ struct upload {
     struct blob_put *put; /* the REST lane's, the owner's once finished */
     bool committed;
     bool keep;
-    struct pending_key pending;
     int rc;           /* mutex: why it cannot be stored */
     struct err error; /* mutex */
 };
 
 static void run_lane(struct pool_task *task);
 
+static void set_failure(struct upload *u, int rc, const struct err *e)
+{
+    (void)pthread_mutex_lock(&u->mutex);
+    u->rc = rc;
+    u->error = *e;
+    (void)pthread_mutex_unlock(&u->mutex);
+}
+
+/* What cannot be opened is told when the first bytes come. */
+static void aim(struct upload *u, const struct upload_goal *goal)
+{
+    struct err e;
+    int rc = buckets_open(u->core, goal->storage, &u->store, &e);
+    if (rc < 0) {
+        set_failure(u, rc, &e);
+        return;
+    }
+    u->result.storage = goal->storage->pk;
+    u->result.object = storage_key(&u->texts, s3_prefix(u->store), u->result.id, goal->name);
+    u->goal =
+        (struct upload_goal){.media_type = arena_strdup(&u->texts, goal->media_type),
+                             .encoding = goal->encoding ? arena_strdup(&u->texts, goal->encoding) : NULL};
+}
+
+static const char *key_of(const struct upload *u)
+{
+    return u->result.storage ? u->result.object : u->result.id;
+}
+
+/* Of workers: those of the server's own storage do not wait for others. */
+static void run(struct upload *u, struct pool_task *task)
+{
+    if (u->elsewhere)
+        buckets_run(u->core, task);
+    else
+        pool_add(u->core->workers, task);
+}
+
 struct upload *upload_new(struct core *core, int64_t expected_size, const struct table_kind *table,
-                          upload_wake_fn *wake, void *ctx)
+                          const struct upload_goal *goal, upload_wake_fn *wake, void *ctx)
 {
     struct upload *u = mem_alloc(sizeof *u);
+    int64_t holder = goal && goal->storage ? goal->storage->project : 0;
     *u = (struct upload){.core = core,
                          .wake = wake,
                          .wake_ctx = ctx,
@@ -85,11 +130,15 @@ struct upload *upload_new(struct core *core, int64_t expected_size, const struct
     u->digest = digest_new();
     u->scan = table ? table_scan_new(core_settings(core), table) : NULL;
     u->lane_count = table ? LANES : LANE_TABLE;
-    u->streaming = expected_size > u->inline_limit;
+    u->elsewhere = goal && goal->storage;
+    u->streaming = u->elsewhere || expected_size > u->inline_limit;
+    u->store = core->blobs;
+    if (u->elsewhere)
+        aim(u, goal);
     if (!u->streaming && expected_size > 0)
         u->gathered_size = (size_t)expected_size;
     for (int i = 0; i < LANES; i++) {
-        u->lanes[i] = (struct lane){.task = {.run = run_lane}, .upload = u};
+        u->lanes[i] = (struct lane){.task = {.run = run_lane, .holder = holder}, .upload = u};
         u->lanes[i].last = &u->lanes[i].first;
     }
     return u;
@@ -100,9 +149,11 @@ static void destroy(struct upload *u)
 {
     struct err ignored;
     if (u->committed && !u->keep) /* a crash here leaves an orphan, which the sweeper takes */
-        (void)blob_remove(u->core->blobs, u->result.id, &ignored);
-    pending_release(u->core->pending, &u->pending);
+        (void)blob_remove(u->store, key_of(u), &ignored);
     blob_put_close(u->put);
+    if (u->result.storage)
+        blob_store_close(u->store);
+    arena_free(&u->texts);
     digest_free(u->digest);
     table_scan_free(u->scan);
     (void)pthread_mutex_destroy(&u->mutex);
@@ -114,9 +165,11 @@ static void schedule(struct upload *u, struct lane *l)
 {
     if (l->scheduled)
         return;
-    l->scheduled = true;
+    l->task.turn_until =
+        l->begun ? 0 : clock_monotonic() + core_settings(u->core)->bucket_patience * CLOCK_SECOND;
+    l->scheduled = l->begun = true;
     u->references++;
-    pool_add(u->core->workers, &l->task);
+    run(u, &l->task);
 }
 
 static void enqueue(struct upload *u, const void *bytes, size_t len)
@@ -231,9 +284,9 @@ int upload_finished(struct upload *u, const struct upload_result **ret, struct e
     return 0;
 }
 
-void upload_keep(struct upload *u)
+void upload_settle(struct upload *u, bool is_owned, int rc)
 {
-    u->keep = true;
+    u->keep = rc == 0 ? is_owned : rc == ERR_DB || rc == ERR_DB_UNCERTAIN;
 }
 
 static void release(struct upload *u)
@@ -263,18 +316,10 @@ void upload_free(struct upload *u)
         return;
     if (u->put || (u->committed && !u->keep)) { /* freeing a large file takes time: not in an event loop */
         u->lanes[0].task.run = destroy_task;
-        pool_add(u->core->workers, &u->lanes[0].task);
+        run(u, &u->lanes[0].task);
         return;
     }
     destroy(u);
-}
-
-static void set_failure(struct upload *u, int rc, const struct err *e)
-{
-    (void)pthread_mutex_lock(&u->mutex);
-    u->rc = rc;
-    u->error = *e;
-    (void)pthread_mutex_unlock(&u->mutex);
 }
 
 /* Several at once, or one of unknown length, may take what was free when they began. */
@@ -282,22 +327,37 @@ static int look_for_room(struct upload *u, struct err *e)
 {
     int64_t room;
     u->since_look = 0;
-    int rc = blob_room(u->core->blobs, &room, e);
+    int rc = blob_room(u->store, &room, e);
     if (rc == 0 && room < core_settings(u->core)->disk_floor)
         rc = err_set(e, ERR_STORAGE_FULL,
                      "the server's disk is full: it has no room for the rest of this upload");
     return rc;
 }
 
-/* Only this lane writes u->rc, so it may read it without the mutex. */
+static int open_put(struct upload *u, struct err *e)
+{
+    int rc = blob_put_open(u->store, key_of(u), false, &u->put, e);
+    if (rc == 0 && u->elsewhere)
+        s3_put_describe(u->put, u->goal.media_type, u->goal.encoding);
+    return rc;
+}
+
+static bool has_failed(struct upload *u)
+{
+    (void)pthread_mutex_lock(&u->mutex);
+    bool failed = u->rc < 0;
+    (void)pthread_mutex_unlock(&u->mutex);
+    return failed;
+}
+
 static void write_piece(struct upload *u, const struct piece *p)
 {
     struct err e;
     int rc = 0;
-    if (u->rc < 0)
+    if (has_failed(u))
         return;
     if (!u->put)
-        rc = blob_put_open(u->core->blobs, &u->put, &e);
+        rc = open_put(u, &e);
     u->since_look += (int64_t)p->len;
     if (rc == 0 && u->since_look > LOOK_EVERY)
         rc = look_for_room(u, &e);
@@ -329,9 +389,12 @@ static void finish(struct upload *u)
     digest_finish(u->digest, &u->result.digests);
     if (u->rc < 0)
         return;
-    memcpy(u->pending.key, u->result.id, sizeof u->pending.key);
-    pending_hold(u->core->pending, &u->pending);
-    int rc = blob_put_commit(u->put, u->result.id, &e);
+    u->result.since = clock_boot();
+    int rc = u->put ? 0 : open_put(u, &e); /* nothing came */
+    if (rc == 0)
+        rc = blob_put_commit(u->put, &e);
+    if (rc == 0 && u->elsewhere)
+        u->result.etag = arena_strdup(&u->texts, s3_put_etag(u->put));
     if (rc < 0)
         set_failure(u, rc, &e);
     u->committed = rc == 0;
@@ -378,6 +441,14 @@ static bool is_cancelled(struct upload *u)
     return cancelled;
 }
 
+static void refuse_late(struct upload *u)
+{
+    struct err e;
+    int rc = err_set(&e, ERR_BUSY,
+                     "too many uploads to the storages of this project are under way; try again later");
+    set_failure(u, rc, &e);
+}
+
 static void run_lane(struct pool_task *task)
 {
     struct lane *l = (struct lane *)((char *)task - offsetof(struct lane, task));
@@ -385,6 +456,8 @@ static void run_lane(struct pool_task *task)
     struct piece *p = NULL;
     bool wake;
     bool last;
+    if (task->late)
+        refuse_late(u);
     while ((p = advance(u, l, p, &wake, &last))) {
         if (wake)
             u->wake(u->wake_ctx);

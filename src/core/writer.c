@@ -3,6 +3,7 @@
 #include "core/writer.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,6 +21,16 @@ struct writer {
     struct writer_stats stats;
     atomic_ullong commits;
 };
+
+/* With the mutex: the task at this place in the queue leaves it. */
+static void take_out(struct writer *w, struct writer_task **link)
+{
+    struct writer_task *t = *link;
+    *link = t->next;
+    if (!t->next)
+        w->last = link;
+    w->stats.depth--;
+}
 
 /* Detaches up to batch_limit tasks; NULL when there is nothing left to do. */
 static struct writer_task *take_batch(struct writer *w, int *ret_count)
@@ -51,17 +62,23 @@ static int run_body(struct db *db, void *ctx, struct err *e)
     return t->body(t, db, e);
 }
 
+enum { CONFLICTS = 2 };
+
 struct batch_run {
     struct writer_task *first;
     bool careful;
+    int runs;
+    int conflicts; /* of single tasks */
 };
 
-static int run_carefully(struct db *db, struct writer_task *t, struct err *e)
+/* What another transaction has disturbed may succeed in a new one; a task that never does must not keep the
+ * others from it. */
+static int run_carefully(struct db *db, struct batch_run *run, struct err *e)
 {
     bool broken;
-    for (; t; t = t->next) {
+    for (struct writer_task *t = run->first; t; t = t->next) {
         t->rc = db_nested(db, run_body, t, &broken, &t->error);
-        if (broken) {
+        if (broken || (t->rc == ERR_DB_CONFLICT && run->conflicts++ < CONFLICTS)) {
             *e = t->error;
             return t->rc < 0 ? t->rc : ERR_DB;
         }
@@ -72,13 +89,16 @@ static int run_carefully(struct db *db, struct writer_task *t, struct err *e)
 /*
  * At first without savepoints, since almost no task fails after it has written: keeping the pages that each
  * task may have to give back cost a third of the writer's time. If one does, the whole batch is undone and
- * run once more, carefully.
+ * run once more, carefully. So it is after a conflict: it may be of one task alone, whose row is damaged, and
+ * show only at the commit.
  */
 static int run_batch(struct db *db, void *ctx, struct err *e)
 {
     struct batch_run *run = ctx;
+    if (run->runs++ > 0)
+        run->careful = true;
     if (run->careful)
-        return run_carefully(db, run->first, e);
+        return run_carefully(db, run, e);
     for (struct writer_task *t = run->first; t; t = t->next) {
         int64_t before = db_written(db);
         t->rc = t->body(t, db, &t->error);
@@ -112,6 +132,11 @@ static void *work(void *arg)
         struct err e;
         struct batch_run run = {.first = batch};
         int rc = db_tx(w->db, DB_WRITE, run_batch, &run, &e);
+        /* Of one task, and seen only at the commit. */
+        if ((rc == ERR_DB_CONSTRAINT || rc == ERR_READ_ONLY) && !run.careful) {
+            run.careful = true;
+            rc = db_tx(w->db, DB_WRITE, run_batch, &run, &e);
+        }
         atomic_fetch_add(&w->commits, 1);
         count_batch(w, n, rc);
         for (struct writer_task *t = batch, *next; t; t = next) {
@@ -140,6 +165,7 @@ struct writer *writer_new(struct db *db, int queue_limit, int batch_limit)
 static bool enqueue(struct writer *w, struct writer_task *t, int limit)
 {
     t->next = NULL;
+    t->since = clock_monotonic();
     (void)pthread_mutex_lock(&w->mutex);
     bool room = w->stats.depth < limit;
     if (room) {
@@ -157,6 +183,39 @@ int writer_submit(struct writer *w, struct writer_task *t, struct err *e)
     if (enqueue(w, t, w->queue_limit))
         return 0;
     return err_set(e, ERR_BUSY, "too many requests are waiting to be written; try again in a moment");
+}
+
+/* With the mutex: those that came before this moment, as a list of their own. */
+static struct writer_task *take_late(struct writer *w, int64_t moment)
+{
+    struct writer_task *taken = NULL;
+    struct writer_task **end = &taken;
+    for (struct writer_task **link = &w->first; *link && (*link)->since < moment;) {
+        struct writer_task *t = *link;
+        if (t->patient) {
+            link = &t->next;
+            continue;
+        }
+        take_out(w, link);
+        w->stats.late++;
+        t->next = NULL;
+        *end = t;
+        end = &t->next;
+    }
+    return taken;
+}
+
+void writer_tick(struct writer *w, int64_t patience)
+{
+    struct err e;
+    (void)err_set(&e, ERR_BUSY, "the database is slow to take changes at the moment; try again in a moment");
+    (void)pthread_mutex_lock(&w->mutex);
+    struct writer_task *late = take_late(w, clock_monotonic() - patience * CLOCK_SECOND);
+    (void)pthread_mutex_unlock(&w->mutex);
+    for (struct writer_task *next; late; late = next) {
+        next = late->next; /* the task may be gone after this */
+        late->done(late, ERR_BUSY, &e);
+    }
 }
 
 struct call {
@@ -190,7 +249,8 @@ static void call_done(struct writer_task *t, int rc, const struct err *e)
 
 int writer_call(struct writer *w, db_body_fn *body, void *ctx, struct err *e)
 {
-    struct call c = {.task = {.body = call_body, .done = call_done}, .body = body, .ctx = ctx, .e = e};
+    struct call c = {
+        .task = {.body = call_body, .done = call_done, .patient = true}, .body = body, .ctx = ctx, .e = e};
     if (pthread_mutex_init(&c.mutex, NULL) || pthread_cond_init(&c.finished, NULL))
         abort();
     (void)enqueue(w, &c.task, INT32_MAX);

@@ -3,6 +3,7 @@
 #include "db/db.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -51,6 +52,17 @@ void db_close(struct db *db)
     db->ops->close(db);
 }
 
+bool db_is_remote(const struct db *db)
+{
+    return db->ops->remote;
+}
+
+int db_not_one(const struct stmt *s, struct err *e)
+{
+    return err_operator(e, ERR_DB_CONFLICT, "what this changes has just changed; try again in a moment",
+                        "%s did not change one row", s->name);
+}
+
 int db_query(struct db *db, const struct stmt *s, const struct db_value *args, int count,
              struct db_cursor **ret, struct err *e)
 {
@@ -72,13 +84,15 @@ int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int
            struct err *e)
 {
     struct db_cursor *c = NULL;
+    if (!ret_changes)
+        return db->ops->run(db, s, args, count, e);
     int rc = db_query(db, s, args, count, &c, e);
     if (rc < 0)
         return rc;
     do
         rc = db_step(db, c, e);
     while (rc > 0);
-    if (rc == 0 && ret_changes)
+    if (rc == 0)
         *ret_changes = db->ops->changes(db);
     db_done(db, c);
     return rc;
@@ -87,10 +101,16 @@ int db_run(struct db *db, const struct stmt *s, const struct db_value *args, int
 int db_insert(struct db *db, const struct stmt *s, const struct db_value *args, int count, int64_t *ret_key,
               struct err *e)
 {
-    int64_t changes;
-    int rc = db_run(db, s, args, count, &changes, e);
+    struct db_cursor *c = NULL;
+    int64_t key = 0;
+    int rc = db_query(db, s, args, count, &c, e);
+    if (rc < 0)
+        return rc;
+    while ((rc = db_step(db, c, e)) > 0)
+        key = db_int(db, c, 0);
+    db_done(db, c);
     if (rc == 0)
-        *ret_key = changes ? db->ops->inserted(db) : 0;
+        *ret_key = key;
     return rc;
 }
 
@@ -130,11 +150,86 @@ const void *db_blob(struct db *db, struct db_cursor *c, int column, size_t *ret_
     return db_is_null(db, c, column) ? NULL : db->ops->get_bytes(c, column, ret_len);
 }
 
-/* `text` is a literal: its address is its identity. */
-static int control(struct db *db, const char *text, struct err *e)
+int db_columns(struct db *db, struct db_cursor *c)
 {
-    struct stmt s = {.name = text, .text = text};
-    return db_run(db, &s, NULL, 0, NULL, e);
+    return db->ops->columns(c);
+}
+
+const char *db_column(struct db *db, struct db_cursor *c, int column)
+{
+    return db->ops->column(c, column);
+}
+
+struct db_value db_value(struct db *db, struct db_cursor *c, int column)
+{
+    struct db_value v = {.type = db->ops->type(c, column)};
+    switch (v.type) {
+    case DB_INT:
+        v.integer = db_int(db, c, column);
+        break;
+    case DB_REAL:
+        v.real = db_real(db, c, column);
+        break;
+    case DB_TEXT:
+    case DB_BLOB:
+        v.bytes = db_blob(db, c, column, &v.len);
+        break;
+    case DB_NULL:
+        break;
+    }
+    return v;
+}
+
+int db_freeze(struct db *db, const char *const *tables, bool frozen, struct err *e)
+{
+    return db->ops->freeze(db, tables, frozen, e);
+}
+
+int db_sequence(struct db *db, const char *table, int64_t *ret, struct err *e)
+{
+    return db->ops->sequence(db, table, ret, e);
+}
+
+int db_set_sequence(struct db *db, const char *table, int64_t last, struct err *e)
+{
+    return db->ops->set_sequence(db, table, last, e);
+}
+
+const char *const db_move_names[DB_MOVE_END] = {
+    [DB_BEGIN_READ] = "BEGIN",  [DB_BEGIN_WRITE] = "BEGIN WRITE", [DB_COMMIT] = "COMMIT",
+    [DB_ROLLBACK] = "ROLLBACK", [DB_SAVE] = "SAVEPOINT",          [DB_SETTLE] = "SETTLE",
+    [DB_UNDO] = "ROLLBACK TO",  [DB_RELEASE] = "RELEASE",
+};
+
+static int move(struct db *db, enum db_move m, struct err *e)
+{
+    return db->ops->move(db, m, e);
+}
+
+int db_clock(struct db *db, int64_t *ret, struct err *e)
+{
+    if (db->ops->clock)
+        return db->ops->clock(db, ret, e);
+    *ret = clock_now();
+    return 0;
+}
+
+int db_lock(struct db *db, enum db_lock what, bool alone, int64_t silence_ms, struct err *e)
+{
+    assert(!db->in_tx);
+    return db->ops->lock ? db->ops->lock(db, what, alone, silence_ms, e) : 1;
+}
+
+int db_locked(struct db *db, enum db_lock what, struct err *e)
+{
+    return db->ops->locked ? db->ops->locked(db, what, e) : 1;
+}
+
+void db_unlock(struct db *db, enum db_lock what)
+{
+    struct err ignored; /* with a connection that is lost it is lost, too */
+    if (db->ops->unlock)
+        (void)db->ops->unlock(db, what, &ignored);
 }
 
 void db_gather(struct db *db, const struct db_gathering *g)
@@ -162,7 +257,7 @@ static int attempt(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx
                    struct err *e)
 {
     struct err ignored;
-    int rc = control(db, mode == DB_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", e);
+    int rc = move(db, mode == DB_WRITE ? DB_BEGIN_WRITE : DB_BEGIN_READ, e);
     *ret_again = rc == ERR_DB_CONFLICT;
     if (rc < 0)
         return rc;
@@ -170,14 +265,14 @@ static int attempt(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx
     rc = run_whole(db, body, ctx, e);
     *ret_again = rc == ERR_DB_CONFLICT;
     if (rc >= 0) {
-        int committed = control(db, "COMMIT", e);
+        int committed = move(db, DB_COMMIT, e);
         *ret_again = committed == ERR_DB_CONFLICT;
         rc = committed < 0 ? committed : rc;
     }
     /* A failed COMMIT may or may not have left the transaction open: without one, ROLLBACK fails harmlessly.
      */
     if (rc < 0)
-        (void)control(db, "ROLLBACK", &ignored);
+        (void)move(db, DB_ROLLBACK, &ignored);
     db->in_tx = false;
     return rc;
 }
@@ -198,7 +293,7 @@ int db_tx(struct db *db, enum db_mode mode, db_body_fn *body, void *ctx, struct 
 int db_snapshot_open(struct db *db, struct err *e)
 {
     assert(!db->in_tx);
-    int rc = control(db, "BEGIN", e);
+    int rc = move(db, DB_BEGIN_READ, e);
     db->in_tx = rc == 0;
     return rc;
 }
@@ -206,20 +301,10 @@ int db_snapshot_open(struct db *db, struct err *e)
 void db_snapshot_close(struct db *db)
 {
     struct err ignored;
-    if (db->in_tx && control(db, "COMMIT", &ignored) < 0)
-        (void)control(db, "ROLLBACK", &ignored);
+    if (db->in_tx && move(db, DB_COMMIT, &ignored) < 0)
+        (void)move(db, DB_ROLLBACK, &ignored);
     db->in_tx = false;
 }
-
-/* Savepoints are named by their depth: what goes wrong in one must not be taken for the one around it. */
-static const struct {
-    const char *set, *undo, *release;
-} savepoints[] = {
-    {"SAVEPOINT level1", "ROLLBACK TO level1", "RELEASE level1"},
-    {"SAVEPOINT level2", "ROLLBACK TO level2", "RELEASE level2"},
-    {"SAVEPOINT level3", "ROLLBACK TO level3", "RELEASE level3"},
-    {"SAVEPOINT level4", "ROLLBACK TO level4", "RELEASE level4"},
-};
 
 static int run_nested(struct db *db, db_body_fn *body, void *ctx, struct err *e)
 {
@@ -228,6 +313,8 @@ static int run_nested(struct db *db, db_body_fn *body, void *ctx, struct err *e)
     db->depth++;
     int rc = body(db, ctx, e);
     db->depth--;
+    int settled = rc < 0 ? 0 : move(db, DB_SETTLE, e);
+    rc = settled < 0 ? settled : rc;
     if (rc < 0 && size)
         memcpy(db->gathered, before, size);
     free(before);
@@ -237,16 +324,15 @@ static int run_nested(struct db *db, db_body_fn *body, void *ctx, struct err *e)
 int db_nested(struct db *db, db_body_fn *body, void *ctx, bool *ret_broken, struct err *e)
 {
     struct err undo;
-    int level = db->depth;
-    assert(db->in_tx && level < (int)(sizeof savepoints / sizeof savepoints[0]));
-    *ret_broken = false;
-    int rc = control(db, savepoints[level].set, e);
+    assert(db->in_tx && db->depth < DB_DEPTH);
+    int rc = move(db, DB_SAVE, e);
+    *ret_broken = rc < 0; /* perhaps by what came before it */
     if (rc < 0)
         return rc;
     rc = run_nested(db, body, ctx, e);
-    if (rc < 0 && control(db, savepoints[level].undo, &undo) < 0)
+    if (rc < 0 && move(db, DB_UNDO, &undo) < 0)
         *ret_broken = true;
-    if (!*ret_broken && control(db, savepoints[level].release, &undo) < 0) {
+    if (!*ret_broken && move(db, DB_RELEASE, &undo) < 0) {
         *ret_broken = true;
         if (rc >= 0) {
             *e = undo;

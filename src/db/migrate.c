@@ -13,14 +13,14 @@ struct run {
     int count;
 };
 
-static const struct stmt create_table = {"migration_table",
-                                         "CREATE TABLE IF NOT EXISTS schema_migration ("
-                                         " version INTEGER PRIMARY KEY, name TEXT NOT NULL,"
-                                         " sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
-                                         false};
-static const struct stmt list_applied = {
+static const struct stmt create_table DB_LISTED = {"migration_table",
+                                                   "CREATE TABLE IF NOT EXISTS schema_migration ("
+                                                   " version BIGINT PRIMARY KEY, name TEXT NOT NULL,"
+                                                   " sha256 TEXT NOT NULL, applied_at BIGINT NOT NULL)",
+                                                   false};
+static const struct stmt list_applied DB_LISTED = {
     "migration_list", "SELECT version, name, sha256 FROM schema_migration ORDER BY version", false};
-static const struct stmt record_step = {
+static const struct stmt record_step DB_LISTED = {
     "migration_record",
     "INSERT INTO schema_migration (version, name, sha256, applied_at) VALUES ($1, $2, $3, $4)", false};
 

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "db/sqlite_gather.h"
+#include "db/whole.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -49,6 +50,8 @@ static struct sqlite *of(struct db *db)
 
 static int classify(int code)
 {
+    if (code == SQLITE_CONSTRAINT_TRIGGER) /* there are no triggers but those of sqlite_freeze */
+        return ERR_READ_ONLY;
     switch (code & 0xFF) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -74,6 +77,8 @@ static const char *sentence(int code)
 static int fail(struct sqlite *s, const char *name, struct err *e)
 {
     int code = classify(sqlite3_extended_errcode(s->handle));
+    if (code == ERR_READ_ONLY) /* nothing that an operator would have to know of each request */
+        return err_set(e, code, DB_FROZEN);
     return err_operator(e, code, sentence(code), "%s: %s (%d)", name, sqlite3_errmsg(s->handle),
                         sqlite3_extended_errcode(s->handle));
 }
@@ -272,6 +277,40 @@ static void sqlite_done(struct db *db, struct db_cursor *c)
     c->open = false;
 }
 
+static int sqlite_run(struct db *db, const struct stmt *st, const struct db_value *args, int count,
+                      struct err *e)
+{
+    struct db_cursor *c = NULL;
+    int rc = sqlite_query(db, st, args, count, &c, e);
+    if (rc < 0)
+        return rc;
+    do
+        rc = sqlite_step(db, c, e);
+    while (rc > 0);
+    sqlite_done(db, c);
+    if (rc == 0 && st->one && db->ops->changes(db) != 1)
+        return db_not_one(st, e);
+    return rc;
+}
+
+/* Savepoints are named by their depth: what goes wrong in one must not be taken for the one around it. */
+static int sqlite_move(struct db *db, enum db_move move, struct err *e)
+{
+    static const char *const texts[DB_MOVE_END][DB_DEPTH] = {
+        [DB_BEGIN_READ] = {"BEGIN"},
+        [DB_BEGIN_WRITE] = {"BEGIN IMMEDIATE"},
+        [DB_COMMIT] = {"COMMIT"},
+        [DB_ROLLBACK] = {"ROLLBACK"},
+        [DB_SAVE] = {"SAVEPOINT level1", "SAVEPOINT level2", "SAVEPOINT level3", "SAVEPOINT level4"},
+        [DB_UNDO] = {"ROLLBACK TO level1", "ROLLBACK TO level2", "ROLLBACK TO level3", "ROLLBACK TO level4"},
+        [DB_RELEASE] = {"RELEASE level1", "RELEASE level2", "RELEASE level3", "RELEASE level4"},
+    };
+    if (move == DB_SETTLE)
+        return 0; /* it has run already */
+    struct stmt st = {.name = db_move_names[move], .text = texts[move][move < DB_SAVE ? 0 : db->depth]};
+    return sqlite_run(db, &st, NULL, 0, e);
+}
+
 static int64_t sqlite_changes(struct db *db)
 {
     return sqlite3_changes64(of(db)->handle);
@@ -280,11 +319,6 @@ static int64_t sqlite_changes(struct db *db)
 static int64_t sqlite_written(struct db *db)
 {
     return sqlite3_total_changes64(of(db)->handle);
-}
-
-static int64_t sqlite_inserted(struct db *db)
-{
-    return sqlite3_last_insert_rowid(of(db)->handle);
 }
 
 static bool sqlite_in_transaction(struct db *db)
@@ -331,6 +365,22 @@ static const void *sqlite_bytes(struct db_cursor *c, int column, size_t *ret_len
     return p ? p : "";
 }
 
+static int sqlite_columns(struct db_cursor *c)
+{
+    return sqlite3_column_count(c->stmt);
+}
+
+static const char *sqlite_column(struct db_cursor *c, int column)
+{
+    return sqlite3_column_name(c->stmt, column);
+}
+
+static const struct stmt checks[] = {
+    {"integrity_check", "SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'", false},
+    {"foreign_key_check",
+     "SELECT 'a row of ' || \"table\" || ' refers to nothing' FROM pragma_foreign_key_check", false},
+};
+
 const struct db_ops db_sqlite_ops = {
     .name = "sqlite",
     .open = sqlite_open,
@@ -338,14 +388,22 @@ const struct db_ops db_sqlite_ops = {
     .query = sqlite_query,
     .step = sqlite_step,
     .done = sqlite_done,
+    .run = sqlite_run,
+    .move = sqlite_move,
     .changes = sqlite_changes,
     .written = sqlite_written,
-    .inserted = sqlite_inserted,
     .in_transaction = sqlite_in_transaction,
     .script = sqlite_script,
+    .freeze = sqlite_freeze,
+    .sequence = sqlite_sequence,
+    .set_sequence = sqlite_set_sequence,
+    .checks = checks,
+    .check_count = sizeof checks / sizeof checks[0],
     .type = sqlite_type,
     .get_int = sqlite_int,
     .get_real = sqlite_real,
     .get_text = sqlite_text,
     .get_bytes = sqlite_bytes,
+    .columns = sqlite_columns,
+    .column = sqlite_column,
 };

@@ -3,10 +3,10 @@
 #include "http/alarm.h"
 
 #include "base/clock.h"
+#include "base/wait.h"
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     TICK_US = 50000,
@@ -62,16 +62,6 @@ static void wake_all(struct alarm_wait *w)
     }
 }
 
-static void wait_a_tick(struct alarm *a)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += TICK_US * 1000L;
-    t.tv_sec += t.tv_nsec / 1000000000L;
-    t.tv_nsec %= 1000000000L;
-    (void)pthread_cond_timedwait(&a->wake, &a->mutex, &t);
-}
-
 static void *run(void *arg)
 {
     struct alarm *a = arg;
@@ -80,7 +70,7 @@ static void *run(void *arg)
         if (!a->first)
             (void)pthread_cond_wait(&a->wake, &a->mutex);
         else if (!a->off)
-            wait_a_tick(a);
+            (void)wait_until(&a->wake, &a->mutex, clock_monotonic() + TICK_US);
         struct alarm_wait *due = take_due(a);
         (void)pthread_mutex_unlock(&a->mutex);
         wake_all(due);
@@ -93,14 +83,11 @@ static void *run(void *arg)
 struct alarm *alarm_new(uint64_t (*changes)(void *ctx), void *ctx)
 {
     struct alarm *a = mem_alloc(sizeof *a);
-    pthread_condattr_t monotonic;
     *a = (struct alarm){.changes = changes, .ctx = ctx};
     a->last = &a->first;
-    if (pthread_condattr_init(&monotonic) || pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) ||
-        pthread_cond_init(&a->wake, &monotonic) || pthread_mutex_init(&a->mutex, NULL) ||
-        pthread_create(&a->thread, NULL, run, a))
+    wait_init(&a->wake);
+    if (pthread_mutex_init(&a->mutex, NULL) || pthread_create(&a->thread, NULL, run, a))
         abort();
-    (void)pthread_condattr_destroy(&monotonic);
     (void)pthread_setname_np(a->thread, "alarm");
     return a;
 }

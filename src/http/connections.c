@@ -4,24 +4,26 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { TICK_MS = 100, LINGER_SECONDS = 3, LINGER_LIMIT = 256, RECEIVES_PER_TICK = 64 };
+enum { ENDED = -1, TICK_US = 100000, LINGER_SECONDS = 3, LINGER_LIMIT = 256, RECEIVES_PER_TICK = 64 };
 
 struct conn {
     struct conn *next;
     struct conn **link;
     int fd;
-    bool linger;           /* the event-loop thread's */
-    atomic_llong deadline; /* monotonic microseconds; 0: none */
+    bool linger; /* the event-loop thread's */
+    atomic_bool begun;
+    atomic_llong deadline; /* monotonic microseconds; 0: none; ENDED: it is over, and was shut down */
 };
 
 struct lingering {
@@ -67,12 +69,28 @@ static void drain_all(struct connections *c, int64_t now)
     }
 }
 
+/* Nobody else writes while a header is awaited: who takes the deadline away first has the connection. */
+static void tell_why(int fd)
+{
+    static const char body[] = "{\"type\":\"about:blank\",\"title\":\"Request timeout\",\"status\":408,"
+                               "\"detail\":\"the header of this request took too long to arrive\","
+                               "\"code\":\"request_timeout\"}";
+    char answer[400];
+    int len = snprintf(answer, sizeof answer,
+                       "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
+                       "Content-Type: application/problem+json\r\nContent-Length: %zu\r\n\r\n%s",
+                       sizeof body - 1, body);
+    (void)send(fd, answer, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void end_overdue(struct connections *c, int64_t now)
 {
     for (struct conn *conn = c->first; conn; conn = conn->next) {
         long long deadline = atomic_load_explicit(&conn->deadline, memory_order_relaxed);
-        if (deadline && deadline < now) {
-            atomic_store(&conn->deadline, 0);
+        if (deadline > 0 && deadline < now &&
+            atomic_compare_exchange_strong(&conn->deadline, &deadline, ENDED)) {
+            if (atomic_load(&conn->begun))
+                tell_why(conn->fd);
             (void)shutdown(conn->fd, SHUT_RDWR); /* the event loop sees its end and closes it */
         }
     }
@@ -83,12 +101,7 @@ static void *watch(void *arg)
     struct connections *c = arg;
     (void)pthread_mutex_lock(&c->mutex);
     while (!c->stopping) {
-        struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += TICK_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        (void)pthread_cond_timedwait(&c->wake, &c->mutex, &until);
+        (void)wait_until(&c->wake, &c->mutex, clock_monotonic() + TICK_US);
         int64_t now = clock_monotonic();
         end_overdue(c, now);
         drain_all(c, now);
@@ -101,8 +114,8 @@ struct connections *connections_new(void)
 {
     struct connections *c = mem_alloc(sizeof *c);
     *c = (struct connections){.first = NULL};
-    if (pthread_mutex_init(&c->mutex, NULL) || pthread_cond_init(&c->wake, NULL) ||
-        pthread_create(&c->thread, NULL, watch, c))
+    wait_init(&c->wake);
+    if (pthread_mutex_init(&c->mutex, NULL) || pthread_create(&c->thread, NULL, watch, c))
         abort();
     (void)pthread_setname_np(c->thread, "connections");
     return c;
@@ -167,10 +180,11 @@ void connections_close(struct connections *c, struct conn *conn)
     free(conn);
 }
 
-void conn_deadline(struct conn *conn, int64_t seconds)
+bool conn_deadline(struct conn *conn, int64_t seconds, bool begun)
 {
     long long deadline = seconds ? clock_monotonic() + seconds * CLOCK_SECOND : 0;
-    atomic_store_explicit(&conn->deadline, deadline, memory_order_relaxed);
+    atomic_store_explicit(&conn->begun, begun, memory_order_relaxed);
+    return atomic_exchange(&conn->deadline, deadline) != ENDED;
 }
 
 void conn_linger(struct conn *conn)

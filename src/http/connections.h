@@ -21,5 +21,9 @@ void connections_free(struct connections *c); /* after the HTTP library has stop
 struct conn *connections_open(struct connections *c, int fd);
 void connections_close(struct connections *c, struct conn *conn); /* while its descriptor is still open */
 
-void conn_deadline(struct conn *conn, int64_t seconds); /* from now on; then it is shut down; 0: none */
-void conn_linger(struct conn *conn);                    /* drain it when it is closed */
+/*
+ * From now on; then the connection is shut down; 0: none. `begun`: a request is on its way, so it is told
+ * why, by 408. False: that has happened already, and nothing more can be sent.
+ */
+bool conn_deadline(struct conn *conn, int64_t seconds, bool begun);
+void conn_linger(struct conn *conn); /* drain it when it is closed */

@@ -105,6 +105,22 @@ bool fields_match_etag(const char *list, const char *etag, bool weak_is_fine)
     return false;
 }
 
+int64_t fields_max_stale(const char *value)
+{
+    static const char name[] = "max-stale";
+    for (const char *s = value; s; s = strchr(s, ',')) {
+        int64_t seconds;
+        s = skip_blank(*s == ',' ? s + 1 : s);
+        if (strncasecmp(s, name, sizeof name - 1) != 0)
+            continue;
+        s += sizeof name - 1;
+        if (*s != '=')
+            return *s == '\0' || strchr(", \t", *s) ? INT64_MAX : -1;
+        return text_uint(s + 1, strcspn(s + 1, ", \t"), &seconds) ? seconds : -1;
+    }
+    return -1;
+}
+
 static bool modified_after(const char *date, int64_t modified, bool otherwise)
 {
     int64_t t;
@@ -156,10 +172,13 @@ static int bad_digest(struct err *e, const char *name, const char *right)
     return err_at(e, ERR_BAD_VALUE, ERR_HEADER, name, "the field %s must be %s", name, right);
 }
 
-static int set_digest(const char **to, const char *hex, const char *name, struct err *e)
+static int set_digest(const char **to, const char **to_field, const char *hex, const char *name,
+                      struct err *e)
 {
     if (*to && strcmp(*to, hex) != 0)
         return err_at(e, ERR_BAD_VALUE, ERR_HEADER, name, "the announced digests contradict each other");
+    if (!*to)
+        *to_field = name;
     *to = hex;
     return 0;
 }
@@ -169,7 +188,7 @@ int fields_parse_content_md5(struct arena *a, const char *value, struct wanted_d
     const char *hex = hex_of(a, value, strlen(value), 16);
     if (!hex)
         return bad_digest(e, "Content-MD5", "the base64 of 16 bytes");
-    return set_digest(&to->md5, hex, "Content-MD5", e);
+    return set_digest(&to->md5, &to->md5_field, hex, "Content-MD5", e);
 }
 
 /* A structured-field dictionary (RFC 8941) of byte sequences: `sha-256=:BASE64:, md5=:BASE64:`. */
@@ -192,7 +211,8 @@ int fields_parse_digest(struct arena *a, const char *name, const char *value, st
             if (!hex)
                 return bad_digest(e, name,
                                   sha256 ? "the base64 of 32 bytes for sha-256" : "of 16 bytes for md5");
-            int rc = set_digest(sha256 ? &to->sha256 : &to->md5, hex, name, e);
+            int rc = sha256 ? set_digest(&to->sha256, &to->sha256_field, hex, name, e)
+                            : set_digest(&to->md5, &to->md5_field, hex, name, e);
             if (rc < 0)
                 return rc;
         }
@@ -205,17 +225,89 @@ int fields_parse_digest(struct arena *a, const char *name, const char *value, st
     return 0;
 }
 
-/* The plain form is for clients that do not know the other: what it cannot say becomes an underscore. */
+/* Ends at the next comma, blanks around it not counted; *s moves behind the comma, or becomes NULL. */
+static size_t next_item(const char **s, const char **ret)
+{
+    const char *item = skip_blank(*s);
+    size_t whole = strcspn(item, ",");
+    size_t len = whole;
+    while (len > 0 && (item[len - 1] == ' ' || item[len - 1] == '\t'))
+        len--;
+    *s = item[whole] ? item + whole + 1 : NULL;
+    *ret = item;
+    return len;
+}
+
+/* Chunked, once and last, or something else before it. */
+static int check_codings(const char *codings, struct err *e)
+{
+    const char *item = "";
+    size_t len = 0;
+    int count = 0;
+    int chunked = 0;
+    for (const char *s = codings; s; count++) {
+        len = next_item(&s, &item);
+        chunked += len == 7 && strncasecmp(item, "chunked", 7) == 0;
+    }
+    bool is_last = len == 7 && strncasecmp(item, "chunked", 7) == 0;
+    if (!is_last || chunked != 1)
+        return err_at(e, ERR_BAD_REQUEST, ERR_HEADER, "Transfer-Encoding",
+                      "the last coding of Transfer-Encoding must be chunked, and no other");
+    if (count > 1)
+        return err_at(e, ERR_NOT_IMPLEMENTED, ERR_HEADER, "Transfer-Encoding",
+                      "no other Transfer-Encoding than chunked is known here");
+    return 0;
+}
+
+static int parse_lengths(const char *lengths, int64_t *ret, struct err *e)
+{
+    const char *item;
+    int64_t found = -1;
+    for (const char *s = lengths; s;) {
+        int64_t v = INT64_MAX;
+        size_t len = next_item(&s, &item);
+        bool digits = len > 0 && strspn(item, "0123456789") == len;
+        for (; digits && len > 1 && *item == '0'; len--)
+            item++;
+        if (digits && !text_uint(item, len, &v))
+            v = INT64_MAX;
+        if (!digits || (found >= 0 && v != found))
+            return err_at(e, ERR_BAD_REQUEST, ERR_HEADER, "Content-Length",
+                          "Content-Length must be one number of bytes");
+        found = v;
+    }
+    *ret = found;
+    return 0;
+}
+
+int fields_parse_framing(const char *lengths, const char *codings, bool http_1_0, int64_t *ret, struct err *e)
+{
+    *ret = 0;
+    if (!codings)
+        return lengths ? parse_lengths(lengths, ret, e) : 0;
+    if (lengths || http_1_0)
+        return err_at(e, ERR_BAD_REQUEST, ERR_HEADER, "Transfer-Encoding",
+                      lengths ? "a body has a Content-Length or a Transfer-Encoding, not both"
+                              : "HTTP/1.0 has no Transfer-Encoding");
+    *ret = -1;
+    return check_codings(codings, e);
+}
+
+/* What the plain form cannot say becomes an underscore, for clients that do not know the other. */
 const char *fields_disposition(struct arena *a, const char *name)
 {
+    static const char plain[] = "attachment; filename=\"";
     struct buf b = {.arena = a};
-    buf_puts(&b, "attachment; filename=\"");
+    buf_puts(&b, plain);
     for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
         if ((*p & 0xC0) == 0x80)
             continue; /* one underscore for a whole character */
         buf_putc(&b, (char)(*p < 0x20 || *p >= 0x7F || strchr("\"\\/%", *p) ? '_' : (char)*p));
     }
-    buf_printf(&b, "\"; filename*=UTF-8''%s", text_percent(a, name, strlen(name)));
+    bool whole = strcmp(buf_str(&b) + sizeof plain - 1, name) == 0;
+    buf_putc(&b, '"');
+    if (!whole)
+        buf_printf(&b, "; filename*=UTF-8''%s", text_percent(a, name, strlen(name)));
     return buf_str(&b);
 }
 

@@ -33,6 +33,10 @@ enum range_outcome fields_parse_range(const char *value, int64_t size,
  * `weak_is_fine`. */
 bool fields_match_etag(const char *list, const char *etag, bool weak_is_fine);
 
+/* RFC 9111 section 5.2.1.2: how many seconds too old an answer may be by this Cache-Control of a request;
+ * INT64_MAX: any; -1: it says nothing of that, or is malformed. NULL is fine. */
+int64_t fields_max_stale(const char *value);
+
 struct conditions {
     const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since, *if_range;
 };
@@ -49,12 +53,24 @@ enum condition_outcome fields_check_conditions(const struct conditions *c, const
 struct wanted_digests {
     const char *md5;
     const char *sha256;
+    const char *md5_field, *sha256_field; /* the names of the fields that say so first */
 };
 int fields_parse_content_md5(struct arena *a, const char *value, struct wanted_digests *to, struct err *e);
+/* `name`: of the field, lives as long as `to`. */
 int fields_parse_digest(struct arena *a, const char *name, const char *value, struct wanted_digests *to,
                         struct err *e);
 
-/* `attachment; filename="…"; filename*=UTF-8''…` (RFC 6266 and 8187) for a name of valid UTF-8. */
+/*
+ * How long a request's body is (RFC 9112 section 6.3): bytes, at most INT64_MAX; -1: chunked. `lengths` and
+ * `codings` are the values of all lines of Content-Length and Transfer-Encoding with commas between them, or
+ * NULL. On an error nobody knows where the next request begins: ERR_BAD_REQUEST; ERR_NOT_IMPLEMENTED, a
+ * coding before chunked.
+ */
+int fields_parse_framing(const char *lengths, const char *codings, bool http_1_0, int64_t *ret,
+                         struct err *e);
+
+/* `attachment; filename="…"; filename*=UTF-8''…` (RFC 6266 and 8187) for a name of valid UTF-8; the last only
+ * where the first does not say it all. */
 const char *fields_disposition(struct arena *a, const char *name);
 
 /* `sha-256=:…:` from hex. */

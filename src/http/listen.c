@@ -6,9 +6,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -43,7 +45,7 @@ static int fail(const char *where, int error, struct err *e)
     return err_set(e, ERR_BUSY, "cannot listen on %.60s: %s", where, strerror(error));
 }
 
-int listen_open(const char *where, int *ret_fd, struct err *e)
+int listen_bind(const char *where, int *ret_fd, struct err *e)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found;
@@ -59,7 +61,7 @@ int listen_open(const char *where, int *ret_fd, struct err *e)
     rc = 0;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-        bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
+        bind(fd, found->ai_addr, found->ai_addrlen) < 0) {
         rc = fail(where, errno, e);
         if (fd >= 0)
             (void)close(fd);
@@ -68,4 +70,22 @@ int listen_open(const char *where, int *ret_fd, struct err *e)
     if (rc == 0)
         *ret_fd = fd;
     return rc;
+}
+
+int listen_begin(int fd, const char *where, struct err *e)
+{
+    return listen(fd, BACKLOG) < 0 ? fail(where, errno, e) : 0;
+}
+
+/* A descriptor that is closed falls out of every epoll set, and dup2 closes the old one and puts the new one
+ * in its place at once: no event loop ever meets a number that means something else. The library's own way,
+ * MHD_quiesce_daemon, takes the socket out of the loops' sets while they do the same, and aborts the program
+ * if one was faster. */
+void listen_end(int fd)
+{
+    int never_ready = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (never_ready < 0)
+        return; /* no descriptor to be had: who connects now is told 503 */
+    (void)dup3(never_ready, fd, O_CLOEXEC);
+    (void)close(never_ready);
 }

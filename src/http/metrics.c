@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int statuses[] = {200, 201, 204, 206, 303, 304, 400, 401, 403, 404, 405, 406,
-                               409, 410, 412, 413, 414, 416, 417, 431, 500, 503, 507, 0};
+static const int statuses[] = {200, 201, 204, 206, 303, 304, 307, 400, 401, 403, 404, 405, 406,
+                               409, 410, 412, 413, 414, 416, 417, 431, 500, 501, 503, 507, 0};
 enum { STATUSES = sizeof statuses / sizeof statuses[0], BUCKETS = 12 };
 
 static const int64_t bounds[BUCKETS] = {500,   1000,   2500,   5000,    10000,   25000,

@@ -51,6 +51,21 @@ const struct api_mount *mount_find(const struct api_mount *mounts, const char *p
     return best;
 }
 
+/* --- places --- */
+
+bool mount_is_place(const char *segment, size_t len)
+{
+    return segment[0] == '{' && (len == 2 || (len == 3 && segment[1] == '#'));
+}
+
+bool mount_place_takes(const char *place, const char *text, size_t len)
+{
+    size_t digits = 0;
+    while (digits < len && text[digits] >= '0' && text[digits] <= '9')
+        digits++;
+    return len > 0 && (place[1] != '#' || digits == len);
+}
+
 /* --- do they get along --- */
 
 /* A route with the whole pattern of its addresses. */
@@ -65,16 +80,17 @@ static size_t segment(const char *s)
     return strcspn(s, "/");
 }
 
-static bool is_place(const char *segment_start, size_t len)
-{
-    return len == 2 && segment_start[0] == '{';
-}
-
-/* Segments that some text matches both of; {} matches any but an empty one. */
+/* Segments that some text matches both of. */
 static bool segments_meet(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    if (is_place(a, a_len) || is_place(b, b_len))
-        return a_len > 0 && b_len > 0;
+    bool a_place = mount_is_place(a, a_len);
+    bool b_place = mount_is_place(b, b_len);
+    if (a_place && b_place)
+        return true;
+    if (a_place)
+        return mount_place_takes(a, b, b_len);
+    if (b_place)
+        return mount_place_takes(b, a, a_len);
     return a_len == b_len && strncmp(a, b, a_len) == 0;
 }
 

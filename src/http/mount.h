@@ -19,6 +19,10 @@ const struct api_mount *mount_find(const struct api_mount *mounts, const char *p
  */
 const char *mount_inside(const char *at, const char *path);
 
+/* Of a segment of a pattern: whether it is {} or {#}, and whether such a place takes this text. */
+bool mount_is_place(const char *segment, size_t len);
+bool mount_place_takes(const char *place, const char *text, size_t len);
+
 /* Whether an address may have one / more at its end than the pattern of this route. */
 static inline bool mount_takes_slash(const struct api *api, const struct route *r)
 {

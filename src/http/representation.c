@@ -64,6 +64,8 @@ static int read_part(const struct multipart *m, const struct part *p, int64_t of
         return 0;
     }
     *ret = overlap(offset, len, body_at, p->range.last - p->range.first + 1);
+    if (*ret && m->rep.window)
+        m->rep.window(m->rep.ctx, p->range.first, p->range.last + 1);
     return *ret ? read_source(&m->rep, p->range.first + offset - body_at, to, *ret, ret, e) : 0;
 }
 
@@ -96,6 +98,14 @@ static bool wait_for_multipart(void *ctx)
 {
     const struct multipart *m = ctx;
     return m->rep.read_wait(m->rep.ctx);
+}
+
+static int begin_multipart(void *ctx, struct err *e)
+{
+    const struct multipart *m = ctx;
+    const struct byte_range *range = &m->parts[0].range;
+    m->rep.window(m->rep.ctx, range->first, range->last + 1);
+    return m->rep.begin(m->rep.ctx, range->first, e);
 }
 
 static void finish_multipart(void *ctx)
@@ -139,9 +149,11 @@ static void send_multipart(struct request *rq, const struct representation *rep,
     if (rep->read_some) {
         r->read_some = read_some_of_multipart;
         r->read_wait = wait_for_multipart;
+        r->read_begin = rep->begin ? begin_multipart : NULL;
     } else {
         r->read = read_multipart;
     }
+    r->slow = rep->slow;
     r->read_done = finish_multipart;
     r->read_ctx = m;
     response_header(rq, "Content-Type",
@@ -151,7 +163,7 @@ static void send_multipart(struct request *rq, const struct representation *rep,
 /* One range, or all, of what only `read` has. */
 struct piece {
     struct representation rep;
-    int64_t first;
+    int64_t first, len;
 };
 
 static int read_piece(void *ctx, int64_t offset, void *to, size_t len, struct err *e)
@@ -172,6 +184,13 @@ static bool wait_for_piece(void *ctx)
     return p->rep.read_wait(p->rep.ctx);
 }
 
+static int begin_piece(void *ctx, struct err *e)
+{
+    const struct piece *p = ctx;
+    p->rep.window(p->rep.ctx, p->first, p->first + p->len);
+    return p->len > 0 ? p->rep.begin(p->rep.ctx, p->first, e) : 0;
+}
+
 static void finish_piece(void *ctx)
 {
     const struct piece *p = ctx;
@@ -179,16 +198,18 @@ static void finish_piece(void *ctx)
         p->rep.done(p->rep.ctx);
 }
 
-static void send_by_reading(struct request *rq, const struct representation *rep, int64_t first)
+static void send_by_reading(struct request *rq, const struct representation *rep, int64_t first, int64_t len)
 {
     struct piece *p = arena_alloc(&rq->arena, sizeof *p);
-    *p = (struct piece){.rep = *rep, .first = first};
+    *p = (struct piece){.rep = *rep, .first = first, .len = len};
     if (rep->read_some) {
         rq->response.read_some = read_some_of_piece;
         rq->response.read_wait = wait_for_piece;
+        rq->response.read_begin = rep->begin ? begin_piece : NULL;
     } else {
         rq->response.read = read_piece;
     }
+    rq->response.slow = rep->slow;
     rq->response.read_done = finish_piece;
     rq->response.read_ctx = p;
 }
@@ -203,7 +224,7 @@ static int send_piece(struct request *rq, const struct representation *rep, int6
     if (rep->encoding)
         response_header(rq, "Content-Encoding", rep->encoding);
     if (!rep->bytes && rep->fd < 0) {
-        send_by_reading(rq, rep, first);
+        send_by_reading(rq, rep, first, len);
         return 0;
     }
     if (rep->bytes) {

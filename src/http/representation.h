@@ -24,8 +24,13 @@ struct representation {
     /* Or these two alone, as in struct response, of what may not be there yet. */
     int (*read_some)(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);
     bool (*read_wait)(void *ctx);
+    /* With these two, or NULL. Told before each range that will be read; and whether its first bytes are
+     * there (0, RESPONSE_LATER, or an error that takes the place of the answer). */
+    void (*window)(void *ctx, int64_t first, int64_t end);
+    int (*begin)(void *ctx, int64_t offset, struct err *e);
     void (*done)(void *ctx); /* called when the source is needed no more, whatever the outcome */
     void *ctx;
+    bool slow; /* `read` and `read_some`, as in struct response */
 };
 
 /* The validators, file name and the like that go with its bytes, also where it is not sent by

@@ -3,9 +3,10 @@
  * A request as handlers see it, the table of routes that leads to them, and the response that they fill in.
  *
  * A handler is a plain synchronous function. Its route says where it runs: R_READ in the event-loop thread
- * that received it, R_WRITE in the writer's thread while the connection sleeps. It returns 0 with
- * rq->response filled in, or an error that its API then renders. A R_WRITE handler may run twice (the
- * transaction was retried), each time with an empty response.
+ * that received it, or where the database may take its time in a reader's thread while the connection sleeps;
+ * R_WRITE in the writer's thread, likewise. It returns 0 with rq->response filled in, or an error that its
+ * API then renders. A R_WRITE handler may run twice (the transaction was retried), each time with an empty
+ * response.
  */
 #pragma once
 
@@ -36,16 +37,19 @@ typedef int handler_fn(struct request *rq, struct err *e);
 
 struct route {
     enum http_method method; /* HEAD goes to the GET route, if that is R_READ or open */
-    const char *path;        /* whole segments; {} matches one of any content */
+    const char *path;        /* whole segments; {} matches one of any content, {#} one of digits */
     enum route_mode mode;
     enum route_body body; /* WHOLE: in rq->body, up to the limit; STREAM: to the sink that `begin` opens */
     unsigned need;        /* what the API's admit checks */
     handler_fn *handle;
-    handler_fn *begin; /* of BODY_STREAM: runs like a R_READ handler, before the first byte is read */
+    handler_fn *begin; /* of BODY_STREAM: runs like a R_READ handler, before the first byte is read. What it
+                        * and `admit` do before they first ask the database may be done twice. */
     /* Of R_WRITE, if set: fills in the response after the commit, in the event loop and outside any
        transaction, so that the writer's time is not spent on it. It cannot fail. */
     void (*render)(struct request *rq);
-    bool exact; /* of an API with trailing_slash: not for this route */
+    bool exact;       /* of an API with trailing_slash: not for this route */
+    bool no_database; /* of R_READ: admit and the handler ask for nothing of it: always in the event loop */
+    const char *last_place; /* what errors call the last {} of the path; NULL: nothing */
 };
 
 enum { ROUTE_OPEN = 0 }; /* `need` of a route that anybody may call */
@@ -58,6 +62,7 @@ struct api {
     const struct route *routes;
     size_t route_count;
     bool trailing_slash; /* one / at the end of an address is as if it were not there */
+    bool as_sent;        /* places and query are not decoded: every byte of its addresses counts */
     bool secret_paths;   /* its addresses open something by themselves: logs show the route instead */
     /* Before anything else, in a read transaction: who asks, and may they. */
     handler_fn *admit;
@@ -94,15 +99,20 @@ struct response {
     int64_t size;      /* -1: not known yet, then `read_some` gives it */
     int fd;            /* or `size` bytes of this file from `offset` on; -1: none; closed by the server */
     int64_t offset;
-    /* or whatever this reads: 0 or an error, in an event-loop thread */
+    /* or whatever this reads: 0 or an error */
     int (*read)(void *ctx, int64_t offset, void *to, size_t len, struct err *e);
     /* or up to `max` bytes, of what may not be there yet: RESPONSE_LATER; where `size` is not known a
      * *ret_len of 0 is the end */
     int (*read_some)(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);
     bool (*read_wait)(
         void *ctx); /* after that: true: request_wake will be called; false: there is more already */
-    void (*read_done)(void *ctx); /* always called in the end if set */
+    /* Of `read_some`, if set: asked in the event loop before the answer begins, as long as it says
+     * RESPONSE_LATER and read_wait has slept; an error takes the place of the answer. */
+    int (*read_begin)(void *ctx, struct err *e);
+    void (*read_done)(void *ctx); /* always called in the end if set; any thread */
     void *read_ctx;
+    bool slow; /* `read` and `read_some` may wait for a database: where there is a thread that may, they are
+                * called there while the connection sleeps; else in an event-loop thread */
 };
 
 struct query_pair {
@@ -118,7 +128,7 @@ struct request {
     enum http_method method;
     const char *raw_path;               /* as it was sent, without the query */
     const char *raw_query;              /* NULL: none */
-    const char *places[REQUEST_PLACES]; /* what {} matched, decoded, without NULs */
+    const char *places[REQUEST_PLACES]; /* what {} and {#} matched; decoded, unless `as_sent`, without NULs */
     struct query_pair *query;
     const char *id;         /* X-Request-Id */
     int64_t content_length; /* -1: chunked */
@@ -154,8 +164,10 @@ struct request {
     struct response response;
 };
 
-const char *request_header(struct request *rq, const char *name); /* NULL: absent */
-const char *request_query(struct request *rq, const char *key);   /* the first of that name, or NULL */
+const char *request_header(struct request *rq, const char *name); /* the first line; NULL: absent */
+/* All lines of a field that is a list (RFC 9110 section 5.3), with commas between them; NULL: absent. */
+const char *request_header_list(struct request *rq, const char *name);
+const char *request_query(struct request *rq, const char *key); /* the first of that name, or NULL */
 
 /* The sink's own thread has caught up or is done. Any thread. */
 void request_wake(struct request *rq);
@@ -172,8 +184,8 @@ bool request_gone(struct request *rq);
  */
 bool request_wait(struct request *rq, int64_t until);
 
-/* Whether the client has closed the connection, or its half: who is about to do much more for it asks. In the
- * event loop, while the connection does not sleep. */
+/* Whether the client has closed the connection, or its half: who is about to do much more for it asks. In a
+ * handler. */
 bool request_was_left(struct request *rq);
 
 /* A table of query parameters, like base/json.h's of members. */

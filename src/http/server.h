@@ -10,10 +10,28 @@
 
 struct server;
 
+enum { READ_LATER = 1 };
+
+struct pool;
+
+/*
+ * Where the database is on this machine, R_READ handlers run in the event loops: `read` alone is set. Where
+ * it may take its time they run while the connection sleeps, by `read_later`; then `read` is asked first for
+ * what mostly needs no database, like looking at a key that was seen a moment ago.
+ */
 struct server_hooks {
     void *ctx;
-    /* Runs fn(rq) in a read transaction of the calling event-loop thread, with rq->session set. */
+    /* Runs fn(rq) in the calling event-loop thread, with rq->session set: in a read transaction. Or, with
+     * read_later, without a database: READ_LATER if fn has asked for one. */
     int (*read)(void *ctx, struct request *rq, handler_fn *fn, struct err *e);
+    /*
+     * If set: queues rq for a thread that runs fn(rq) in a read transaction, with rq->session set, and calls
+     * server_finish_read; which may also come without that, when rq has waited for too long. ERR_BUSY if the
+     * queue is full.
+     */
+    int (*read_later)(void *ctx, struct request *rq, handler_fn *fn, struct err *e);
+    /* If set: threads that read the pieces of slow answers. */
+    struct pool *senders;
     /*
      * Queues rq for the writer, which runs fn(rq), with rq->session set, and calls server_finish when its
      * effects are durable. ERR_BUSY if the queue is full. Any thread.
@@ -27,9 +45,11 @@ struct server_hooks {
 
 /* Limits; sizes in bytes, times in seconds. */
 struct server_options {
-    const char *listen; /* ADDRESS:PORT or [ADDRESS]:PORT */
+    const char *listen; /* ADDRESS:PORT or [ADDRESS]:PORT, for errors */
+    int listen_fd;      /* bound to it (http/listen.h); the server's from server_new on, also if that fails */
     int threads;
     int64_t connection_limit, connection_limit_per_address, connection_memory;
+    int64_t body_memory; /* of all that is gathered of BODY_WHOLE */
     int64_t header_limit, header_timeout, body_timeout, keepalive_timeout;
     int (*log_requests)(void);         /* 0 none, 1 those of status 500 and above, 2 all */
     int64_t (*body_limit)(void *ctx);  /* of BODY_WHOLE, now */
@@ -50,6 +70,14 @@ int server_new(const struct server_options *o, const struct server_hooks *hooks,
  * wakes the connection. Any thread but the event loop's.
  */
 void server_finish(struct request *rq, int rc, const struct err *e);
+/* The same of what was queued by read_later. */
+void server_finish_read(struct request *rq, int rc, const struct err *e);
+
+/* Inside of `read` and read_later: what a handler has prepared is dropped, for it is run once more. */
+void server_forget_answer(struct request *rq);
+
+/* Whether the calling thread is an event loop's: nothing may wait there. */
+bool server_in_event_loop(void);
 
 /*
  * No new connections; new requests are answered 503. After `seconds`, whoever is not done is cut off: then

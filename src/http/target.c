@@ -72,13 +72,13 @@ static size_t segment_length(const char *s)
     return n;
 }
 
-/* Compares segment by segment; what {} matches goes to `pieces`. */
+/* Compares segment by segment; what places match goes to `pieces`. */
 static bool matches(const struct api *api, const struct route *r, const char *path,
                     struct piece pieces[REQUEST_PLACES], int *ret_count)
 {
     int n = 0;
     const char *pattern = r->path;
-    const char *slash = pattern; /* nearly all routes differ before their first {} */
+    const char *slash = pattern; /* nearly all routes differ before their first place */
     for (size_t i = 0; path[i] && path[i] == pattern[i] && path[i] != '{'; i++)
         if (path[i] == '/')
             slash = pattern + i;
@@ -88,9 +88,9 @@ static bool matches(const struct api *api, const struct route *r, const char *pa
         if (*path != '/')
             return false;
         size_t want = segment_length(pattern + 1);
-        if (want == 2 && pattern[1] == '{') {
+        if (mount_is_place(pattern + 1, want)) {
             size_t have = segment_length(path + 1);
-            if (n == REQUEST_PLACES || have == 0)
+            if (n == REQUEST_PLACES || !mount_place_takes(pattern + 1, path + 1, have))
                 return false;
             pieces[n++] = (struct piece){path + 1, have};
             path += have + 1;
@@ -134,7 +134,13 @@ const char *target_methods(struct request *rq)
 static int take_places(struct request *rq, const struct piece *pieces, int count, struct err *e)
 {
     for (int i = 0; i < count; i++) {
+        if (rq->api->as_sent) {
+            rq->places[i] = arena_copy(&rq->arena, pieces[i].start, pieces[i].len);
+            continue;
+        }
         int rc = decode(&rq->arena, pieces[i].start, pieces[i].len, false, &rq->places[i], e);
+        if (rc < 0 && i == count - 1 && rq->route->last_place)
+            err_locate(e, ERR_PARAMETER, rq->route->last_place);
         if (rc < 0)
             return rc;
     }

@@ -48,9 +48,5 @@ unsigned csv_bare_kind(const char *s, size_t len)
         return CELL_NULL;
     if (*s <= '9')
         return *s >= '0' || *s == '-' ? number_or_text(s, s + len) : CELL_TEXT;
-    if (len == 4 && memcmp(s, "true", 4) == 0)
-        return CELL_TRUE;
-    if (len == 5 && memcmp(s, "false", 5) == 0)
-        return CELL_FALSE;
-    return CELL_TEXT;
+    return csv_word_kind(s, len);
 }

@@ -9,6 +9,9 @@
 
 #define CSV_BOM "\xEF\xBB\xBF"
 
+/* What a delimiter that nobody names may be; the first one where that cannot be told. */
+#define CSV_DELIMITERS ",;\t|"
+
 /* Beside an enum cell_kind: the number has a fraction or an exponent. */
 enum { CSV_FRACTION = 1 << 7 };
 
@@ -58,12 +61,23 @@ static inline struct csv_block csv_block(const char *from, char delimiter)
 #define csv_block csv_block_by_eight
 #endif
 
-/* csv_bare_kind where SIXTEEN bytes may be read from `s` whatever `len` is: short numbers need no loop. */
-static inline unsigned csv_bare_kind_fast(const char *s, size_t len)
+/* Of what begins with a letter. */
+static inline unsigned csv_word_kind(const char *s, size_t len)
 {
-    if ((unsigned char)*s > '9' && *s != 't' && *s != 'f' && len)
-        return CELL_TEXT;
-    if (len == 0 || len > SIXTEEN || *s > '9' || *s < '0')
+    if (len == 4 && memcmp(s, "true", 4) == 0)
+        return CELL_TRUE;
+    return len == 5 && memcmp(s, "false", 5) == 0 ? CELL_FALSE : CELL_TEXT;
+}
+
+/* csv_bare_kind where SIXTEEN bytes may be read from `s` whatever `len` is: short numbers need no loop. */
+static inline __attribute__((always_inline)) unsigned csv_bare_kind_fast(const char *s, size_t len)
+{
+    unsigned char first = (unsigned char)*s;
+    if (len == 0)
+        return CELL_NULL;
+    if (first > '9')
+        return first == 't' || first == 'f' ? csv_word_kind(s, len) : (unsigned)CELL_TEXT;
+    if (first < '0' || len > SIXTEEN)
         return csv_bare_kind(s, len);
     unsigned others = sixteen_others(s) & sixteen_first(len);
     if (!others)

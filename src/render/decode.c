@@ -38,7 +38,7 @@ struct decoder {
 
     enum text text;
     int64_t taken;  /* bytes of the text before the ones at hand */
-    uint8_t odd[2]; /* bytes that are not yet a code unit, or not yet a BOM */
+    uint8_t odd[3]; /* bytes that are not yet a code unit, or not yet a BOM */
     size_t odd_len;
     uint16_t high; /* a surrogate that waits for the other one; 0: none */
 
@@ -60,6 +60,15 @@ enum compression decode_sniff_compression(const void *bytes, size_t len)
     return COMPRESSION_NONE;
 }
 
+enum compression decode_sniff_cut(const void *bytes, size_t len, enum compression named)
+{
+    static const char zstd[] = "\x28\xB5\x2F\xFD";
+    if (named == COMPRESSION_ZSTD)
+        return len < 4 && memcmp(bytes, zstd, len) == 0 ? named : COMPRESSION_NONE;
+    bool is_gzip = len == 1 && *(const uint8_t *)bytes == 0x1F; /* no text begins with this control */
+    return is_gzip || (named == COMPRESSION_GZIP && len == 0) ? COMPRESSION_GZIP : COMPRESSION_NONE;
+}
+
 struct decoder *decoder_new(enum compression compression, enum charset charset, decode_put_fn *put, void *ctx)
 {
     struct decoder *d = mem_alloc(sizeof *d);
@@ -69,7 +78,7 @@ struct decoder *decoder_new(enum compression compression, enum charset charset, 
     d->put = put;
     d->ctx = ctx;
     d->inside = compression != COMPRESSION_NONE;
-    d->text = charset == CHARSET_WINDOWS_1252 ? TEXT_WINDOWS_1252 : TEXT_UNKNOWN;
+    d->text = TEXT_UNKNOWN;
     if (compression == COMPRESSION_GZIP && inflateInit2(&d->gzip, 16 + MAX_WBITS) != Z_OK)
         abort();
     if (compression == COMPRESSION_ZSTD) {
@@ -213,10 +222,23 @@ static int convert(struct decoder *d, const uint8_t *p, size_t len, struct err *
     return rc;
 }
 
-/* The kind of a text by its first bytes, two of them or all that there are. */
+static bool is_utf16(const struct decoder *d)
+{
+    return d->text == TEXT_UTF16_LE || d->text == TEXT_UTF16_BE;
+}
+
+/* A byte order mark goes before what was said: three characters that no text begins with. */
+static bool may_be_utf8_bom(const struct decoder *d)
+{
+    return d->charset == CHARSET_WINDOWS_1252 && memcmp(d->odd, "\xEF\xBB\xBF", d->odd_len) == 0;
+}
+
+/* The kind of a text by its first bytes, as many as wants_more took or all that there are. */
 static int find_kind(struct decoder *d, struct err *e)
 {
-    if (d->odd_len == 2 && memcmp(d->odd, "\xFF\xFE", 2) == 0)
+    if (d->charset == CHARSET_WINDOWS_1252)
+        d->text = d->odd_len == 3 && may_be_utf8_bom(d) ? TEXT_AS_IT_IS : TEXT_WINDOWS_1252;
+    else if (d->odd_len == 2 && memcmp(d->odd, "\xFF\xFE", 2) == 0)
         d->text = TEXT_UTF16_LE;
     else if (d->odd_len == 2 && memcmp(d->odd, "\xFE\xFF", 2) == 0)
         d->text = TEXT_UTF16_BE;
@@ -224,7 +246,7 @@ static int find_kind(struct decoder *d, struct err *e)
         d->text = TEXT_AS_IT_IS;
     else if (d->odd_len > 0)
         return err_set(e, ERR_BAD_VALUE, "the UTF-16 text does not begin with a byte order mark");
-    if (d->text == TEXT_UTF16_LE || d->text == TEXT_UTF16_BE)
+    if (is_utf16(d))
         d->taken = 2;
     return 0;
 }
@@ -232,6 +254,8 @@ static int find_kind(struct decoder *d, struct err *e)
 /* Whether the first bytes are too few to tell what the text is. */
 static bool wants_more(const struct decoder *d)
 {
+    if (d->charset == CHARSET_WINDOWS_1252)
+        return d->odd_len < 3 && may_be_utf8_bom(d);
     bool utf16 = d->charset == CHARSET_UTF16 || d->odd[0] == 0xFF || d->odd[0] == 0xFE;
     return d->odd_len == 0 || (d->odd_len == 1 && utf16);
 }
@@ -239,7 +263,7 @@ static bool wants_more(const struct decoder *d)
 /* The first bytes of a text, until its kind is known. */
 static int begin_text(struct decoder *d, const uint8_t **p, size_t *len, struct err *e)
 {
-    uint8_t held[2];
+    uint8_t held[sizeof d->odd];
     while (*len > 0 && wants_more(d)) {
         d->odd[d->odd_len++] = *(*p)++;
         (*len)--;
@@ -250,7 +274,7 @@ static int begin_text(struct decoder *d, const uint8_t **p, size_t *len, struct 
     size_t n = d->odd_len;
     d->odd_len = 0;
     memcpy(held, d->odd, sizeof held);
-    return rc < 0 || d->text != TEXT_AS_IT_IS ? rc : convert(d, held, n, e);
+    return rc < 0 || is_utf16(d) ? rc : convert(d, held, n, e);
 }
 
 static int take_text(struct decoder *d, const uint8_t *p, size_t len, struct err *e)
@@ -264,7 +288,7 @@ static int finish_text(struct decoder *d, struct err *e)
     int rc = 0;
     if (d->text == TEXT_UNKNOWN) {
         rc = find_kind(d, e);
-        if (rc == 0 && d->text == TEXT_AS_IT_IS)
+        if (rc == 0 && !is_utf16(d))
             rc = convert(d, d->odd, d->odd_len, e);
     } else if (d->odd_len > 0) {
         rc = err_set(e, ERR_BAD_VALUE, "the UTF-16 text ends in the middle of a character, at byte %lld",

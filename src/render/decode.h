@@ -18,6 +18,9 @@ enum compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_ZSTD };
 enum charset { CHARSET_UTF8, CHARSET_UTF16, CHARSET_WINDOWS_1252 };
 
 /* By the magic number of the first bytes (4 are enough). */
+/* Of bytes that are all there is and too few to know it: the compression whose beginning they are. `named` is
+ * what else says that they are compressed, or NONE; then they may also be empty. */
+enum compression decode_sniff_cut(const void *bytes, size_t len, enum compression named);
 enum compression decode_sniff_compression(const void *bytes, size_t len);
 
 struct decoder;

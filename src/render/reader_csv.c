@@ -80,7 +80,7 @@ struct csv_reader {
     bool sniff_fresh; /* a quote would open */
 };
 
-static const char candidates[] = ",;\t|";
+static const char candidates[] = CSV_DELIMITERS;
 
 static void set_delimiter(struct csv_reader *r, char delimiter)
 {
@@ -339,7 +339,7 @@ static int end_header(struct csv_reader *r, struct err *e)
     return 0;
 }
 
-static int end_row(struct csv_reader *r, size_t end, struct err *e)
+static inline int end_row(struct csv_reader *r, size_t end, struct err *e)
 {
     if (r->present > (size_t)r->count)
         return fail(r, r->row_start, e, "%zu cells, the %s has %d", r->present,
@@ -447,7 +447,9 @@ static inline bool match_quotes(const struct csv_reader *r, const struct csv_blo
                                 struct quotes *ret)
 {
     bool closed_before = r->quoting == CLOSED;
-    uint64_t inside = r->quoting == QUOTED ? ~parity(block->quotes) : parity(block->quotes);
+    uint64_t inside = block->quotes ? parity(block->quotes) : 0;
+    if (r->quoting == QUOTED)
+        inside = ~inside;
     uint64_t ends = block->ends & ~inside;
     uint64_t opening = block->quotes & inside;
     uint64_t closing = block->quotes & ~inside;
@@ -500,68 +502,106 @@ static int scan_matched(struct csv_reader *r, struct csv_block block, struct quo
     return 0;
 }
 
-/* The text of a cell with its quotes, if it has any; -1: it is not UTF-8. */
-static inline int put_cell_swiftly(struct csv_reader *r, size_t index, char *text, size_t len, bool wide,
-                                   bool doubled)
+/* The text of a cell with its quotes, if it has any, as *c. Returns its kind, perhaps with CSV_FRACTION. */
+static inline unsigned make_cell(struct cell *c, unsigned seen, char *text, size_t len, bool doubled)
 {
     unsigned kind = CELL_TEXT;
-    if (wide && !is_utf8(text, len))
-        return -1;
-    if (len && *text == '"') {
+    if (!len) {
+        kind = CELL_NULL;
+    } else if (*text == '"') {
         text++;
         len -= 2;
         if (doubled)
             len = undouble(text, len);
-    } else if (!len || !(r->seen[index] & TEXT_ONLY)) {
+    } else if (!(seen & TEXT_ONLY)) {
         kind = csv_bare_kind_fast(text, len);
     }
-    r->cells[index] = (struct cell){kind & ~(unsigned)CSV_FRACTION, text, len};
+    *c = (struct cell){kind & ~(unsigned)CSV_FRACTION, text, len};
+    return kind;
+}
+
+/* Where the row under way is, out of the reader: there each byte that is written could have changed it. */
+struct swift {
+    char *row, *cell;
+    size_t present;
+};
+
+static inline struct swift take_out(const struct csv_reader *r)
+{
+    return (struct swift){r->bytes + r->row_start, r->bytes + r->cell_start, r->present};
+}
+
+static inline void put_back(struct csv_reader *r, struct swift s)
+{
+    r->cell_start = (size_t)(s.cell - r->bytes);
+    r->present = s.present;
+}
+
+static int end_row_swiftly(struct csv_reader *r, const char *end, size_t present, struct err *e)
+{
+    r->after_cr = *end == '\r';
+    r->present = present;
+    int rc = end_row(r, (size_t)(end - r->bytes), e);
+    r->row_start = (size_t)(end + 1 - r->bytes);
+    return rc;
+}
+
+static void note_kind(struct csv_reader *r, size_t index, unsigned kind)
+{
     unsigned bits = 1U << (kind & ~(unsigned)CSV_FRACTION) | (kind & CSV_FRACTION);
     if (bits & ~(unsigned)r->seen[index])
         note_seen(r, (int)index, bits);
-    return 0;
-}
-
-static int end_row_swiftly(struct csv_reader *r, size_t end, size_t present, struct err *e)
-{
-    r->present = present;
-    r->after_cr = r->bytes[end] == '\r';
-    int rc = end_row(r, end, e);
-    r->row_start = end + 1;
-    r->present = 0;
-    return rc;
 }
 
 /* The same among rows of which none is longer than may be, where the types of cells count. */
 static int scan_swiftly(struct csv_reader *r, struct csv_block block, struct quotes q, struct err *e)
 {
     const char delimiter = r->delimiter;
+    const bool notes = !r->columns_are_set;
+    const size_t count = (size_t)r->count;
+    char *const bytes = r->bytes + r->scan;
+    struct swift s = take_out(r);
     int rc = 0;
     block.wide |= r->wide != 0; /* no mark of the block is before its first byte */
     q.doubled |= r->doubled;
-    r->wide = r->doubled = false;
     for (uint64_t ends = block.ends & ~q.inside; ends && rc == 0; ends &= ends - 1) {
-        size_t at = r->scan + (size_t)__builtin_ctzll(ends);
+        char *end = bytes + __builtin_ctzll(ends);
         uint64_t until = ends ^ (ends - 1);
-        bool wide = (block.wide & until) != 0;
-        bool doubled = (q.doubled & until) != 0;
-        block.wide &= ~until;
-        q.doubled &= ~until;
-        if (r->present >= (size_t)r->count || at == r->row_start) {
+        bool wide = false;
+        bool doubled = false;
+        if ((block.wide | q.doubled) & until) {
+            wide = (block.wide & until) != 0;
+            doubled = (q.doubled & until) != 0;
+            block.wide &= ~until;
+            q.doubled &= ~until;
+        }
+        if (s.present >= count || end == s.row) { /* one too many, or an empty line */
+            put_back(r, s);
             r->wide = wide;
             r->doubled = doubled;
-            rc = on_end(r, at, e);
+            rc = on_end(r, (size_t)(end - r->bytes), e);
+            s = take_out(r);
             continue;
         }
-        if (put_cell_swiftly(r, r->present, r->bytes + r->cell_start, at - r->cell_start, wide, doubled) < 0)
-            return check_utf8(r, at, e);
-        r->cell_start = at + 1;
-        r->present++;
-        if (r->bytes[at] != delimiter)
-            rc = end_row_swiftly(r, at, r->present, e);
+        if (wide && !is_utf8(s.cell, (size_t)(end - s.cell))) {
+            put_back(r, s);
+            return check_utf8(r, (size_t)(end - r->bytes), e);
+        }
+        unsigned kind =
+            make_cell(&r->cells[s.present], r->seen[s.present], s.cell, (size_t)(end - s.cell), doubled);
+        if (notes)
+            note_kind(r, s.present, kind);
+        s.cell = end + 1;
+        s.present++;
+        if (*end != delimiter) {
+            rc = end_row_swiftly(r, end, s.present, e);
+            s.row = s.cell;
+            s.present = 0;
+        }
     }
-    r->wide |= block.wide;
-    r->doubled |= q.doubled != 0;
+    put_back(r, s);
+    r->wide = block.wide;
+    r->doubled = q.doubled != 0;
     return rc;
 }
 

@@ -52,7 +52,6 @@ struct json_reader {
     bool some_member; /* a comma came before: the object cannot end here */
     bool handing_on;  /* the rows of this array */
     bool preferred;   /* this array to what there was before it, if anything */
-    bool replaces;    /* the rows of another, which are given up */
     bool all_objects; /* of this array, so far */
     int64_t elements; /* of this array */
     int rank;         /* of the last member's name */
@@ -134,7 +133,7 @@ static void begin_array(struct json_reader *r)
 {
     r->elements = 0;
     r->all_objects = true;
-    r->preferred = r->replaces = false;
+    r->preferred = false;
     if (!r->in_object)
         r->handing_on = r->options.member == NULL;
     else if (r->options.member)
@@ -164,17 +163,17 @@ static void prefer_this_array(struct json_reader *r)
     if (r->preferred)
         return;
     r->preferred = true;
-    r->replaces = r->best_rank != RANK_NONE;
     take_back(r);
     r->best_rank = r->in_object ? r->rank : 0;
     r->best_name = r->in_object ? mem_strdup(r->name) : NULL;
 }
 
-/* An element that is not an object. Where rows of another array were given up for this one, which should have
-   been the table then, they cannot be had back. */
+/* An element that is not an object. Rows of another array may have been given up for this one if it has one
+   of the preferred names, and cannot be had back: so such an array is a fault wherever it stands. */
 static int disappoint(struct json_reader *r, const char *at, struct err *e)
 {
-    if (!r->in_object || (r->handing_on && (r->options.member || r->replaces)))
+    bool may_have_replaced = r->rank < RANK_OTHER && r->all_objects && r->elements > 0;
+    if (!r->in_object || (r->handing_on && r->options.member) || may_have_replaced)
         return fault(r, at, "not an object", e);
     if (r->handing_on && r->elements > 0)
         take_back(r);

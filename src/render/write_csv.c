@@ -32,6 +32,8 @@ struct csv_writer {
     const char *line_end;
     size_t line_end_len;
     bool bom, safe;
+    bool sniffed;   /* who reads it finds out the delimiter: the names must not hold another one */
+    bool comma_too; /* and of a single name can only think of a comma: it means something in cells, too */
     bool begun;
     size_t used;
     char bytes[BUFFER + BEYOND];
@@ -51,6 +53,8 @@ struct csv_writer *csv_writer_new(const struct writer_options *o, const struct c
     w->line_end_len = o->lf ? 1 : 2;
     w->bom = o->bom;
     w->safe = o->safe;
+    w->sniffed = o->format != FORMAT_TSV;
+    w->comma_too = w->sniffed && count == 1 && w->delimiter != ',';
     return w;
 }
 
@@ -142,7 +146,8 @@ static int add_text(struct csv_writer *w, bool quoted, bool prefix, const char *
 static int add_text_cell(struct csv_writer *w, const struct cell *c, struct err *e)
 {
     bool prefix = w->safe && is_formula(c->bytes, c->len);
-    bool quoted = !prefix && csv_bare_kind(c->bytes, c->len) != CELL_TEXT;
+    bool quoted = (!prefix && csv_bare_kind(c->bytes, c->len) != CELL_TEXT) ||
+                  (w->comma_too && c->len && memchr(c->bytes, ',', c->len));
     return add_text(w, quoted, prefix, c->bytes, c->len, e);
 }
 
@@ -179,13 +184,23 @@ static int add_separator(struct csv_writer *w, bool last, struct err *e)
     return 0;
 }
 
-/* Names are text whatever they look like; but a line must not be empty, nor a name begin like a BOM. */
+static bool has_delimiter(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (text[i] && strchr(CSV_DELIMITERS, text[i]))
+            return true;
+    return false;
+}
+
+/* Names are text whatever they look like; but a line must not be empty, nor a name begin like a BOM, nor may
+ * a delimiter be found in one. */
 static int add_name(struct csv_writer *w, int index, struct err *e)
 {
     const struct column_name *n = &w->names[index];
     bool like_bom = index == 0 && n->len >= 3 && memcmp(n->bytes, CSV_BOM, 3) == 0;
     bool empty_line = w->count == 1 && n->len == 0;
-    return add_text(w, like_bom || empty_line, w->safe && is_formula(n->bytes, n->len), n->bytes, n->len, e);
+    bool quoted = like_bom || empty_line || (w->sniffed && has_delimiter(n->bytes, n->len));
+    return add_text(w, quoted, w->safe && is_formula(n->bytes, n->len), n->bytes, n->len, e);
 }
 
 static int begin(struct csv_writer *w, struct err *e)
@@ -263,7 +278,8 @@ static void add_swiftly(struct csv_writer *w, const struct row *row)
 /* What a row becomes at most; 0: it is not known, or too much. */
 static size_t most_of(const struct csv_writer *w, const struct row *row)
 {
-    if (!row->roomy || w->safe || w->count == 0 || row->size > LARGE || w->count > LARGE / SWIFT_CELL)
+    if (!row->roomy || w->safe || w->comma_too || w->count == 0 || row->size > LARGE ||
+        w->count > LARGE / SWIFT_CELL)
         return 0;
     return 2 * row->size + (size_t)w->count * SWIFT_CELL;
 }

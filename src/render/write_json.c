@@ -209,30 +209,35 @@ static inline char *swift_text(char *to, const char *s, size_t len)
     return to;
 }
 
-static char *swift_word(char *to, enum cell_kind kind)
+static inline char *swift_word(char *to, enum cell_kind kind)
 {
     static const char words[][SIXTEEN] = {"", "null", "false", "true"};
-    return sixteen_copy(to, words[kind], kind == CELL_FALSE ? 5 : 4);
+    memcpy(to, words[kind], SIXTEEN);
+    return to + (kind == CELL_FALSE ? 5 : 4);
+}
+
+static inline char *swift_value(char *to, const struct cell *c)
+{
+    if (c->kind == CELL_TEXT)
+        return swift_text(to, c->bytes, c->len);
+    return c->kind >= CELL_NUMBER ? sixteen_copy(to, c->bytes, c->len) : swift_word(to, c->kind);
 }
 
 static void add_swiftly(struct json_rows_writer *w, const struct row *row)
 {
-    char *to = w->buffer + w->used;
-    size_t comma = 0;
-    *to++ = '{';
-    for (int i = 0; i < w->count; i++) {
-        const struct cell *c = &row->cells[i];
+    char *const begin = w->buffer + w->used;
+    char *to = begin;
+    const struct key *key = w->keys;
+    const struct cell *const end = row->cells + w->count;
+    for (const struct cell *c = row->cells; c < end; c++, key++) {
         if (c->kind == CELL_ABSENT)
             continue;
-        to = sixteen_copy(to, w->keys[i].bytes + 1 - comma, w->keys[i].len - 1 + comma);
-        comma = 1;
-        if (c->kind == CELL_TEXT)
-            to = swift_text(to, c->bytes, c->len);
-        else if (c->kind >= CELL_NUMBER)
-            to = sixteen_copy(to, c->bytes, c->len);
-        else
-            to = swift_word(to, c->kind);
+        to = sixteen_copy(to, key->bytes, key->len);
+        to = swift_value(to, c);
     }
+    if (to == begin)
+        to++;
+    *begin = '{'; /* in place of the first comma */
     *to++ = '}';
     w->used = (size_t)(to - w->buffer);
 }

@@ -344,7 +344,7 @@ int zip_read(const struct zip *z, int64_t offset, void *to, size_t len, size_t *
         }
         within -= (int64_t)o.len;
         n = at_most(z->entries[index].size - within, len);
-        int rc = read(ctx, (int)index, within, into, n, e);
+        int rc = read(ctx, (int)index, within, into, &n, e);
         if (rc != 0)
             return rc;
     }

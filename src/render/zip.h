@@ -30,8 +30,9 @@ void zip_close(struct zip *z); /* no more entries */
 int64_t zip_size(const struct zip *z);
 int64_t zip_directory(const struct zip *z); /* from here to the end there is no content of entries any more */
 
-/* Reads `len` bytes at `offset` of entry `index` (as they were added, from 0), exactly. */
-typedef int zip_read_fn(void *ctx, int index, int64_t offset, void *to, size_t len, struct err *e);
+/* Reads *len bytes at `offset` of entry `index` (as they were added, from 0), or fewer but some, and says so.
+ */
+typedef int zip_read_fn(void *ctx, int index, int64_t offset, void *to, size_t *len, struct err *e);
 /* Fills `to` with exactly `len` bytes of the archive from `offset` on, which must be inside it. `read` is
  * called for contents only, each time for the longest piece there is. What it returns but 0 ends the reading
  * and is returned, and *ret_len says how many bytes stand before. */
@@ -40,10 +41,12 @@ int zip_read(const struct zip *z, int64_t offset, void *to, size_t len, size_t *
 
 /*
  * Makes names that every system takes and that are unique in one archive. `name` is UTF-8 without
- * directories; characters and names that some system forbids are replaced; a name that is there already gets
- * " (2)" before its extension. Names are the same if they differ in the case of ASCII letters only: systems
- * that fold other letters, or normalise, may still see two as one. In the arena; `folder` is one that
- * zip_folder made, or NULL.
+ * directories; characters and names that some system forbids, and characters that nobody sees, are replaced;
+ * a name that is there already gets " (2)" before its extension. Names are the same if they differ only in
+ * the case of letters (by Unicode's full case folding: ß is ss), in how characters are put together (what is
+ * canonically equal; a wide A is no A), in variation selectors or in joiners: systems that compare less
+ * strictly than these three see all as different. In the arena; `folder` is one that zip_folder made, or
+ * NULL.
  */
 struct zip_names;
 struct zip_names *zip_names_new(void);

@@ -14,10 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unicase.h>
+#include <unictype.h>
+#include <uninorm.h>
+#include <unistr.h>
 
 enum {
     LONGEST_EXTENSION = 32, /* what is longer belongs to the name */
     ROOM_FOR_NUMBER = 13,   /* " (1000000000)" */
+    MOST_FOLDED = 1024,     /* of a name of usual letters; what needs more is allocated */
 };
 
 enum kind { PATH = 'p', FAMILY = 'n', FOLDER = 'f' };
@@ -52,28 +57,102 @@ static int compare(const void *a, const void *b)
     return strcmp(((const struct known *)a)->word, ((const struct known *)b)->word);
 }
 
-/* Appends `text` with ASCII letters in lower case, and returns the new end. */
-static char *add_folded(char *to, const char *text)
+/* --- what is the same name to some system --- */
+
+/* A name as it is compared: systems fold the case of all letters and compare what is canonically equal, and
+ * some do not look at what chooses between shapes of a character. */
+struct folded {
+    const char *bytes;
+    size_t len;
+    char room[MOST_FOLDED];
+};
+
+static bool is_ascii(const char *text)
 {
+    unsigned char all = 0;
     for (; *text; text++)
-        *to++ = (char)(*text >= 'A' && *text <= 'Z' ? *text - 'A' + 'a' : *text);
-    *to = '\0';
-    return to;
+        all |= (unsigned char)*text;
+    return all < 0x80;
 }
+
+static void fold_ascii(struct folded *f, const char *text)
+{
+    size_t len = 0;
+    for (; text[len]; len++)
+        f->room[len] = (char)(text[len] >= 'A' && text[len] <= 'Z' ? text[len] - 'A' + 'a' : text[len]);
+    f->bytes = f->room;
+    f->len = len;
+}
+
+/* What only chooses between shapes of the characters beside it: Persian words and emoji are spelt with it. */
+static bool is_shaping(ucs4_t c)
+{
+    return c == 0x200C || c == 0x200D || uc_is_property_variation_selector(c);
+}
+
+/* Without these, in `to`, which has room for `text`. Returns the length. */
+static size_t drop_shaping(uint8_t *to, const char *text)
+{
+    uint8_t *end = to;
+    ucs4_t c;
+    int n;
+    for (const uint8_t *at = (const uint8_t *)text; (n = u8_strmbtouc(&c, at)) > 0; at += n)
+        if (c < 0x80 || !is_shaping(c)) {
+            memcpy(end, at, (size_t)n);
+            end += n;
+        }
+    return (size_t)(end - to);
+}
+
+/* Unicode 3.13, D145: canonical caseless matching. */
+static void fold_unicode(struct folded *f, const char *text)
+{
+    uint8_t plain[ZIP_LONGEST_NAME];
+    size_t len = MOST_FOLDED;
+    uint8_t *bytes =
+        u8_casefold(plain, drop_shaping(plain, text), NULL, UNINORM_NFD, (uint8_t *)f->room, &len);
+    if (!bytes)
+        abort(); /* out of memory, as in mem_alloc */
+    f->bytes = (const char *)bytes;
+    f->len = len;
+}
+
+/* Of at most ZIP_LONGEST_NAME bytes. */
+static void fold(struct folded *f, const char *text)
+{
+    if (is_ascii(text))
+        fold_ascii(f, text);
+    else
+        fold_unicode(f, text);
+}
+
+static void unfold(const struct folded *f)
+{
+    if (f->bytes != f->room)
+        free((void *)(uintptr_t)f->bytes);
+}
+
+/* --- what is known --- */
 
 static struct known *make_known(enum kind kind, const char *folder, const char *name)
 {
-    struct known *k = mem_alloc(sizeof *k + strlen(folder) + strlen(name) + 3);
+    struct folded f, n;
+    fold(&f, folder);
+    fold(&n, name);
+    struct known *k = mem_alloc(sizeof *k + f.len + n.len + 3);
     k->number = 1;
     k->folder = NULL;
     k->word[0] = (char)kind;
-    char *end = add_folded(k->word + 1, folder);
-    *end = '/';
-    (void)add_folded(end + 1, name);
+    memcpy(k->word + 1, f.bytes, f.len);
+    k->word[1 + f.len] = '/';
+    memcpy(k->word + 2 + f.len, n.bytes, n.len);
+    k->word[2 + f.len + n.len] = '\0';
+    unfold(&f);
+    unfold(&n);
     return k;
 }
 
-/* What is known of a word, the case of ASCII letters aside; *ret_new: nothing until now. */
+/* What is known of a word; *ret_new: nothing until now. */
 static struct known *know(struct zip_names *n, enum kind kind, const char *folder, const char *name,
                           bool *ret_new)
 {
@@ -95,10 +174,18 @@ static bool is_forbidden(unsigned char c)
     return c < 0x20 || c == 0x7F || strchr("<>:\"/\\|?*", c);
 }
 
-/* C1, U+0080 to U+009F, which has two bytes in UTF-8. */
-static bool is_long_control(const unsigned char *c)
+/* What nobody sees, or sees as a change of everything around it: controls, marks of direction, ends of lines.
+ */
+static bool is_invisible(ucs4_t c)
 {
-    return c[0] == 0xC2 && c[1] >= 0x80 && c[1] <= 0x9F;
+    if (c <= 0x9F || c == 0x2028 || c == 0x2029 || (c >= 0xFFF9 && c <= 0xFFFB))
+        return true;
+    return uc_is_property_default_ignorable_code_point(c) && !is_shaping(c);
+}
+
+static bool is_refused(ucs4_t c)
+{
+    return c < 0x80 ? is_forbidden((unsigned char)c) : is_invisible(c) || uc_is_property_not_a_character(c);
 }
 
 /* Windows: devices, whatever extension they have, and also with blanks before it. */
@@ -150,13 +237,18 @@ static void mend_end(char *name)
 static char *replace_forbidden(struct arena *a, const char *name)
 {
     char *safe = arena_strdup(a, name);
-    size_t len = 0;
-    for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
-        bool skipped = is_long_control(c);
-        safe[len++] = (char)(skipped || is_forbidden(*c) ? '_' : *c);
-        c += skipped;
+    char *to = safe;
+    ucs4_t c;
+    int n;
+    for (const uint8_t *at = (const uint8_t *)name; (n = u8_strmbtouc(&c, at)) > 0; at += n) {
+        if (is_refused(c)) {
+            *to++ = '_';
+            continue;
+        }
+        memmove(to, at, (size_t)n);
+        to += n;
     }
-    safe[len] = '\0';
+    *to = '\0';
     mend_end(safe);
     return safe;
 }

@@ -36,10 +36,10 @@ static struct batch *read_batch(struct db *db, struct db_cursor *c, struct arena
 
 int store_batch_add(struct db *db, struct batch *b, struct err *e)
 {
-    static const struct stmt s = {"batch_add",
-                                  "INSERT INTO batch (id, project, name, description, created_at)"
-                                  " VALUES ($1, $2, $3, $4, $5)",
-                                  false};
+    static const struct stmt s DB_LISTED = {"batch_add",
+                                            "INSERT INTO batch (id, project, name, description, created_at)"
+                                            " VALUES ($1, $2, $3, $4, $5) RETURNING pk",
+                                            false};
     struct db_value args[] = {db_of_text(b->id), db_of_int(b->project), db_of_text(b->name),
                               db_of_text(b->description), db_of_int(b->created_at)};
     return db_insert(db, &s, args, STORE_COUNT(args), &b->pk, e);
@@ -63,7 +63,7 @@ static int get_batch(struct db *db, struct arena *a, const struct stmt *s, read_
 int store_batch_get(struct db *db, struct arena *a, int64_t project, const char *id, struct batch **ret,
                     struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "batch_get", "SELECT " BATCH_COLUMNS " FROM batch b WHERE b.id = $1 AND b.project = $2", false};
     return get_batch(db, a, &s, read_batch, project, id, ret, e);
 }
@@ -71,14 +71,14 @@ int store_batch_get(struct db *db, struct arena *a, int64_t project, const char 
 int store_batch_find(struct db *db, struct arena *a, int64_t project, const char *id, struct batch **ret,
                      struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "batch_find", "SELECT " BATCH_OWN " FROM batch b WHERE b.id = $1 AND b.project = $2", false};
     return get_batch(db, a, &s, read_own, project, id, ret, e);
 }
 
 int store_batch_totals(struct db *db, int64_t project, int64_t *ret_all, int64_t *ret_done, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "batch_totals",
         /* clang-format off */
         "SELECT count(*), count(CASE WHEN " BATCH_SOME("")
@@ -100,7 +100,8 @@ int store_batch_totals(struct db *db, int64_t project, int64_t *ret_all, int64_t
 
 int store_batch_pk(struct db *db, int64_t project, const char *id, int64_t *ret_pk, struct err *e)
 {
-    static const struct stmt s = {"batch_pk", "SELECT pk FROM batch WHERE id = $1 AND project = $2", false};
+    static const struct stmt s DB_LISTED = {"batch_pk", "SELECT pk FROM batch WHERE id = $1 AND project = $2",
+                                            false};
     struct db_value args[] = {db_of_text(id), db_of_int(project)};
     return row_int(db, &s, args, STORE_COUNT(args), ret_pk, e);
 }
@@ -138,11 +139,9 @@ int store_batch_each(struct db *db, struct arena *a, const struct batch_filter *
 int store_batch_count(struct db *db, struct arena *a, const struct batch_filter *f, int64_t *ret,
                       struct err *e)
 {
-    static const struct page all = {.limit = STORE_COUNT_LIMIT};
     struct row_sql q = {.text = {.arena = a}};
-    row_sql_add(&q, "SELECT count(*) FROM (SELECT 1");
-    add_conditions(&q, f, &all);
-    row_sql_value(&q, " LIMIT ", db_of_int(all.limit));
-    row_sql_add(&q, ") counted");
-    return row_sql_int(db, &q, "batch_count", ret, e);
+    row_sql_add(&q, "SELECT 1");
+    add_conditions(&q, f, &row_counted);
+    row_sql_value(&q, " LIMIT ", db_of_int(row_counted.limit));
+    return row_sql_count(db, &q, "batch_count", ret, e);
 }

@@ -22,11 +22,11 @@ static struct document *read_document(struct db *db, struct db_cursor *c, struct
 
 int store_document_add(struct db *db, struct document *d, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "document_add",
         "INSERT INTO document (id, project, kind, name, parent, body, creator, created_at, changed_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-        " ON CONFLICT (project, kind, name) WHERE name IS NOT NULL DO NOTHING",
+        " ON CONFLICT (project, kind, name) WHERE name IS NOT NULL DO NOTHING RETURNING pk",
         false};
     struct db_value args[] = {
         db_of_text(d->id),     db_of_int(d->project),    db_of_text(d->kind),
@@ -40,13 +40,13 @@ int store_document_add(struct db *db, struct document *d, struct err *e)
 int store_document_get(struct db *db, struct arena *a, int64_t project, const char *kind, const char *id,
                        int64_t pk, const char *name, struct document **ret, struct err *e)
 {
-    static const struct stmt by_id = {
+    static const struct stmt by_id DB_LISTED = {
         "document_by_id",
         "SELECT " DOCUMENT_COLUMNS " FROM document WHERE project = $1 AND kind = $2 AND id = $3", false};
-    static const struct stmt by_pk = {
+    static const struct stmt by_pk DB_LISTED = {
         "document_by_pk",
         "SELECT " DOCUMENT_COLUMNS " FROM document WHERE project = $1 AND kind = $2 AND pk = $3", false};
-    static const struct stmt by_name = {
+    static const struct stmt by_name DB_LISTED = {
         "document_by_name",
         "SELECT " DOCUMENT_COLUMNS " FROM document WHERE project = $1 AND kind = $2 AND name = $3", false};
     struct db_value args[] = {db_of_int(project), db_of_text(kind),
@@ -66,26 +66,20 @@ static void add_conditions(struct row_sql *q, const struct document_filter *f, c
 {
     row_sql_add(q, " FROM document");
     row_sql_project(q, "project", f->project, &f->labels);
-    row_sql_value(q, f->labels.count ? " AND +kind = " : " AND kind = ", db_of_text(f->kind));
+    row_sql_value(q, f->labels.count ? " AND kind || '' = " : " AND kind = ", db_of_text(f->kind));
     if (f->parent)
         row_sql_value(q, " AND parent = ", db_of_text(f->parent));
     row_sql_labels(q, "id", f->project, &f->labels);
     row_sql_place(q, "pk", !f->newest_first, page);
 }
 
-int store_document_list(struct db *db, struct arena *a, const struct document_filter *f,
-                        const struct page *page, struct document **ret, struct err *e)
+static int list_documents(struct db *db, struct arena *a, const struct stmt *s, const struct db_value *args,
+                          int count, struct document **ret, struct err *e)
 {
-    struct row_sql q = {.text = {.arena = a}};
     struct document **link = ret;
     struct db_cursor *c = NULL;
     *ret = NULL;
-    row_sql_add(&q, "SELECT " DOCUMENT_COLUMNS);
-    add_conditions(&q, f, page);
-    row_sql_value(&q, f->newest_first ? " ORDER BY pk DESC LIMIT " : " ORDER BY pk LIMIT ",
-                  db_of_int(page->limit));
-    struct stmt s = {"document_list", buf_str(&q.text), true};
-    int rc = db_query(db, &s, q.args, q.count, &c, e);
+    int rc = db_query(db, s, args, count, &c, e);
     if (rc < 0)
         return rc;
     while ((rc = db_step(db, c, e)) > 0) {
@@ -96,17 +90,30 @@ int store_document_list(struct db *db, struct arena *a, const struct document_fi
     return rc;
 }
 
+int store_document_list(struct db *db, struct arena *a, const struct document_filter *f,
+                        const struct page *page, struct document **ret, struct err *e)
+{
+    struct row_sql q = {.text = {.arena = a}};
+    row_sql_add(&q, "SELECT " DOCUMENT_COLUMNS);
+    add_conditions(&q, f, page);
+    row_sql_value(&q, f->newest_first ? " ORDER BY pk DESC LIMIT " : " ORDER BY pk LIMIT ",
+                  db_of_int(page->limit));
+    struct stmt s = {"document_list", buf_str(&q.text), true};
+    return list_documents(db, a, &s, q.args, q.count, ret, e);
+}
+
 int store_document_nth(struct db *db, int64_t project, const char *kind, const char *parent, int64_t n,
                        int64_t *ret_pk, struct err *e)
 {
-    static const struct stmt any = {"document_nth",
-                                    "SELECT pk FROM document WHERE project = $1 AND kind = $2"
-                                    " ORDER BY pk LIMIT 1 OFFSET $3 - 1",
-                                    false};
-    static const struct stmt of_parent = {"document_nth_of_parent",
-                                          "SELECT pk FROM document WHERE project = $1 AND kind = $2 AND"
-                                          " parent = $4 ORDER BY pk LIMIT 1 OFFSET $3 - 1",
-                                          false};
+    static const struct stmt any DB_LISTED = {"document_nth",
+                                              "SELECT pk FROM document WHERE project = $1 AND kind = $2"
+                                              " ORDER BY pk LIMIT 1 OFFSET $3 - 1",
+                                              false};
+    static const struct stmt of_parent DB_LISTED = {
+        "document_nth_of_parent",
+        "SELECT pk FROM document WHERE project = $1 AND kind = $2 AND"
+        " parent = $4 ORDER BY pk LIMIT 1 OFFSET $3 - 1",
+        false};
     struct db_value args[] = {db_of_int(project), db_of_text(kind), db_of_int(n), db_of_text(parent)};
     return row_int(db, parent ? &of_parent : &any, args, STORE_COUNT(args), ret_pk, e);
 }
@@ -114,26 +121,36 @@ int store_document_nth(struct db *db, int64_t project, const char *kind, const c
 int store_document_count(struct db *db, struct arena *a, const struct document_filter *f, int64_t *ret,
                          struct err *e)
 {
-    static const struct page all = {.limit = STORE_COUNT_LIMIT};
     struct row_sql q = {.text = {.arena = a}};
-    row_sql_add(&q, "SELECT count(*) FROM (SELECT 1");
-    add_conditions(&q, f, &all);
-    row_sql_value(&q, " LIMIT ", db_of_int(all.limit));
-    row_sql_add(&q, ") counted");
-    return row_sql_int(db, &q, "document_count", ret, e);
+    row_sql_add(&q, "SELECT 1");
+    add_conditions(&q, f, &row_counted);
+    row_sql_value(&q, " LIMIT ", db_of_int(row_counted.limit));
+    return row_sql_count(db, &q, "document_count", ret, e);
 }
 
 int store_document_change(struct db *db, int64_t pk, const char *body, int64_t now, struct err *e)
 {
-    static const struct stmt s = {"document_change",
-                                  "UPDATE document SET body = $2, changed_at = $3 WHERE pk = $1", false};
+    static const struct stmt s DB_LISTED = {
+        "document_change", "UPDATE document SET body = $2, changed_at = $3 WHERE pk = $1", false};
     struct db_value args[] = {db_of_int(pk), db_of_text(body), db_of_int(now)};
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
 
+int store_document_sealed(struct db *db, struct arena *a, int64_t after, int64_t limit, struct document **ret,
+                          struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "document_sealed",
+        "SELECT " DOCUMENT_COLUMNS
+        " FROM document WHERE pk > $1 AND instr(body, '\":\"1.') > 0 ORDER BY pk LIMIT $2",
+        false};
+    struct db_value args[] = {db_of_int(after), db_of_int(limit)};
+    return list_documents(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
 int store_document_remove(struct db *db, int64_t pk, struct err *e)
 {
-    static const struct stmt s = {"document_remove", "DELETE FROM document WHERE pk = $1", false};
+    static const struct stmt s DB_LISTED = {"document_remove", "DELETE FROM document WHERE pk = $1", false};
     struct db_value args[] = {db_of_int(pk)};
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
@@ -176,7 +193,7 @@ int store_document_query(struct db *db, int64_t project, const char *kind, const
     row_sql_add(&q, ") d WHERE 1 = 1");
     filter_add(&q, f, NULL);
     filter_add_order(&q, f, &store_document_columns[DOCUMENT_PK], NULL);
-    struct stmt s = {"document_query", buf_str(&q.text), true};
+    struct stmt s = {"document_query", buf_str(&q.text), true, true};
     int rc = db_query(db, &s, q.args, q.count, &c, e);
     while (rc >= 0 && (rc = db_step(db, c, e)) > 0) {
         struct arena row = {0};

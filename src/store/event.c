@@ -5,8 +5,11 @@
 int store_event_add(struct db *db, int64_t project, int64_t now, const char *type, const char *object,
                     const char *job, struct err *e)
 {
-    static const struct stmt s = {
-        "event_add", "INSERT INTO event (project, at, type, object, job) VALUES ($1, $2, $3, $4, $5)", false};
+    static const struct stmt s DB_LISTED = {
+        "event_add",
+        "INSERT INTO event (seq, project, at, type, object, job) VALUES"
+        " ((SELECT coalesce(max(seq), 0) + 1 FROM event), $1, $2, $3, $4, $5)",
+        false};
     struct db_value args[] = {db_of_int(project), db_of_int(now), db_of_text(type), db_of_text(object),
                               db_of_text(job)};
     return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
@@ -62,23 +65,25 @@ int store_event_get(struct db *db, struct arena *a, const struct event_filter *f
 int store_event_count(struct db *db, struct arena *a, const struct event_filter *f, int64_t *ret,
                       struct err *e)
 {
-    static const struct page all = {.limit = STORE_COUNT_LIMIT};
     struct row_sql q = {.text = {.arena = a}};
-    row_sql_add(&q, "SELECT count(*) FROM (SELECT 1");
-    add_conditions(&q, f, &all);
-    row_sql_value(&q, " LIMIT ", db_of_int(all.limit));
-    row_sql_add(&q, ") counted");
-    return row_sql_int(db, &q, "event_count", ret, e);
+    row_sql_add(&q, "SELECT 1");
+    add_conditions(&q, f, &row_counted);
+    row_sql_value(&q, " LIMIT ", db_of_int(row_counted.limit));
+    return row_sql_count(db, &q, "event_count", ret, e);
 }
 
-/* From the front only, and never the newest: what remains has no gaps, and the next number follows from it.
+/*
+ * From the front only, up to the first that is to stay, and never the newest: what remains has no gaps, and
+ * the next number follows from it. Bounds, since a planner that believes the table is small would compare
+ * each row with each of a list.
  */
 int store_event_prune(struct db *db, int64_t before, int64_t limit, int64_t *ret_count, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "event_prune",
-        "DELETE FROM event WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM event ORDER BY seq LIMIT $2) oldest"
-        " WHERE at < $1) AND seq < (SELECT max(seq) FROM event)",
+        "DELETE FROM event WHERE seq < (SELECT max(seq) FROM event) AND seq < (SELECT min(seq) FROM event) + $2"
+        " AND seq < coalesce((SELECT min(seq) FROM (SELECT seq, at FROM event ORDER BY seq LIMIT $2) oldest"
+        " WHERE at >= $1), 9223372036854775807)",
         false};
     struct db_value args[] = {db_of_int(before), db_of_int(limit)};
     return db_run(db, &s, args, STORE_COUNT(args), ret_count, e);
@@ -86,7 +91,14 @@ int store_event_prune(struct db *db, int64_t before, int64_t limit, int64_t *ret
 
 int store_heartbeat(struct db *db, int64_t now, struct err *e)
 {
-    static const struct stmt s = {"heartbeat", "UPDATE heartbeat SET at = $1 WHERE one = 1", false};
+    static const struct stmt s DB_LISTED = {"heartbeat", "UPDATE heartbeat SET at = $1 WHERE one = 1", false};
     struct db_value args[] = {db_of_int(now)};
     return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
+}
+
+int store_heartbeat_get(struct db *db, int64_t *ret, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {"heartbeat_get", "SELECT at FROM heartbeat WHERE one = 1", false};
+    *ret = 0;
+    return row_int(db, &s, NULL, 0, ret, e);
 }

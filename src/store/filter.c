@@ -14,9 +14,7 @@ static bool is_comparison(const struct filter_node *n)
 
 static bool is_served(const struct filter_node *n)
 {
-    if (!is_comparison(n) || !n->column || n->invert || n->fold || !n->column->index)
-        return false;
-    return !n->column->also || (n->op == FILTER_EQUAL && n->value.len > 0);
+    return is_comparison(n) && n->column && !n->invert && !n->fold && n->column->index;
 }
 
 static bool is_narrower(const struct filter_node *n, const struct filter_node *than)
@@ -74,8 +72,13 @@ static void add_comparison(struct row_sql *q, const struct filter_node *n, bool 
                                             [FILTER_AT_MOST] = " <= ",
                                             [FILTER_GREATER] = " > ",
                                             [FILTER_AT_LEAST] = " >= "};
-    add_column(q, n, by_index);
+    const char *keys = by_index ? n->column->keys : NULL;
+    if (keys)
+        row_sql_add(q, keys);
+    else
+        add_column(q, n, by_index);
     row_sql_value(q, operators[n->op], n->fold ? folded(q->text.arena, n->value) : n->value);
+    row_sql_add(q, keys ? ")" : "");
 }
 
 /* A text that changes when all of the part is taken out has it: unlike LIKE this means the same everywhere.
@@ -124,8 +127,6 @@ static void add_node(struct row_sql *q, const struct filter_node *n, const struc
 
 void filter_add(struct row_sql *q, const struct filter *f, const struct filter_node *served)
 {
-    if (served && served->column->also)
-        buf_printf(&q->text, " AND %s", served->column->also);
     for (const struct filter_node *n = f->first; n; n = n->next) {
         row_sql_add(q, " AND ");
         add_node(q, n, served ? served->column : NULL);
@@ -141,13 +142,14 @@ static void add_order(struct row_sql *q, const struct filter_order *o)
                o->column->nullable ? nulls : "");
 }
 
-/* After a range the rows do not come in the order of pk: to read all of them for its sake would be worse than
- * to sort. */
+/* After a range, or for several keys, the rows do not come in the order of pk: to read all of them for its
+ * sake would be worse than to sort. */
 void filter_add_order(struct row_sql *q, const struct filter *f, const struct filter_column *pk,
                       const struct filter_node *served)
 {
     const struct filter_order *o = f->order;
-    bool sort = served && served->column != pk && served->op != FILTER_EQUAL && (!o || o->column == pk);
+    bool one_key = served && served->op == FILTER_EQUAL && !served->column->keys;
+    bool sort = served && served->column != pk && !one_key && (!o || o->column == pk);
     row_sql_add(q, " ORDER BY ");
     for (; o && o->column != pk; o = o->next)
         add_order(q, o);

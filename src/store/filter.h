@@ -20,9 +20,11 @@ struct filter_column {
     const char *sql;       /* an expression of our own over the tables of one query */
     enum filter_type type; /* of the value that it is compared with; a time and a bool are integers */
     bool nullable;
-    int index;        /* how narrow the index is that serves it: 1 the narrowest; 0: none does */
-    const char *also; /* a condition without which that index does not: then it serves only equality with a
-                         text that is not empty */
+    int index; /* how narrow the index is that serves a comparison: 1 the narrowest; 0: none does */
+    /* NULL: that index has `sql` itself. Else it has another column, which the rows that compare so have in
+     * common: "x IN (SELECT key … WHERE expression", to which the comparison and ) are added. */
+    const char *keys;
+    bool crosses; /* that index does not begin with the project */
 };
 
 enum filter_op {
@@ -46,6 +48,16 @@ struct filter_node {
     struct filter_node *first;
     struct filter_node *next;
 };
+
+static inline struct db_value filter_int(int64_t v)
+{
+    return db_of_int(v);
+}
+
+static inline struct db_value filter_text(const char *text, size_t len)
+{
+    return (struct db_value){.type = DB_TEXT, .bytes = text, .len = len};
+}
 
 struct filter_order {
     const struct filter_column *column;

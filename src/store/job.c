@@ -33,6 +33,8 @@ struct job *job_row_read(struct db *db, struct db_cursor *c, struct arena *a)
     j->started_at = db_int(db, c, n++);
     j->finished_at = db_int(db, c, n++);
     j->deleted_at = db_int(db, c, n++);
+    j->storage = db_int(db, c, n++);
+    j->storage_name = row_text(db, c, a, n);
     return j;
 }
 
@@ -50,12 +52,12 @@ static int get_job(struct db *db, struct arena *a, const struct stmt *s, const s
 
 int store_job_add(struct db *db, struct job *j, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "job_add",
         "INSERT INTO job (id, project, batch, kind, reference_id, tag, priority_weight, status, progress, "
         "input,"
-        " creator, created_at, started_at, finished_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        " creator, created_at, started_at, finished_at, storage)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING pk",
         false};
     struct db_value args[] = {
         db_of_text(j->id),
@@ -72,6 +74,7 @@ int store_job_add(struct db *db, struct job *j, struct err *e)
         db_of_int(j->created_at),
         db_of_time(j->started_at),
         db_of_time(j->finished_at),
+        db_of_time(j->storage),
     };
     return db_insert(db, &s, args, STORE_COUNT(args), &j->pk, e);
 }
@@ -79,8 +82,8 @@ int store_job_add(struct db *db, struct job *j, struct err *e)
 int store_job_get(struct db *db, struct arena *a, int64_t project, const char *id, struct job **ret,
                   struct err *e)
 {
-    static const struct stmt s = {"job_get",
-                                  "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.id = $1 AND j.project = $2", false};
+    static const struct stmt s DB_LISTED = {
+        "job_get", "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.id = $1 AND j.project = $2", false};
     struct db_value args[] = {db_of_text(id), db_of_int(project)};
     return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
@@ -88,8 +91,8 @@ int store_job_get(struct db *db, struct arena *a, int64_t project, const char *i
 int store_job_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk, struct job **ret,
                     struct err *e)
 {
-    static const struct stmt s = {"job_by_pk",
-                                  "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.pk = $1 AND j.project = $2", false};
+    static const struct stmt s DB_LISTED = {
+        "job_by_pk", "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.pk = $1 AND j.project = $2", false};
     struct db_value args[] = {db_of_int(pk), db_of_int(project)};
     return get_job(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
@@ -98,7 +101,7 @@ int store_job_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk,
  * grouped it would be found by reading every job. */
 int store_job_totals(struct db *db, int64_t project, int64_t ret[JOB_STATUS_END], struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "job_totals",
         "SELECT status, count(*) FROM job WHERE project = $1 GROUP BY status"
         " UNION ALL SELECT status, -1 FROM job WHERE project = $1 AND deleted_at IS NOT NULL",
@@ -120,13 +123,13 @@ int store_job_totals(struct db *db, int64_t project, int64_t ret[JOB_STATUS_END]
 int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const char *kind, struct job **ret,
                           struct err *e)
 {
-    static const struct stmt any = {
+    static const struct stmt any DB_LISTED = {
         "job_next_queued",
         "SELECT " JOB_COLUMNS JOB_FROM
         "WHERE j.project = $1 AND j.status = 'queued' AND j.holder IS NULL AND j.deleted_at IS NULL"
         " ORDER BY j.priority_weight DESC, j.pk LIMIT 1",
         false};
-    static const struct stmt of_kind = {
+    static const struct stmt of_kind DB_LISTED = {
         "job_next_queued_of_kind",
         "SELECT " JOB_COLUMNS JOB_FROM
         "WHERE j.project = $1 AND j.kind = $2 AND j.status = 'queued' AND j.holder IS NULL"
@@ -139,7 +142,7 @@ int store_job_next_queued(struct db *db, struct arena *a, int64_t project, const
 
 int store_job_move(struct db *db, const struct job *to, const struct job *from, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "job_move",
         "UPDATE job SET status = $4, progress = $5, error = $6, lease = $7, lease_seconds = $8,"
         " lease_expires_at = $9, started_at = $10, finished_at = $11, holder = $13"
@@ -165,7 +168,7 @@ int store_job_move(struct db *db, const struct job *to, const struct job *from, 
 
 int store_job_of_holder(struct db *db, int64_t holder, int64_t *ret, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "job_of_holder", "SELECT pk FROM job WHERE holder = $1 AND status = 'running' AND deleted_at IS NULL",
         false};
     struct db_value args[] = {db_of_int(holder)};
@@ -176,14 +179,15 @@ int store_job_of_holder(struct db *db, int64_t holder, int64_t *ret, struct err 
 
 int store_job_set_input(struct db *db, int64_t pk, const char *input, struct err *e)
 {
-    static const struct stmt s = {"job_set_input", "UPDATE job SET input = $2 WHERE pk = $1", false};
+    static const struct stmt s DB_LISTED = {"job_set_input", "UPDATE job SET input = $2 WHERE pk = $1",
+                                            false};
     struct db_value args[] = {db_of_int(pk), db_of_text(input)};
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
 
 int store_job_count_result(struct db *db, int64_t pk, int64_t change, int64_t limit, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "job_count_result",
         "UPDATE job SET result_count = result_count + $2 WHERE pk = $1 AND result_count + $2 <= $3", false};
     struct db_value args[] = {db_of_int(pk), db_of_int(change), db_of_int(limit)};
@@ -192,16 +196,17 @@ int store_job_count_result(struct db *db, int64_t pk, int64_t change, int64_t li
 
 int store_job_mark_deleted(struct db *db, int64_t pk, int64_t deleted_at, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "job_mark_deleted",
-        "UPDATE job SET deleted_at = $2 WHERE pk = $1 AND (deleted_at IS NULL) = ($2 IS NOT NULL)", false};
+        "UPDATE job SET deleted_at = $2 WHERE pk = $1 AND (deleted_at IS NULL) = (CAST($2 AS BIGINT) IS NOT NULL)",
+        false};
     struct db_value args[] = {db_of_int(pk), db_of_time(deleted_at)};
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
 
 int store_job_remove(struct db *db, int64_t pk, struct err *e)
 {
-    static const struct stmt s = {"job_remove", "DELETE FROM job WHERE pk = $1", false};
+    static const struct stmt s DB_LISTED = {"job_remove", "DELETE FROM job WHERE pk = $1", false};
     struct db_value args[] = {db_of_int(pk)};
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
@@ -226,7 +231,7 @@ static int list_jobs(struct db *db, struct arena *a, const struct stmt *s, const
 int store_job_lapsed(struct db *db, struct arena *a, int64_t project, int64_t now, int64_t limit,
                      struct job **ret, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "job_lapsed",
         "SELECT " JOB_COLUMNS JOB_FROM
         "WHERE j.lease_expires_at <= $1 AND ($3 = 0 OR j.project = $3) ORDER BY j.lease_expires_at LIMIT $2",
@@ -237,7 +242,7 @@ int store_job_lapsed(struct db *db, struct arena *a, int64_t project, int64_t no
 
 int store_job_next_lapse(struct db *db, int64_t *ret, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "job_next_lapse",
         "SELECT lease_expires_at FROM job WHERE lease_expires_at IS NOT NULL ORDER BY lease_expires_at LIMIT 1",
         false};
@@ -249,10 +254,10 @@ int store_job_next_lapse(struct db *db, int64_t *ret, struct err *e)
 int store_job_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
                         struct job **ret, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "job_purgeable",
         "SELECT " JOB_COLUMNS JOB_FROM "WHERE j.deleted_at <= $1"
-        " AND NOT EXISTS (SELECT 1 FROM result r WHERE r.job = j.pk) ORDER BY j.deleted_at LIMIT $2",
+        " AND (SELECT 1 FROM result r WHERE r.job = j.pk LIMIT 1) IS NULL ORDER BY j.deleted_at LIMIT $2",
         false};
     struct db_value args[] = {db_of_int(deleted_before), db_of_int(limit)};
     return list_jobs(db, a, &s, args, STORE_COUNT(args), ret, e);
@@ -302,7 +307,7 @@ static void add_more(struct row_sql *q, const struct job_filter *f, const struct
 
 /* A job whose lease has run out is queued again, whether or not that has been recorded: two lists merged by
  * pk. */
-static void add_jobs(struct row_sql *q, const struct job_filter *f, const struct page *page)
+static void add_lists(struct row_sql *q, const struct job_filter *f, const struct page *page)
 {
     int status = f->status ? store_word(job_status_names, JOB_STATUS_END, f->status) : -1;
     row_sql_add(q, "SELECT * FROM job");
@@ -315,6 +320,17 @@ static void add_jobs(struct row_sql *q, const struct job_filter *f, const struct
     int other = f->or_status ? store_word(job_status_names, JOB_STATUS_END, f->or_status) : -1;
     if (status >= 0 && other >= 0)
         add_more(q, f, page, (enum job_status)other, false);
+}
+
+static void add_jobs(struct row_sql *q, const struct job_filter *f, const struct page *page)
+{
+    add_lists(q, f, page);
+    if (f->or_kind) {
+        struct job_filter other = *f;
+        other.kind = f->or_kind;
+        row_sql_add(q, " UNION ALL ");
+        add_lists(q, &other, page);
+    }
     row_sql_value(q, f->oldest_first ? " ORDER BY pk LIMIT " : " ORDER BY pk DESC LIMIT ",
                   db_of_int(page->limit));
 }
@@ -378,10 +394,10 @@ int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, c
     row_sql_add(&q, "SELECT " JOB_COLUMNS
                     ", r.id, r.name, r.type, r.is_primary, r.state, r.due_at, r.size, r.rows FROM (");
     add_jobs(&q, f, page);
-    row_sql_add(&q, ") j LEFT JOIN batch b ON b.pk = j.batch JOIN principal c ON c.pk = j.creator"
-                    " LEFT JOIN result r ON r.job = j.pk AND (r.deleted_at IS NULL OR r.with_job = 1)");
+    row_sql_add(&q, ") j" JOB_JOINS
+                    "LEFT JOIN result r ON r.job = j.pk AND (r.deleted_at IS NULL OR r.with_job = 1)");
     row_sql_add(&q, f->oldest_first ? " ORDER BY j.pk, r.pk" : " ORDER BY j.pk DESC, r.pk");
-    struct stmt s = {"job_list", buf_str(&q.text), true};
+    struct stmt s = {"job_list", buf_str(&q.text), true, true};
     int rc = db_query(db, &s, q.args, q.count, &c, e);
     if (rc < 0)
         return rc;
@@ -392,10 +408,7 @@ int store_job_list(struct db *db, struct arena *a, const struct job_filter *f, c
 
 int store_job_count(struct db *db, struct arena *a, const struct job_filter *f, int64_t *ret, struct err *e)
 {
-    static const struct page all = {.limit = STORE_COUNT_LIMIT};
     struct row_sql q = {.text = {.arena = a}};
-    row_sql_add(&q, "SELECT count(*) FROM (");
-    add_jobs(&q, f, &all);
-    row_sql_add(&q, ") counted");
-    return row_sql_int(db, &q, "job_count", ret, e);
+    add_jobs(&q, f, &row_counted);
+    return row_sql_count(db, &q, "job_count", ret, e);
 }

@@ -94,7 +94,7 @@ int store_job_query(struct db *db, const struct job_query *what, store_job_fn *e
     struct reading now = {.each = each, .ctx = ctx};
     struct db_cursor *c = NULL;
     add_query(&q, what);
-    struct stmt s = {"job_query", buf_str(&q.text), true};
+    struct stmt s = {"job_query", buf_str(&q.text), true, true};
     int rc = db_query(db, &s, q.args, q.count, &c, e);
     if (rc >= 0)
         rc = read_rows(db, c, &now, e);

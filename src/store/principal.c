@@ -3,7 +3,8 @@
 #include "store/row.h"
 
 #define PRINCIPAL_COLUMNS                                                                                    \
-    "k.pk, k.project, p.name, k.name, k.public_id, k.secret, k.scopes, k.staff, k.created_at, k.revoked_at"
+    "k.pk, k.project, p.name, k.name, k.public_id, k.secret, k.scopes, k.staff, k.created_at, k.revoked_at," \
+    " p.storages"
 
 static struct principal *read_principal(struct db *db, struct db_cursor *c, struct arena *a)
 {
@@ -19,16 +20,17 @@ static struct principal *read_principal(struct db *db, struct db_cursor *c, stru
     p->staff = db_int(db, c, 7) != 0;
     p->created_at = db_int(db, c, 8);
     p->revoked_at = db_int(db, c, 9);
+    p->storages = db_int(db, c, 10);
     return p;
 }
 
 int store_principal_add(struct db *db, enum principal_kind kind, const struct principal *p, int64_t *ret_pk,
                         struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "principal_add",
         "INSERT INTO principal (project, kind, name, public_id, secret, scopes, staff, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING pk",
         false};
     struct db_value args[] = {
         db_of_int(p->project),
@@ -60,22 +62,22 @@ static int get_principal(struct db *db, struct arena *a, const struct stmt *s, s
 int store_principal_by_public_id(struct db *db, struct arena *a, const char *public_id,
                                  struct principal **ret, struct err *e)
 {
-    static const struct stmt s = {"principal_by_public_id",
-                                  "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.public_id = $1", false};
+    static const struct stmt s DB_LISTED = {
+        "principal_by_public_id", "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.public_id = $1", false};
     return get_principal(db, a, &s, db_of_text(public_id), ret, e);
 }
 
 int store_principal_by_pk(struct db *db, struct arena *a, int64_t pk, struct principal **ret, struct err *e)
 {
-    static const struct stmt s = {"principal_by_pk",
-                                  "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.pk = $1", false};
+    static const struct stmt s DB_LISTED = {
+        "principal_by_pk", "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.pk = $1", false};
     return get_principal(db, a, &s, db_of_int(pk), ret, e);
 }
 
 int store_principal_user(struct db *db, struct arena *a, const char *name, struct principal **ret,
                          struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "principal_user", "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.name = $1 AND k.kind = 'user'",
         false};
     return get_principal(db, a, &s, db_of_text(name), ret, e);
@@ -83,7 +85,7 @@ int store_principal_user(struct db *db, struct arena *a, const char *name, struc
 
 int store_principal_revoke(struct db *db, const char *public_id, int64_t now, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "principal_revoke",
         "UPDATE principal SET revoked_at = $2 WHERE public_id = $1 AND kind = 'key' AND revoked_at IS NULL",
         false};
@@ -93,8 +95,8 @@ int store_principal_revoke(struct db *db, const char *public_id, int64_t now, st
 
 int store_principal_change_secret(struct db *db, int64_t pk, const void *secret, size_t len, struct err *e)
 {
-    static const struct stmt s = {"principal_change_secret", "UPDATE principal SET secret = $2 WHERE pk = $1",
-                                  false};
+    static const struct stmt s DB_LISTED = {"principal_change_secret",
+                                            "UPDATE principal SET secret = $2 WHERE pk = $1", false};
     struct db_value args[] = {db_of_int(pk), db_of_blob(secret, len)};
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
@@ -122,7 +124,7 @@ int store_principal_each_key_of(struct db *db, struct arena *a, int64_t project,
 
 int store_principal_count_keys(struct db *db, int64_t project, int64_t *ret, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "principal_count_keys", "SELECT count(*) FROM principal WHERE kind = 'key' AND project = $1", false};
     struct db_value args[] = {db_of_int(project)};
     int rc = row_int(db, &s, args, STORE_COUNT(args), ret, e);
@@ -132,7 +134,7 @@ int store_principal_count_keys(struct db *db, int64_t project, int64_t *ret, str
 int store_principal_each_key(struct db *db, struct arena *a, store_principal_fn *each, void *ctx,
                              struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "principal_each_key", "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.kind = 'key' ORDER BY k.pk",
         false};
     struct db_cursor *c = NULL;

@@ -13,21 +13,49 @@ static void set_counted(struct result *r)
     r->counted.bytes = r->stored ? r->size : 0;
 }
 
+static int put_in_state(struct db *db, const struct result *r, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "result_state_add", "INSERT INTO result_state (in_project, in_state, pk) VALUES ($1, $2, $3)", false};
+    struct db_value args[] = {db_of_int(r->project), db_of_text(result_state_names[r->state]),
+                              db_of_int(r->pk)};
+    return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
+}
+
+static int move_to_state(struct db *db, const struct result *r, enum result_state from, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "result_state_change",
+        "UPDATE result_state SET in_state = $4 WHERE in_project = $1 AND in_state = $2 AND pk = $3",
+        .one = true};
+    struct db_value args[] = {db_of_int(r->project), db_of_text(result_state_names[from]), db_of_int(r->pk),
+                              db_of_text(result_state_names[r->state])};
+    return from == r->state ? 0 : db_run(db, &s, args, STORE_COUNT(args), NULL, e);
+}
+
+static int take_out_of_state(struct db *db, const struct result *r, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "result_state_remove", "DELETE FROM result_state WHERE in_project = $1 AND in_state = $2 AND pk = $3",
+        .one = true};
+    struct db_value args[] = {db_of_int(r->project), db_of_text(result_state_names[r->counted.state]),
+                              db_of_int(r->pk)};
+    return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
+}
+
 static int count(struct db *db, const struct result *r, int sign, struct err *e)
 {
     return usage_add(db, r->project, r->counted.state, r->counted.trash, sign, sign * r->counted.bytes, e);
 }
 
-/* `changed`: what the statement returned that changed the row. */
-static int recount(struct db *db, struct result *r, int changed, struct err *e)
+/* After the row was changed. */
+static int recount(struct db *db, struct result *r, struct err *e)
 {
-    if (changed <= 0)
-        return changed;
-    int rc = count(db, r, -1, e);
-    set_counted(r);
+    int rc = move_to_state(db, r, r->counted.state, e);
     if (rc == 0)
-        rc = count(db, r, 1, e);
-    return rc < 0 ? rc : 1;
+        rc = count(db, r, -1, e);
+    set_counted(r);
+    return rc < 0 ? rc : count(db, r, 1, e);
 }
 
 struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena *a)
@@ -68,6 +96,12 @@ struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena 
     r->table.columns = row_count(db, c, n++);
     r->table.formats = (unsigned)db_int(db, c, n++);
     r->table.unavailable = row_text(db, c, a, n++);
+    r->storage = db_int(db, c, n++);
+    r->object = row_text(db, c, a, n++);
+    r->etag = row_text(db, c, a, n++);
+    r->storage_name = row_text(db, c, a, n++);
+    r->storage_url = row_text(db, c, a, n++);
+    r->redirects = r->storage && strcmp(db_text(db, c, n), "redirect") == 0;
     set_counted(r);
     return r;
 }
@@ -109,16 +143,17 @@ static struct db_value of_count(int64_t n)
 
 int store_result_add(struct db *db, struct result *r, struct err *e)
 {
-    static const struct stmt s = {"result_add",
-                                  "INSERT INTO result (id, project, job, job_id, batch, kind, name, type, "
-                                  "is_primary, media_type, size, md5, sha256,"
-                                  " crc32, state, keep, is_inline, creator, created_at, expires_at, due_at,"
-                                  " content_encoding, rows, columns, formats, unavailable)"
-                                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
-                                  "$14, 'available', $15, $16, $17, $18, $19, $20,"
-                                  " $21, $22, $23, $24, $25)"
-                                  " ON CONFLICT (job, name, type) DO NOTHING",
-                                  false};
+    static const struct stmt s DB_LISTED = {
+        "result_add",
+        "INSERT INTO result (id, project, job, job_id, batch, kind, name, type, "
+        "is_primary, media_type, size, md5, sha256,"
+        " crc32, state, keep, is_inline, creator, created_at, expires_at, due_at,"
+        " content_encoding, rows, columns, formats, unavailable, storage, object, etag)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
+        "$14, 'available', $15, $16, $17, $18, $19, $20,"
+        " $21, $22, $23, $24, $25, $26, $27, $28)"
+        " ON CONFLICT (job, name, type) DO NOTHING RETURNING pk",
+        false};
     unsigned char md5[DIGEST_MD5_LEN];
     unsigned char sha256[DIGEST_SHA256_LEN];
     (void)text_unhex(r->digests.md5, sizeof md5 * 2, md5);
@@ -149,19 +184,24 @@ int store_result_add(struct db *db, struct result *r, struct err *e)
         of_count(r->table.columns),
         db_of_int(r->table.formats),
         db_of_text(r->table.unavailable),
+        db_of_time(r->storage),
+        db_of_text(r->object),
+        db_of_text(r->etag),
     };
     int rc = db_insert(db, &s, args, STORE_COUNT(args), &r->pk, e);
     if (rc < 0 || !r->pk)
         return rc;
     set_counted(r);
-    rc = count(db, r, 1, e);
+    rc = put_in_state(db, r, e);
+    if (rc == 0)
+        rc = count(db, r, 1, e);
     return rc < 0 ? rc : 1;
 }
 
 int store_result_get(struct db *db, struct arena *a, int64_t project, const char *id, struct result **ret,
                      struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "result_get", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.id = $1 AND r.project = $2", false};
     struct db_value args[] = {db_of_text(id), db_of_int(project)};
     return get_result(db, a, &s, args, STORE_COUNT(args), ret, e);
@@ -170,7 +210,7 @@ int store_result_get(struct db *db, struct arena *a, int64_t project, const char
 int store_result_by_pk(struct db *db, struct arena *a, int64_t project, int64_t pk, struct result **ret,
                        struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "result_by_pk", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.pk = $1 AND r.project = $2", false};
     struct db_value args[] = {db_of_int(pk), db_of_int(project)};
     return get_result(db, a, &s, args, STORE_COUNT(args), ret, e);
@@ -178,8 +218,8 @@ int store_result_by_pk(struct db *db, struct arena *a, int64_t project, int64_t 
 
 int store_result_by_id(struct db *db, struct arena *a, const char *id, struct result **ret, struct err *e)
 {
-    static const struct stmt s = {"result_by_id", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.id = $1",
-                                  false};
+    static const struct stmt s DB_LISTED = {"result_by_id",
+                                            "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.id = $1", false};
     struct db_value args[] = {db_of_text(id)};
     return get_result(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
@@ -187,7 +227,7 @@ int store_result_by_id(struct db *db, struct arena *a, const char *id, struct re
 int store_result_by_name(struct db *db, struct arena *a, int64_t job, const char *name, const char *type,
                          struct result **ret, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "result_by_name",
         "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.job = $1 AND r.name = $2 AND r.type = $3", false};
     struct db_value args[] = {db_of_int(job), db_of_text(name), db_of_text(type)};
@@ -196,7 +236,7 @@ int store_result_by_name(struct db *db, struct arena *a, int64_t job, const char
 
 int store_result_of_job(struct db *db, struct arena *a, int64_t job, struct result **ret, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "result_of_job", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.job = $1 ORDER BY r.pk", false};
     struct db_value args[] = {db_of_int(job)};
     return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
@@ -204,7 +244,7 @@ int store_result_of_job(struct db *db, struct arena *a, int64_t job, struct resu
 
 int store_result_kept_of_job(struct db *db, int64_t job, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "result_kept_of_job",
         "SELECT pk FROM result WHERE job = $1 AND keep = 1 AND deleted_at IS NULL LIMIT 1", false};
     struct db_value args[] = {db_of_int(job)};
@@ -214,12 +254,12 @@ int store_result_kept_of_job(struct db *db, int64_t job, struct err *e)
 
 int store_result_change(struct db *db, struct result *to, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "result_change",
         "UPDATE result SET state = $3, keep = $4, stored = $5, consumed_at = $6, expires_at = $7, due_at = "
         "$8,"
         " expired_at = $9, deleted_at = $10, with_job = $11 WHERE pk = $1 AND state = $2",
-        false};
+        .one = true};
     struct db_value args[] = {
         db_of_int(to->pk),
         db_of_text(result_state_names[to->counted.state]),
@@ -233,33 +273,37 @@ int store_result_change(struct db *db, struct result *to, struct err *e)
         db_of_time(to->deleted_at),
         db_of_int(to->with_job),
     };
-    return recount(db, to, row_change(db, &s, args, STORE_COUNT(args), e), e);
+    int rc = db_run(db, &s, args, STORE_COUNT(args), NULL, e);
+    return rc < 0 ? rc : recount(db, to, e);
 }
 
 /* Acknowledging is the most frequent change of all: only the indexes that it concerns are touched. */
 int store_result_consume(struct db *db, struct result *to, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "result_consume",
         "UPDATE result SET state = 'consumed', consumed_at = $2 WHERE pk = $1 AND state = 'available'",
-        false};
+        .one = true};
     struct db_value args[] = {db_of_int(to->pk), db_of_int(to->consumed_at)};
-    return recount(db, to, row_change(db, &s, args, STORE_COUNT(args), e), e);
+    int rc = db_run(db, &s, args, STORE_COUNT(args), NULL, e);
+    return rc < 0 ? rc : recount(db, to, e);
 }
 
 int store_result_remove(struct db *db, const struct result *r, struct err *e)
 {
-    static const struct stmt s = {"result_remove", "DELETE FROM result WHERE pk = $1", false};
+    static const struct stmt s DB_LISTED = {"result_remove", "DELETE FROM result WHERE pk = $1", false};
     struct db_value args[] = {db_of_int(r->pk)};
     int rc = row_change(db, &s, args, STORE_COUNT(args), e);
-    int counted = rc > 0 ? count(db, r, -1, e) : 0;
-    return counted < 0 ? counted : rc;
+    int followed = rc > 0 ? take_out_of_state(db, r, e) : 0;
+    if (rc > 0 && followed == 0)
+        followed = count(db, r, -1, e);
+    return followed < 0 ? followed : rc;
 }
 
 int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit, struct result **ret,
                      struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "result_due", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.due_at <= $1 ORDER BY r.due_at LIMIT $2",
         false};
     struct db_value args[] = {db_of_int(now), db_of_int(limit)};
@@ -269,17 +313,17 @@ int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit,
 int store_result_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
                            struct result **ret, struct err *e)
 {
-    static const struct stmt s = {"result_purgeable",
-                                  "SELECT " RESULT_COLUMNS RESULT_FROM
-                                  "WHERE r.deleted_at <= $1 ORDER BY r.deleted_at LIMIT $2",
-                                  false};
+    static const struct stmt s DB_LISTED = {"result_purgeable",
+                                            "SELECT " RESULT_COLUMNS RESULT_FROM
+                                            "WHERE r.deleted_at <= $1 ORDER BY r.deleted_at LIMIT $2",
+                                            false};
     struct db_value args[] = {db_of_int(deleted_before), db_of_int(limit)};
     return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
 int store_result_next_due(struct db *db, int64_t *ret, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "result_next_due", "SELECT due_at FROM result WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1",
         false};
     *ret = 0;
@@ -287,24 +331,14 @@ int store_result_next_due(struct db *db, int64_t *ret, struct err *e)
     return rc < 0 ? rc : 0;
 }
 
-int store_result_has_blob(struct db *db, const char *id, struct err *e)
-{
-    static const struct stmt s = {"result_has_blob",
-                                  "SELECT pk FROM result WHERE id = $1 AND is_inline = 0 AND stored = 1"
-                                  " UNION ALL SELECT result FROM representation WHERE key = $1 LIMIT 1",
-                                  false};
-    struct db_value args[] = {db_of_text(id)};
-    int64_t pk;
-    return row_int(db, &s, args, STORE_COUNT(args), &pk, e);
-}
-
 int store_result_stored_after(struct db *db, struct arena *a, int64_t after_pk, int64_t limit,
                               struct result **ret, struct err *e)
 {
-    static const struct stmt s = {"result_stored_after",
-                                  "SELECT " RESULT_COLUMNS RESULT_FROM
-                                  "WHERE r.pk > $1 AND r.stored = 1 ORDER BY r.pk LIMIT $2",
-                                  false};
+    static const struct stmt s DB_LISTED = {
+        "result_stored_after",
+        "SELECT " RESULT_COLUMNS RESULT_FROM
+        "WHERE r.pk > $1 AND r.stored = 1 AND r.storage IS NULL ORDER BY r.pk LIMIT $2",
+        false};
     struct db_value args[] = {db_of_int(after_pk), db_of_int(limit)};
     return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
 }

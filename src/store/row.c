@@ -83,8 +83,8 @@ void row_sql_value(struct row_sql *q, const char *piece, struct db_value v)
 
 void row_sql_project(struct row_sql *q, const char *column, int64_t project, const struct labels *l)
 {
-    buf_printf(&q->text, " WHERE %s%s", l->count ? "+" : "", column);
-    row_sql_value(q, " = ", db_of_int(project));
+    buf_printf(&q->text, " WHERE %s", column);
+    row_sql_value(q, l->count ? " + 0 = " : " = ", db_of_int(project));
 }
 
 static void add_label(struct row_sql *q, int64_t project, const struct label *l)
@@ -98,7 +98,7 @@ static void add_label(struct row_sql *q, int64_t project, const struct label *l)
 void row_sql_labels(struct row_sql *q, const char *id_column, int64_t project, const struct labels *l)
 {
     for (int i = 0; i < l->count; i++) {
-        buf_printf(&q->text, " AND %s%s IN (SELECT ld.name FROM document ld", i ? "+" : "", id_column);
+        buf_printf(&q->text, " AND %s%s IN (SELECT ld.name FROM document ld", id_column, i ? " || ''" : "");
         add_label(q, project, &l->all[i]);
     }
 }
@@ -108,7 +108,7 @@ void row_sql_batch_labels(struct row_sql *q, const char *batch_column, int64_t p
 {
     for (int i = 0; i < l->count; i++) {
         buf_printf(&q->text, " AND %s%s IN (SELECT lb.pk FROM document ld JOIN batch lb ON lb.id = ld.name",
-                   i ? "+" : "", batch_column);
+                   batch_column, i ? " + 0" : "");
         add_label(q, project, &l->all[i]);
     }
 }
@@ -124,9 +124,12 @@ void row_sql_place(struct row_sql *q, const char *column, bool oldest_first, con
     }
 }
 
-int row_sql_int(struct db *db, struct row_sql *q, const char *name, int64_t *ret, struct err *e)
+const struct page row_counted = {.limit = STORE_COUNT_LIMIT};
+
+int row_sql_count(struct db *db, struct row_sql *q, const char *name, int64_t *ret, struct err *e)
 {
-    struct stmt s = {name, buf_str(&q->text), true};
+    struct stmt s = {
+        name, arena_printf(q->text.arena, "SELECT count(*) FROM (%s) counted", buf_str(&q->text)), true};
     int rc = row_int(db, &s, q->args, q->count, ret, e);
     return rc < 0 ? rc : 0;
 }

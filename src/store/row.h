@@ -36,8 +36,8 @@ void row_sql_add(struct row_sql *q, const char *piece);
 void row_sql_value(struct row_sql *q, const char *piece, struct db_value v); /* piece, then $n */
 /*
  * "WHERE `column` = project", and "AND `column` IN …" for each label: of objects with that id, or in that
- * batch. SQLite has no statistics here: a plus keeps it from walking through all of the project, or from
- * beginning with another label than the first.
+ * batch. SQLite has no statistics here: adding nothing keeps it from walking through all of the project, or
+ * from beginning with another label than the first.
  */
 void row_sql_project(struct row_sql *q, const char *column, int64_t project, const struct labels *l);
 void row_sql_labels(struct row_sql *q, const char *id_column, int64_t project, const struct labels *l);
@@ -45,8 +45,9 @@ void row_sql_batch_labels(struct row_sql *q, const char *batch_column, int64_t p
                           const struct labels *l);
 /* The pk of a row is on that page: `column`, and whether the list goes from old to new. */
 void row_sql_place(struct row_sql *q, const char *column, bool oldest_first, const struct page *page);
-/* Runs a query that is put together and gives one integer. */
-int row_sql_int(struct db *db, struct row_sql *q, const char *name, int64_t *ret, struct err *e);
+/* Counts the rows of a query that is put together, which are all on the page of those that counting reads. */
+extern const struct page row_counted;
+int row_sql_count(struct db *db, struct row_sql *q, const char *name, int64_t *ret, struct err *e);
 
 /*
  * Of a filter that a request made: the condition that an index is to serve, NULL if none does; the
@@ -57,11 +58,26 @@ void filter_add(struct row_sql *q, const struct filter *f, const struct filter_n
 void filter_add_order(struct row_sql *q, const struct filter *f, const struct filter_column *pk,
                       const struct filter_node *served);
 
-/* Columns of a result, for SELECT … FROM result r LEFT JOIN batch b … JOIN principal c …; how
- * many. */
-#define RESULT_COLUMNS                                                                                           \
-    "r.pk, r.id, r.project, r.job, r.job_id, r.batch, b.id, r.kind, r.name, r.type, r.is_primary, r.media_type," \
-    " r.size, r.md5, r.sha256, r.crc32, r.state, r.keep, r.stored, r.is_inline, r.creator, c.name,"              \
-    " r.created_at, r.consumed_at, r.expires_at, r.due_at, r.expired_at, r.deleted_at, r.with_job,"              \
-    " r.content_encoding, r.rows, r.columns, r.formats, r.unavailable"
-#define RESULT_FROM " FROM result r LEFT JOIN batch b ON b.pk = r.batch JOIN principal c ON c.pk = r.creator "
+/* Columns of a result, for SELECT … FROM result r LEFT JOIN batch b … JOIN principal c … LEFT JOIN
+ * storage st … */
+#define RESULT_COLUMNS                                                                                                \
+    "r.pk, r.id, r.project, r.job, r.job_id, r.batch, b.id, r.kind, r.name, r.type, r.is_primary, r.media_type,"      \
+    " r.size, r.md5, r.sha256, r.crc32, r.state, r.keep, r.stored, r.is_inline, r.creator, c.name,"                   \
+    " r.created_at, r.consumed_at, r.expires_at, r.due_at, r.expired_at, r.deleted_at, r.with_job,"                   \
+    " r.content_encoding, r.rows, r.columns, r.formats, r.unavailable, r.storage, r.object, r.etag, st.name, st.url," \
+    " st.deliver"
+#define RESULT_JOINS                                                                                         \
+    " LEFT JOIN batch b ON b.pk = r.batch JOIN principal c ON c.pk = r.creator"                              \
+    " LEFT JOIN storage st ON st.pk = r.storage "
+#define RESULT_FROM " FROM result r" RESULT_JOINS
+/*
+ * Results where r.in_project = … AND r.in_state = …, in the order of pk. An engine that plans by statistics
+ * must not begin with an index of result, so those columns have names of their own and the sum is one that
+ * only result has an index for.
+ */
+#define RESULT_BY_STATE                                                                                      \
+    "(SELECT s.pk, in_project, in_state, id, project, job, job_id, batch, kind, name, type, is_primary,"     \
+    " media_type, size, md5, sha256, crc32, state, keep, stored, is_inline, creator, created_at,"            \
+    " consumed_at, expires_at, due_at, expired_at, deleted_at, with_job, content_encoding, rows, columns,"   \
+    " formats, unavailable, storage, object, etag"                                                           \
+    " FROM result_state s JOIN result t ON t.pk = s.pk + 0) r"

@@ -27,7 +27,7 @@ static int read_key(struct db *db, const struct stmt *s, const struct db_value *
 
 int store_signing_current(struct db *db, struct signing_key *ret, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "signing_current",
         "SELECT pk, secret, retired_at FROM signing_key WHERE retired_at IS NULL ORDER BY pk DESC LIMIT 1",
         false};
@@ -36,38 +36,39 @@ int store_signing_current(struct db *db, struct signing_key *ret, struct err *e)
 
 int store_signing_get(struct db *db, int64_t pk, struct signing_key *ret, struct err *e)
 {
-    static const struct stmt s = {"signing_get",
-                                  "SELECT pk, secret, retired_at FROM signing_key WHERE pk = $1", false};
+    static const struct stmt s DB_LISTED = {
+        "signing_get", "SELECT pk, secret, retired_at FROM signing_key WHERE pk = $1", false};
     struct db_value args[] = {db_of_int(pk)};
     return read_key(db, &s, args, STORE_COUNT(args), ret, e);
 }
 
 int store_signing_retire_all(struct db *db, int64_t now, struct err *e)
 {
-    static const struct stmt s = {"signing_retire_all",
-                                  "UPDATE signing_key SET retired_at = $1 WHERE retired_at IS NULL", false};
+    static const struct stmt s DB_LISTED = {
+        "signing_retire_all", "UPDATE signing_key SET retired_at = $1 WHERE retired_at IS NULL", false};
     struct db_value args[] = {db_of_int(now)};
     return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
 }
 
 int store_signing_add(struct db *db, const unsigned char secret[32], int64_t now, struct err *e)
 {
-    static const struct stmt s = {"signing_add",
-                                  "INSERT INTO signing_key (secret, created_at) VALUES ($1, $2)", false};
+    static const struct stmt s DB_LISTED = {
+        "signing_add", "INSERT INTO signing_key (secret, created_at) VALUES ($1, $2)", false};
     struct db_value args[] = {db_of_blob(secret, 32), db_of_int(now)};
     return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
 }
 
 int store_signing_prune(struct db *db, int64_t retired_before, struct err *e)
 {
-    static const struct stmt s = {"signing_prune", "DELETE FROM signing_key WHERE retired_at < $1", false};
+    static const struct stmt s DB_LISTED = {"signing_prune", "DELETE FROM signing_key WHERE retired_at < $1",
+                                            false};
     struct db_value args[] = {db_of_int(retired_before)};
     return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
 }
 
 int store_link_add(struct db *db, const struct link_row *l, struct err *e)
 {
-    static const struct stmt s = {
+    static const struct stmt s DB_LISTED = {
         "link_add",
         "INSERT INTO link (id, result, format, note, creator, created_at, expires_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -80,8 +81,10 @@ int store_link_add(struct db *db, const struct link_row *l, struct err *e)
 
 int store_link_prune(struct db *db, int64_t expired_before, int64_t limit, struct err *e)
 {
-    static const struct stmt s = {
-        "link_prune", "DELETE FROM link WHERE pk IN (SELECT pk FROM link WHERE expires_at < $1 LIMIT $2)",
+    static const struct stmt s DB_LISTED = {
+        "link_prune",
+        "DELETE FROM link WHERE expires_at < $1 AND expires_at <= "
+        "coalesce((SELECT expires_at FROM link WHERE expires_at < $1 ORDER BY expires_at LIMIT 1 OFFSET $2), $1)",
         false};
     struct db_value args[] = {db_of_int(expired_before), db_of_int(limit)};
     return db_run(db, &s, args, STORE_COUNT(args), NULL, e);

@@ -20,8 +20,9 @@
 
 #define STORE_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
-extern const struct migration store_sqlite_migrations[]; /* made from sql/sqlite at build time */
-extern const int store_sqlite_migration_count;
+extern const struct migration store_sqlite_migrations[],
+    store_pg_migrations[]; /* made from sql/ at build time */
+extern const int store_sqlite_migration_count, store_pg_migration_count;
 
 enum job_status { JOB_QUEUED, JOB_RUNNING, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED, JOB_STATUS_END };
 enum result_state { RESULT_AVAILABLE, RESULT_CONSUMED, RESULT_EXPIRED, RESULT_STATE_END };
@@ -45,6 +46,33 @@ struct principal {
     bool staff;
     int64_t created_at;
     int64_t revoked_at;
+    int64_t storages; /* how many its project has */
+};
+
+enum storage_state { STORAGE_NEW, STORAGE_VALID, STORAGE_INVALID, STORAGE_STATE_END };
+extern const char *const storage_state_names[STORAGE_STATE_END];
+
+/* A bucket of a project's own. */
+struct storage {
+    int64_t pk;
+    const char *id;
+    int64_t project;
+    const char *name;
+    const char *url;       /* s3://BUCKET or s3://BUCKET/PREFIX, not encoded */
+    const char *endpoint;  /* NULL: Amazon's of the region */
+    const char *region;    /* NULL: us-east-1 */
+    int64_t path_style;    /* 1, 0, or -1: where there is an endpoint */
+    bool redirects;        /* clients are sent there for bytes */
+    int64_t link_lifetime; /* seconds that an address of the bucket is good for; 0: redirect_lifetime */
+    const char *access_key_id;
+    const char *secret; /* sealed */
+    enum storage_state state;
+    int64_t creator;
+    const char *creator_name;
+    int64_t created_at;
+    int64_t changed_at;
+    bool is_default; /* the project's results go there */
+    struct storage *next;
 };
 
 struct batch {
@@ -99,7 +127,12 @@ struct result {
     int64_t deleted_at;
     bool with_job;
     const char *content_encoding; /* of the stored bytes; "": none */
-    struct table_facts table;     /* without description and offsets when read */
+    int64_t storage;              /* where they are; 0: in the server's own, and the rest of these is NULL */
+    const char *object;           /* their whole key there */
+    const char *etag;             /* what the bucket called them */
+    const char *storage_name, *storage_url;
+    bool redirects;           /* clients are sent there for them */
+    struct table_facts table; /* without description and offsets when read */
     struct {
         enum result_state state;
         bool trash;
@@ -132,6 +165,8 @@ struct job {
     int64_t started_at;
     int64_t finished_at;
     int64_t deleted_at;
+    int64_t storage; /* where its results go; 0: as the project says */
+    const char *storage_name;
     struct result *results; /* in order of creation */
     struct job *next;
 };
@@ -169,6 +204,7 @@ struct job_filter {
     int64_t batch; /* 0: any */
     const char *status, *kind, *reference_id, *tag;
     const char *or_status; /* with `status`: this one too */
+    const char *or_kind;   /* with `kind`: this one too */
     int64_t created_after;
     struct labels labels;
     enum deleted_filter deleted;
@@ -180,7 +216,8 @@ struct result_filter {
     int64_t project;
     int64_t job, batch;
     const char *name, *type, *kind;
-    const char *state; /* NULL: available; "any" */
+    const char *untyped; /* with `type`: also those of no type and this media type, in small letters */
+    const char *state;   /* NULL: available; "any" */
     int64_t created_after, created_before;
     struct labels labels;
     enum deleted_filter deleted;
@@ -212,6 +249,12 @@ struct event {
     struct event *next; /* in a list */
 };
 
+struct storage_filter {
+    int64_t project;
+    int64_t created_after;
+    bool newest_first; /* else from old to new */
+};
+
 struct event_filter {
     int64_t project;
     const char *const *types; /* NULL-terminated */
@@ -237,6 +280,45 @@ struct document {
 int store_project_create(struct db *db, const char *name, int64_t now, int64_t *ret_pk, struct err *e);
 int store_project_get(struct db *db, const char *name, int64_t *ret_pk, struct err *e);
 int store_project_created_at(struct db *db, int64_t pk, int64_t *ret, struct err *e);
+
+/* storage.c */
+int store_storage_add(struct db *db, struct storage *st,
+                      struct err *e); /* sets pk; 0: the name is taken, 1 */
+int store_storage_get(struct db *db, struct arena *a, int64_t project, const char *id, struct storage **ret,
+                      struct err *e);
+int store_storage_by_name(struct db *db, struct arena *a, int64_t project, const char *name,
+                          struct storage **ret, struct err *e);
+int store_storage_by_pk(struct db *db, struct arena *a, int64_t pk, struct storage **ret, struct err *e);
+int store_storage_default(struct db *db, struct arena *a, int64_t project, struct storage **ret,
+                          struct err *e);
+int store_storage_list(struct db *db, struct arena *a, const struct storage_filter *f,
+                       const struct page *page, struct storage **ret, struct err *e);
+int store_storage_count(struct db *db, int64_t project, int64_t *ret, struct err *e);
+int store_storage_change(struct db *db, const struct storage *st,
+                         struct err *e); /* ERR_DB_CONSTRAINT: taken */
+int store_storage_set_default(struct db *db, int64_t project, int64_t pk, struct err *e); /* 0: none is */
+/* Of the one that was changed last at `changed_at`: 0 if it was changed since. */
+int store_storage_set_state(struct db *db, int64_t pk, int64_t changed_at, enum storage_state state,
+                            struct err *e);
+/* What refers to it: bits of these. */
+enum { STORAGE_OF_RESULTS = 1, STORAGE_OF_JOBS = 2 };
+int store_storage_uses(struct db *db, int64_t pk, struct err *e);
+int store_storage_remove(struct db *db, const struct storage *st, struct err *e);
+/* What rows say of the objects in one, behind the key `after`, in the order of their keys. */
+struct stored_object {
+    const char *key, *etag, *result;
+    int64_t size;
+    bool stored; /* false: the result has let go of it */
+};
+int store_storage_objects(struct db *db, struct arena *a, int64_t storage, const char *after, int64_t limit,
+                          struct stored_object **ret, int64_t *ret_count, struct err *e);
+/* The one of that key: 1, or 0. */
+int store_storage_object(struct db *db, struct arena *a, int64_t storage, const char *key,
+                         struct stored_object *ret, struct err *e);
+/* Secrets, page by page: sealed texts of storages and of documents, whose bodies hold them. */
+int store_storage_reseal(struct db *db, int64_t pk, const char *sealed, struct err *e);
+int store_storage_after(struct db *db, struct arena *a, int64_t after, int64_t limit, struct storage **ret,
+                        struct err *e);
 
 /* principal.c */
 int store_principal_add(struct db *db, enum principal_kind kind, const struct principal *p, int64_t *ret_pk,
@@ -351,8 +433,8 @@ int store_result_list(struct db *db, struct arena *a, const struct result_filter
                       struct result **ret, struct err *e);
 /*
  * result_query.c: what a filter lets through, in its order. Of the row are set: pk, job and job_pk, name,
- * type, creator, created_at and deleted_at; texts live until `each` returns. The columns' names are those of
- * struct result; JOB_… are of its job.
+ * type, creator, created_at and deleted_at; texts live until `each` returns. Conditions are over r, the
+ * result. The columns' names are those of struct result; JOB_… are of its job.
  */
 enum result_column {
     RESULT_PK,
@@ -363,15 +445,22 @@ enum result_column {
     RESULT_CREATOR_NAME,
     RESULT_CREATED_AT,
     RESULT_DELETED_AT,
-    RESULT_KIND,
     RESULT_JOB_CREATED_AT,
-    RESULT_JOB_STARTED_AT,
-    RESULT_JOB_FINISHED_AT,
     RESULT_JOB_CREATOR,
     RESULT_JOB_CREATOR_NAME,
     RESULT_COLUMN_END
 };
 extern const struct filter_column store_result_columns[RESULT_COLUMN_END];
+/*
+ * `keys` of columns that follow from the job, as an expression over j, and from the kind, over k.kind. Jobs
+ * are fewer than their results; of each kind one result is read. $1 is the project.
+ */
+#define RESULT_JOBS_BY(expression) "r.job IN (SELECT j.pk FROM job j WHERE j.project = $1 AND " expression
+#define RESULT_KINDS_BY(expression)                                                                          \
+    "r.kind IN (WITH RECURSIVE k(kind) AS (SELECT min(kind) FROM result WHERE project = $1 UNION ALL"        \
+    " SELECT (SELECT min(kind) FROM result WHERE project = $1 AND kind > k.kind) FROM k"                     \
+    " WHERE k.kind IS NOT NULL) SELECT k.kind FROM k WHERE k.kind IS NOT NULL AND " expression
+enum { RESULT_BY_KINDS = 6, RESULT_BY_JOBS = 9 }; /* how narrow they are */
 typedef int store_result_fn(void *ctx, const struct result *r, struct err *e);
 int store_result_query(struct db *db, int64_t project, const struct filter *f, store_result_fn *each,
                        void *ctx, struct err *e);
@@ -379,7 +468,7 @@ int store_result_query(struct db *db, int64_t project, const struct filter *f, s
 int store_result_count(struct db *db, struct arena *a, const struct result_filter *f, int64_t *ret,
                        struct err *e); /* up to STORE_COUNT_LIMIT */
 /* Writes what changes in a life: state, keep, stored, times. The row must have been read in the same
- * transaction; 0 if it is not in the state in which it was read. */
+ * transaction; ERR_DB_CONFLICT, perhaps at its end, if it is not in the state in which it was read. */
 int store_result_change(struct db *db, struct result *to, struct err *e);
 int store_result_consume(struct db *db, struct result *to,
                          struct err *e); /* the same, of available → consumed only */
@@ -389,33 +478,80 @@ int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit,
                      struct err *e);
 int store_result_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
                            struct result **ret, struct err *e);
-int store_result_next_due(struct db *db, int64_t *ret, struct err *e);   /* 0: nothing will be */
-int store_result_has_blob(struct db *db, const char *id, struct err *e); /* 1: a row claims it */
+int store_result_next_due(struct db *db, int64_t *ret, struct err *e); /* 0: nothing will be */
+/* Those whose bytes are in the server's own storage. */
 int store_result_stored_after(struct db *db, struct arena *a, int64_t after_pk, int64_t limit,
                               struct result **ret, struct err *e);
 
-/* bytes.c: results in the database, and files to be removed */
+/* bytes.c: results in the database */
 int store_bytes_add(struct db *db, int64_t result, const void *bytes, size_t len, struct err *e);
 int store_bytes_get(struct db *db, struct arena *a, int64_t result, const void **ret, size_t *ret_len,
                     struct err *e);
 int store_bytes_remove(struct db *db, int64_t result, struct err *e);
-int store_doomed_add(struct db *db, const char *key, int64_t now, struct err *e);
-int store_doomed_due(struct db *db, struct arena *a, int64_t now, int64_t limit, const char ***ret_keys,
+
+/* doomed.c: files to be removed. */
+int store_doomed_add(struct db *db, const char *key, int64_t due_at, struct err *e);
+struct doomed {
+    const char *key;
+    bool orphan; /* no row has ever named it */
+};
+int store_doomed_due(struct db *db, struct arena *a, int64_t now, int64_t limit, struct doomed **ret,
                      int64_t *ret_count, struct err *e);
-int store_doomed_remove(struct db *db, const char *key, struct err *e);
+/* It has been removed. An orphan stays until `again`, when it is due once more. */
+int store_doomed_removed(struct db *db, const struct doomed *d, int64_t again, struct err *e);
 int store_doomed_retry(struct db *db, const char *key, int64_t now,
                        struct err *e); /* later, and later each time */
 int store_doomed_has(struct db *db, const char *key, struct err *e);
 
+/* orphan.c: files that no row names. Keys come as lists, so that one statement asks for many. */
+enum { STORE_KEYS_MOST = 1000 };
+struct store_keys {
+    const char *const *keys; /* made by id_new, hence without what JSON would escape */
+    int count;
+};
+/* Those of `keys` that neither rows nor doomed_blob have, into `ret`, which has room for all. */
+int store_unclaimed(struct db *db, struct arena *a, const struct store_keys *keys, const char **ret,
+                    int *ret_count, struct err *e);
+/* They were seen by the search that began at `search`; `now` counts for those that were not known before. */
+int store_orphan_note(struct db *db, const struct store_keys *keys, int64_t now, int64_t search,
+                      struct err *e);
+/* What other searches saw, and this one did not, is not there any more. */
+int store_orphan_forget(struct db *db, int64_t search, struct err *e);
+/* How many have no row yet. */
+int store_orphan_count(struct db *db, int64_t *ret, struct err *e);
+/* Up to `limit` that were found at `before` or earlier: those that still have no row are doomed. *ret_count:
+ * how many were looked at; they are orphans no longer. */
+int store_orphan_doom(struct db *db, int64_t before, int64_t now, int64_t limit, int64_t *ret_count,
+                      struct err *e);
+
+/* Who removes files, and how far the search for orphans has come. */
+struct removal_row {
+    char node[33];
+    int64_t till;
+    int64_t begun_at; /* 0: there is no search under way, and the next three are nothing */
+    int64_t part;
+    char after[37];
+    int64_t seen;
+    int64_t searched_at, tidied_at;
+    int64_t held, held_of;
+};
+int store_removal_get(struct db *db, struct removal_row *ret, struct err *e);
+/* 1: `node` may until `till`; 0: another one may, whose time had not come at `now`. */
+int store_removal_claim(struct db *db, const char *node, int64_t now, int64_t till, struct err *e);
+/* All but who, and until when. 0: `r->node` may not any more. */
+int store_removal_put(struct db *db, const struct removal_row *r, struct err *e);
+int store_removal_release(struct db *db, const char *node, struct err *e);
+
 /*
  * archive.c: what an archive needs to know of the results of a job or a batch, in the order of pk. Of the row
- * are set: pk, id, job_id, name, type, media_type, size, sha256, crc32, state, is_inline, created_at, due_at,
- * expired_at, deleted_at, content_encoding and table; `reference_id` is the job's. Texts live until `each`
- * returns.
+ * are set: pk, id, job_id, name, type, media_type, size, sha256, crc32, state, is_inline, storage,
+ * created_at, due_at, expired_at, deleted_at, content_encoding and table; `reference_id` is the job's. Texts
+ * live until `each` returns.
  */
 typedef int store_archive_fn(void *ctx, const struct result *r, const char *reference_id, struct err *e);
-int store_archive_each(struct db *db, int64_t job, int64_t batch, store_archive_fn *each, void *ctx,
-                       struct err *e); /* one of the two is 0 */
+/* One of job and batch is 0. Those behind the pk `after`, `most` at most. */
+int store_archive_each(struct db *db, int64_t job, int64_t batch, int64_t after, int64_t most,
+                       store_archive_fn *each, void *ctx, struct err *e);
 int store_archive_count(struct db *db, int64_t job, int64_t batch, int64_t most, int64_t *ret, struct err *e);
 
 /* document.c */
@@ -450,6 +586,9 @@ typedef int store_document_fn(void *ctx, const struct document *d, struct err *e
 int store_document_query(struct db *db, int64_t project, const char *kind, const struct document *first,
                          const struct filter *f, store_document_fn *each, void *ctx, struct err *e);
 int store_document_change(struct db *db, int64_t pk, const char *body, int64_t now, struct err *e);
+/* Those of all projects behind a pk that may hold sealed texts. */
+int store_document_sealed(struct db *db, struct arena *a, int64_t after, int64_t limit, struct document **ret,
+                          struct err *e);
 int store_document_remove(struct db *db, int64_t pk, struct err *e);
 
 /* event.c */
@@ -465,6 +604,8 @@ int store_event_prune(struct db *db, int64_t before, int64_t limit, int64_t *ret
 
 /* table.c */
 int store_table_add(struct db *db, int64_t result, const struct table_facts *t, struct err *e);
+/* 1 and how the description begins, in the arena; 0: not a table. Much less than all of it is read. */
+int store_table_head(struct db *db, struct arena *a, int64_t result, const char **ret, struct err *e);
 /* 1 and the description and offsets, in the arena; 0: not a table. */
 int store_table_get(struct db *db, struct arena *a, int64_t result, struct table_facts *ret, struct err *e);
 
@@ -481,12 +622,26 @@ struct representation_row {
 int store_representation_get(struct db *db, struct arena *a, const char *tag, struct representation_row *ret,
                              struct err *e);
 /* If its result has no bytes any more the blob is let go of instead. */
+/* All of them, in pages that hold no view of the database between them. */
+typedef int store_representation_fn(void *ctx, const struct representation_row *r, struct err *e);
+int store_representation_each(struct db *db, store_representation_fn *each, void *ctx, struct err *e);
 int store_representation_add(struct db *db, const struct representation_row *r, struct err *e);
-/* Rows go, and with them their blobs. */
-int store_representation_drop(struct db *db, const char *tag, int64_t now, struct err *e);
-int store_representation_drop_of(struct db *db, int64_t result, int64_t now, struct err *e);
+/* Rows go, and with them their blobs, which are due at `due_at`. */
+int store_representation_drop(struct db *db, const char *tag, int64_t due_at, struct err *e);
+int store_representation_drop_of(struct db *db, int64_t result, int64_t due_at, struct err *e);
 /* The oldest go until the rest have `limit` bytes together at most. */
-int store_representation_make_room(struct db *db, int64_t limit, int64_t now, struct err *e);
+int store_representation_make_room(struct db *db, int64_t limit, int64_t due_at, struct err *e);
+
+/* making.c: which node makes a representation at the moment. */
+/* 1: it is this node's until `till`; 0: it is another one's. */
+int store_making_claim(struct db *db, const char *tag, const char *node, int64_t now, int64_t till,
+                       struct err *e);
+int store_making_renew(struct db *db, const char *tag, const char *node, int64_t till,
+                       struct err *e); /* 0: it is not this node's any more */
+int store_making_release(struct db *db, const char *tag, const char *node, struct err *e);
+int store_making_is_claimed(struct db *db, const char *tag, int64_t now, struct err *e); /* 1 or 0 */
+/* What dead nodes have left. */
+int store_making_prune(struct db *db, int64_t before, int64_t limit, struct err *e);
 
 /* usage.c */
 struct usage {
@@ -501,6 +656,78 @@ extern const struct db_gathering
 int store_usage_get(struct db *db, int64_t project, int64_t now, struct usage *ret, struct err *e);
 int store_usage_of_job(struct db *db, int64_t job, int64_t now, struct usage *ret,
                        struct err *e); /* counted */
+
+/* whole.c: tables as they are, for copies of a whole database. */
+struct whole_table {
+    const char *name;
+    const char *key;  /* an integer of each row, by which pages go */
+    bool numbered;    /* the engine gives keys by itself, see db_sequence */
+    const char *also; /* or NULL: what follows from a row; $1 is its key */
+};
+/* All that is copied, what is referred to first; and what each database has for itself: what can be made
+ * again, and what is about its own files or changes. NULL ends both. */
+extern const struct whole_table store_whole_tables[];
+extern const char *const store_whole_left[];
+/* The names of the former, for db_freeze. */
+extern const char *const store_whole_names[];
+
+struct whole_row {
+    int64_t key;
+    int count; /* of its columns */
+    const char *const *names;
+    const struct db_value *values; /* these and the names live until `each` returns */
+};
+typedef int store_whole_fn(void *ctx, const struct whole_row *r, struct err *e);
+/* Rows with greater keys than `after`, in their order, up to `limit`. */
+int store_whole_page(struct db *db, const struct whole_table *t, int64_t after, int64_t limit,
+                     store_whole_fn *each, void *ctx, struct err *e);
+int store_whole_add(struct db *db, const struct whole_table *t, const struct whole_row *r, struct err *e);
+int store_whole_count(struct db *db, const struct whole_table *t, int64_t *ret, struct err *e);
+int store_whole_last(struct db *db, const struct whole_table *t, int64_t *ret_key,
+                     struct err *e); /* 0: none */
+/* Of all stored results. */
+int store_whole_bytes(struct db *db, int64_t *ret_results, int64_t *ret_bytes, struct err *e);
+
+/* instance.c: who a database is, and what belongs to it. */
+struct instance {
+    char id[37];
+    char store[37];   /* of the store of its bytes, which carries the id, too; "": none has been joined yet */
+    char copy_of[37]; /* the id of the database that this one is a backup of; "": it is none */
+    char sealed[128]; /* core/instance.h; "": by no key yet */
+};
+extern const char store_instance_proof[]; /* a query of nothing but the id */
+int store_instance_get(struct db *db, struct instance *ret, struct err *e); /* 1, or 0: there is none */
+int store_instance_add(struct db *db, const char *id, struct err *e);       /* unless there is one */
+int store_instance_put(struct db *db, const struct instance *i, struct err *e);
+int store_instance_bind(struct db *db, const char *store, struct err *e);   /* unless there is one */
+int store_instance_rebind(struct db *db, const char *store, struct err *e); /* and it is nobody's copy */
+int store_instance_seal(struct db *db, const char *sealed, struct err *e);
+
+/* relocation.c: what a database knows of being moved. */
+enum relocation_role { RELOCATION_SOURCE, RELOCATION_TARGET, RELOCATION_ARRIVED, RELOCATION_ROLE_END };
+struct relocation {
+    enum relocation_role role;
+    char token[37];
+    char stage[32];
+    int64_t after_key;
+    int64_t blobs, bytes, rows;
+    int64_t started_at;
+    int64_t finished_at;
+};
+int store_relocation_get(struct db *db, struct relocation *ret, struct err *e);
+int store_relocation_put(struct db *db, const struct relocation *r, struct err *e);
+int store_relocation_remove(struct db *db, struct err *e);
+/* Writes how far it has come. 0: it is not where `from` says any more, somebody else is at work. */
+int store_relocation_advance(struct db *db, const struct relocation *to, const struct relocation *from,
+                             struct err *e);
+int store_lost_add(struct db *db, int64_t result, const char *id, const char *why, struct err *e);
+int store_lost_remove(struct db *db, int64_t result, struct err *e);
+int store_lost_clear(struct db *db, struct err *e);
+int store_lost_count(struct db *db, int64_t *ret, struct err *e);
+typedef int store_lost_fn(void *ctx, int64_t result, const char *id, const char *why, struct err *e);
+/* Those of greater keys than `after`, up to `limit`. */
+int store_lost_each(struct db *db, int64_t after, int64_t limit, store_lost_fn *each, void *ctx,
+                    struct err *e);
 
 /* signing.c */
 struct signing_key {
@@ -527,3 +754,4 @@ int store_link_add(struct db *db, const struct link_row *l, struct err *e);
 int store_link_prune(struct db *db, int64_t expired_before, int64_t limit, struct err *e);
 
 int store_heartbeat(struct db *db, int64_t now, struct err *e); /* writes one row */
+int store_heartbeat_get(struct db *db, int64_t *ret, struct err *e);

@@ -25,7 +25,7 @@ struct sums {
 
 static int write_sum(struct db *db, const struct sum *s, struct err *e)
 {
-    static const struct stmt st = {
+    static const struct stmt st DB_LISTED = {
         "usage_add",
         "INSERT INTO usage (project, state, trash, results, bytes) VALUES ($1, $2, $3, $4, $5)"
         " ON CONFLICT (project, state, trash)"
@@ -101,11 +101,12 @@ static int read_sums(struct db *db, const struct stmt *s, const struct db_value 
 
 int store_usage_get(struct db *db, int64_t project, int64_t now, struct usage *ret, struct err *e)
 {
-    static const struct stmt sums = {"usage_sums",
-                                     "SELECT state, trash, sum(results), sum(bytes) FROM usage WHERE $1 = 0 "
-                                     "OR project = $1 GROUP BY state, trash",
-                                     false};
-    static const struct stmt due = {
+    static const struct stmt sums DB_LISTED = {
+        "usage_sums",
+        "SELECT state, trash, sum(results), sum(bytes) FROM usage WHERE $1 = 0 "
+        "OR project = $1 GROUP BY state, trash",
+        false};
+    static const struct stmt due DB_LISTED = {
         "usage_due",
         "SELECT state, 0, count(*), sum(size * stored) FROM result"
         " WHERE due_at <= $2 AND deleted_at IS NULL AND ($1 = 0 OR project = $1) GROUP BY state",
@@ -122,7 +123,7 @@ int store_usage_get(struct db *db, int64_t project, int64_t now, struct usage *r
 
 int store_usage_of_job(struct db *db, int64_t job, int64_t now, struct usage *ret, struct err *e)
 {
-    static const struct stmt counts = {
+    static const struct stmt counts DB_LISTED = {
         "usage_of_job",
         "SELECT CASE WHEN due_at <= $2 THEN 'expired' ELSE state END AS now, deleted_at IS NOT NULL AS trash,"
         " count(*), sum(size * stored) FROM result WHERE job = $1 GROUP BY now, trash",

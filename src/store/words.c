@@ -15,6 +15,12 @@ const char *const result_state_names[RESULT_STATE_END] = {
     [RESULT_EXPIRED] = "expired",
 };
 
+const char *const storage_state_names[STORAGE_STATE_END] = {
+    [STORAGE_NEW] = "new",
+    [STORAGE_VALID] = "valid",
+    [STORAGE_INVALID] = "invalid",
+};
+
 int store_word(const char *const *names, int count, const char *word)
 {
     for (int i = 0; i < count; i++)

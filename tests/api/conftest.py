@@ -2,7 +2,9 @@
 """Fixtures: a shared server for a module, fresh ones with settings of their own, clients of both."""
 
 import os
+import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -10,6 +12,31 @@ sys.dont_write_bytecode = True
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
 
 import harness  # noqa: E402
+from faulty_s3 import FaultyS3  # noqa: E402
+
+
+def services(script, *arguments):
+    subprocess.run([harness.CHECKOUT / "tests" / "services" / script, *arguments], check=True)
+
+
+def pytest_configure(config):
+    """RESULTD_TEST_DB=pg without a PostgreSQL in the environment: one for this session."""
+    if harness.ENGINE != "pg" or "PGHOST" in os.environ:
+        return
+    folder = tempfile.mkdtemp(prefix="resultd-pg-")
+    os.chmod(folder, 0o755)
+    config.stash[started] = folder
+    services("pg-up.sh", folder)
+    with open(os.path.join(folder, "pg.env"), encoding="utf-8") as lines:
+        os.environ.update(line.strip().split("=", 1) for line in lines)
+
+
+started = pytest.StashKey[str]()
+
+
+def pytest_unconfigure(config):
+    if started in config.stash:
+        services("pg-down.sh", config.stash[started])
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +46,7 @@ def server(tmp_path_factory, request):
     running = harness.Server(tmp_path_factory.mktemp("server"), **settings).start()
     yield running
     running.stop()
+    running.forget()
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +76,19 @@ def fresh_server(tmp_path_factory):
     for running in made:
         try:
             running.stop()
+            running.forget()
         except AssertionError as failure:
             failures.append(str(failure))
+        running.forget()
     assert not failures, failures
+
+
+@pytest.fixture
+def store():
+    """A bucket in memory, which has found nothing wrong with any request."""
+    with FaultyS3() as running:
+        yield running
+        assert running.refused == []
 
 
 @pytest.fixture(params=sorted(harness.SIZES))

@@ -17,17 +17,28 @@ import random
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
+import sys
 import time
 import urllib.parse
 import uuid
 
+import pytest
 import requests
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT / "tests" / "services"))
+import s3  # noqa: E402
+
+BLOBS = os.environ.get("RESULTD_TEST_BLOBS", "disk")  # or s3, in the bucket that RESULTD_TEST_S3 names
+on_disk = pytest.mark.skipif(BLOBS != "disk", reason="it is about files of the data folder")
 BINARY = os.environ.get("RESULTD", str(CHECKOUT / "build" / "resultd"))
+# Settings of every server that a test does not set itself, like "readers=4 senders=2".
+EXTRA_SETTINGS = dict(word.split("=", 1) for word in os.environ.get("RESULTD_TEST_SETTINGS", "").split())
 BASE = "/api/v1"
 SCOPES = ("read", "ack", "write", "delete")
+ENGINE = os.environ.get("RESULTD_TEST_DB", "sqlite")  # or pg: the PostgreSQL that PGHOST and its like name
 PATIENCE = 30.0  # seconds; sanitizers make the server ten times slower
 
 INLINE = b"small result\n" * 50  # stays in the database
@@ -45,13 +56,13 @@ _numbers = itertools.count(1)
 
 
 def eventually(check, what="the condition", patience=PATIENCE):
-    """Calls check() until it is true and returns what it gave."""
+    """Calls check() until it is true and returns what it gave. `what` may be a function, asked only on failure."""
     deadline = time.monotonic() + patience
     while True:
         value = check()
         if value:
             return value
-        assert time.monotonic() < deadline, f"not within {patience} s: {what}"
+        assert time.monotonic() < deadline, f"not within {patience} s: {what() if callable(what) else what}"
         time.sleep(0.03)
 
 
@@ -372,17 +383,95 @@ def program(*arguments, stdin="", **environment):
     return done
 
 
-class Server:
-    """A resultd of its own; its settings are keyword arguments."""
+def psql(database, sql):
+    """Rows as lists of texts."""
+    done = subprocess.run(
+        ["psql", "-XqtA", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d", database],
+        input=sql,
+        capture_output=True,
+        text=True,
+        timeout=4 * PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    return [line.split("\t") for line in done.stdout.splitlines()]
 
-    def __init__(self, folder, data=None, environment=None, **settings):
+
+sqlite_only = pytest.mark.skipif(ENGINE != "sqlite", reason="is about SQLite's file")
+
+SQLITE_LOCKER = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
+database.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+database.execute("ROLLBACK")
+"""
+PG_LOCK = "BEGIN; SELECT 'locked' FROM pg_advisory_xact_lock(8243108427654);\n"
+
+
+@contextlib.contextmanager
+def locked(server):
+    """Another process holds the write lock of the database."""
+    arguments = [sys.executable, "-c", SQLITE_LOCKER, str(server.database())] if not server.db else None
+    with subprocess.Popen(
+        arguments or ["psql", "-XqtA", "-d", server.db], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        if server.db:
+            other.stdin.write(PG_LOCK)
+            other.stdin.flush()
+        assert other.stdout.readline() == "locked\n"
+        try:
+            yield
+        finally:
+            other.stdin.close()
+            other.wait()
+
+
+class Server:
+    """A resultd of its own; its settings are keyword arguments. On PostgreSQL it has a database of its own, unless it
+    is one more node `beside` another server: then it has that one's database, bytes and key of secrets."""
+
+    def __init__(self, folder, data=None, environment=None, beside=None, **settings):
         self.folder = pathlib.Path(folder)
         self.data = pathlib.Path(data) if data else self.folder / "data"
         self.log = self.folder / "stderr"
         self.environment = environment or {}
         self.settings = settings
+        self.bucket = None
+        if beside:
+            self.share(beside)
+        elif BLOBS == "s3" and "blobs" not in settings:
+            self.bucket = s3.Bucket()
+            self.prefix = f"api-{uuid.uuid4()}"
+            # What is small lies in the bucket, too, but for tests that are about where it lies.
+            here = {"blobs": self.bucket.url(self.prefix), "inline_limit": "0", "bucket_removal_delay": "0"}
+            self.settings = {**here, **settings}
         self.port = free_port()
         self.process = None
+        self.db = None
+        if ENGINE == "pg" and "db" not in settings:
+            self.db = beside.db if beside else f"api_{uuid.uuid4().hex}"
+            if not beside:
+                # Its own order of texts is not by bytes.
+                psql(
+                    "postgres",
+                    f"CREATE DATABASE {self.db} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'",
+                )
+
+    def share(self, other):
+        """What nodes of one database have in common beside it."""
+        key = other.settings.get("secret_key_file", other.data / "secret.key")
+        theirs = {name: other.settings[name] for name in ("blobs", "inline_limit") if name in other.settings}
+        self.settings = {**theirs, "secret_key_file": str(key), **self.settings}
+        if not self.settings.get("blobs"):
+            self.data.mkdir(parents=True, exist_ok=True)
+            os.symlink((other.data / "blobs").resolve(), self.data / "blobs")
+
+    def where(self):
+        """The flags that say where its data is."""
+        elsewhere = f"postgresql:///{self.db}" if self.db else self.settings.get("db")
+        names = [("--db", elsewhere), ("--secret-key-file", self.settings.get("secret_key_file"))]
+        return ["--data", str(self.data), *(word for name, value in names if value for word in (name, value))]
 
     @property
     def url(self):
@@ -390,10 +479,10 @@ class Server:
 
     def spawn(self):
         """Starts the process without waiting for anything."""
-        address = ["--data", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
+        address = [*self.where(), "--listen", f"127.0.0.1:{self.port}"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "serve", *address, *flags(self.settings)],
+                [BINARY, "serve", *address, *flags({**EXTRA_SETTINGS, **self.settings})],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -418,6 +507,10 @@ class Server:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def listens(self):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def wait(self):
         """Waits for the end of the process and returns its exit status."""
@@ -444,6 +537,13 @@ class Server:
         self.process.kill()
         self.wait()
 
+    def forget(self):
+        """Removes what it has in a bucket and on PostgreSQL; folders are pytest's."""
+        for found in self.objects():
+            found.unlink()
+        if self.db:
+            psql("postgres", f"DROP DATABASE IF EXISTS {self.db} WITH (FORCE)")
+
     def restart(self):
         self.stop()
         return self.start()
@@ -454,7 +554,8 @@ class Server:
 
     def command(self, *arguments, **options):
         """A subcommand on this server's data folder."""
-        return program(*arguments, "--data", self.data, **options)
+        blobs = ["--blobs", self.settings["blobs"]] if "blobs" in self.settings else []
+        return program(*arguments, *self.where(), *blobs, **{**self.environment, **options})
 
     def succeed(self, *arguments, **options):
         done = self.command(*arguments, **options)
@@ -475,14 +576,53 @@ class Server:
     def check(self):
         return self.command("check")
 
+    def metric(self, name):
+        """What /-/metrics says of it; labels are part of its name."""
+        lines = self.get("/-/metrics").text.splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(name + " "))
+
+    def wait_for_sweeper(self):
+        """Until its first round is over and it rests, until its interval ends or something known is due."""
+        eventually(lambda: self.metric("resultd_sweeps_total") > 0, "the sweeper rests")
+
     def files(self):
         """All files of the data folder but SQLite's own."""
+        return self.local_files() | self.objects()
+
+    def local_files(self):
         found = (path for path in self.data.rglob("*") if path.is_file())
         return {path for path in found if not path.name.endswith(("-wal", "-shm", "-journal"))}
 
+    def objects(self):
+        """What this server has in its bucket, with the methods of paths."""
+        if not self.bucket:
+            return set()
+        return {s3.Object(self.bucket, key, size) for key, size in self.bucket.list(self.prefix + "/").items()}
+
+    def sql(self, text):
+        """Runs a statement behind the server's back; rows of texts and numbers."""
+        if self.db:
+            return psql(self.db, text)
+        with contextlib.closing(sqlite3.connect(self.database(), isolation_level=None, timeout=PATIENCE)) as database:
+            return database.execute(text).fetchall()
+
+    def columns(self, table):
+        if self.db:
+            return [row[0] for row in self.sql(f"SELECT attname FROM pg_attribute WHERE attnum > 0"
+                                               f" AND attrelid = '{table}'::regclass ORDER BY attnum")]
+        return [row[0] for row in self.sql(f"SELECT name FROM pragma_table_info('{table}')")]
+
+    def stored(self):
+        """All that the database holds, as bytes to search for a text that must not be there."""
+        if self.db:
+            return subprocess.run(["pg_dump", self.db], capture_output=True, check=True).stdout
+        return b"".join(path.read_bytes() for path in self.data.rglob("resultd.db*"))
+
     def database(self):
         """The SQLite file, wherever it lies."""
-        candidates = [path for path in self.files() if path.open("rb").read(15) == b"SQLite format 3"]
+        blobs = self.data / "blobs"  # where the sweeper may be at work
+        others = [path for path in self.local_files() if blobs not in path.parents]
+        candidates = [path for path in others if path.open("rb").read(15) == b"SQLite format 3"]
         assert len(candidates) == 1, candidates
         return candidates[0]
 

@@ -7,6 +7,7 @@ import json
 import random
 import re
 import subprocess
+import unicodedata
 import zipfile
 
 import pytest
@@ -192,6 +193,7 @@ def test_deleted_results_are_named_as_missing(own_api):
 def test_expired_results_are_named_as_missing_before_and_after_the_sweep(fresh_server):
     server = fresh_server(sweep_interval="1h")
     api = server.api()
+    server.wait_for_sweeper()
     job = api.job()["id"]
     brief = api.upload(job, "brief", FILED, expires_in=1)
     api.upload(job, "lasting", FILED + b"x")
@@ -238,6 +240,17 @@ def test_names_are_safe_and_unique(api):
         *["typed.csv", "typed (2).csv"],
     ]
     assert not FORBIDDEN & set("".join(got))
+
+
+def test_names_are_unique_where_case_and_form_of_letters_do_not_count(api):
+    job = api.job()["id"]
+    given = ["É.csv", "é.csv", "e\u0301.csv", "maß", "MASS", "\uff21", "a", "in\u202evoice", "in\u200bvoice", "❤", "❤\ufe0f"]
+    for name in given:
+        api.upload(job, name, INLINE)
+    want = ["É.csv", "é (2).csv", "e\u0301 (3).csv", "maß", "MASS (2)", "\uff21", "a", "in_voice", "in_voice (2)", "❤", "❤\ufe0f (2)"]
+    got = paths(api, "job", job)
+    assert got == want
+    assert len({unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold()) for name in got}) == len(got)
 
 
 def test_an_extension_is_added_where_there_is_none(api):

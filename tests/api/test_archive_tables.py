@@ -14,7 +14,7 @@ import threading
 import zipfile
 
 import pytest
-from harness import FILED, INLINE, Wire, eventually, expect, problem, request_head, sha256, sleep_until
+from harness import BLOBS, FILED, INLINE, Wire, eventually, expect, problem, request_head, sha256, sleep_until
 from tables import FORMATS, MEDIA_TYPES, convert
 
 SETTINGS = {"sweep_interval": "1s"}
@@ -61,12 +61,8 @@ def opened(answer):
     return manifest, files
 
 
-def metric(server, name):
-    return float(re.search(rf"^{name} (\S+)$", server.get("/-/metrics").text, re.M)[1])
-
-
 def made(server):
-    return metric(server, "resultd_conversions_total")
+    return server.metric("resultd_conversions_total")
 
 
 def tables(api, count, rows=ROWS):
@@ -169,6 +165,22 @@ def test_with_options_all_tables_are_converted(own_api):
     assert files["one.csv"] == b'\xef\xbb\xbfa,b\n1,"2,5"\n'
     assert files["two.csv"] == b'\xef\xbb\xbfa,b\n"{""x"":""=1""}",[1]\n'
     assert opened(fetch(own_api, job, "json", types="text"))[1]["one.json"] == b'[\n{"a":"1","b":"2,5"}\n]\n'
+
+
+@pytest.mark.parametrize("format_, kind, data, names", [
+    ("csv", "csv", "a\n1\n", {"a.json": "a.csv", "b.CSV": "b.CSV", "c": "c.csv", "d.txt": "d.txt.csv"}),
+    ("ndjson", "ndjson", '{"a":1}\n', {"a.json": "a.ndjson", "b.jsonl": "b.jsonl", "c": "c.ndjson"}),
+])
+def test_what_has_the_format_has_its_extension(api, format_, kind, data, names):
+    job = api.job()["id"]
+    for name in names:
+        put(api, job, name, data, kind)
+    put(api, job, "text.json", "nothing", "csv" if kind == "ndjson" else "json")
+    _, files = opened(fetch(api, job, format_))
+    assert list(files)[:len(names)] == list(names.values())
+    assert set(list(files.values())[:len(names)]) == {data.encode()}
+    _, files = opened(fetch(api, job))
+    assert set(names) - {"c"} <= set(files), "as they are called where nothing is converted"
 
 
 def test_what_turns_out_not_to_fit_stays_as_it_was(own_api):
@@ -299,7 +311,7 @@ def test_a_cache_that_does_not_hold_it_gives_the_same_bytes(fresh_server, limit)
         archives.append(opened(answer)[1])
         assert made(server) == 12 or server is small
     assert archives[0] == archives[1]
-    assert made(small) >= 12 + 2
+    assert BLOBS != "disk" or made(small) >= 12 + 2  # in a bucket they go later
     eventually(lambda: sum(size_of(path) for path in small.files() - files) <= 20 << 20, "the others have gone")
     etag, data = answer.headers["ETag"], answer.content
     for first in (len(data) // 3, len(data) - 4000):
@@ -366,8 +378,8 @@ def test_who_leaves_early_stops_the_making(fresh_server):
     job = tables(api, 30)
     with Wire(server) as wire:
         wire.send(request_head("GET", f"/api/v1/jobs/{job}/archive.zip?format=json", key=api.key))
-        eventually(lambda: metric(server, "resultd_conversions") > 0, "it has begun")
-    eventually(lambda: metric(server, "resultd_conversions") == 0, "it has stopped")
+        eventually(lambda: server.metric("resultd_conversions") > 0, "it has begun")
+    eventually(lambda: server.metric("resultd_conversions") == 0, "it has stopped")
     assert made(server) < 30
     assert len(opened(fetch(api, job, "json"))[1]) == 30
     assert made(server) == 30
@@ -382,7 +394,7 @@ def test_who_leaves_in_the_middle_leaves_nothing(fresh_server):
             wire.send(request_head("GET", f"/api/v1/jobs/{job}/archive.zip?format=json", key=api.key))
             while b"t1.json" not in wire.socket.recv(65536):
                 pass
-    eventually(lambda: metric(server, "resultd_conversions") == 0)
+    eventually(lambda: server.metric("resultd_conversions") == 0)
     assert len(opened(fetch(api, job, "json"))[1]) == 10
 
 
@@ -432,7 +444,7 @@ def test_a_result_that_goes_while_it_is_prepared(fresh_server):
     last = own_api.results(job=job)[0]
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(fetch, own_api.clone(), job, "json")
-        eventually(lambda: metric(own_api.server, "resultd_conversions") > 0, "it has begun")
+        eventually(lambda: own_api.server.metric("resultd_conversions") > 0, "it has begun")
         expect(own_api.delete(f"/results/{last['id']}"), 204)
         refused = problem(answer.result(), 503, "busy")
     assert last["id"] in refused["detail"]

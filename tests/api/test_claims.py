@@ -102,6 +102,13 @@ def test_kinds_mistyped_is_400(own_api, kinds):
     problem(own_api.claim(kinds=kinds), 400, pointer="/kinds")
 
 
+@pytest.mark.parametrize("kind", [1, None, ["a"], "", "a\n", "a\0", "a\x7f", "x" * 256])
+def test_what_can_be_no_kind_is_400_naming_it(own_api, kind):
+    """As it is when a job is made: it would wait for ever."""
+    problem(own_api.claim(kinds=["a", kind]), 400, pointer="/kinds/1")
+    problem(own_api.post("/jobs", json={"kind": kind}), 400, pointer="/kind")
+
+
 MOVES = [("progress", {"progress": 0.5}), ("finish", {}), ("fail", {"error": ERROR})]
 
 

@@ -3,6 +3,7 @@
 
 import http.client
 import json
+import time
 
 import pytest
 from harness import BASE, Wire, expect, nobody, problem, raw, request_head
@@ -101,6 +102,100 @@ def test_a_path_trick_leads_nowhere(api, target):
     assert b"root:" not in answer.content
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Host: evil.example/path",
+        "Host: evil.example#@localhost",
+        "Host: user@evil.example",
+        "Host: a b",
+        "Host: a,b",
+        "Host: a:x",
+        "Host: a:65536",
+        "Host: a:80:80",
+        "Host: [::1",
+        'Host: "a"',
+        "Host: <script>",
+        "Host: a%0d%0ab",
+        "Host: \u00e4",
+        "Host: " + 256 * "a",
+        "Host: a\r\nHost: b",
+        "Host: a\r\nHost: a",
+        "X-Forwarded-Host: a",
+    ],
+    ids=lambda lines: lines[:40],
+)
+def test_a_host_is_a_name_or_an_address_or_the_request_is_refused(api, lines):
+    for path in "/results", "/api/v1/results", "/v1/job-outputs/1", "/nothing":
+        answer = raw(api.server, f"GET {path} HTTP/1.1\r\n{lines}\r\nx-api-key: {api.key}\r\n\r\n".encode())
+        assert answer.status_code == 400, answer.text[:200]
+        assert b"evil" not in answer.content
+
+
+@pytest.mark.parametrize("host", ["", "a", "a_b-c.example.", "a.example:", "a:1", "127.0.0.1:65535", "[::1]:80", "[::1]"])
+def test_any_name_or_address_is_a_host(api, host):
+    answer = raw(api.server, f"GET /api/v1/results HTTP/1.1\r\nHost: {host}\r\nx-api-key: {api.key}\r\n\r\n".encode())
+    assert answer.status_code == 200, answer.text[:200]
+
+
+def test_without_a_host_the_answer_is_one_and_a_problem(api):
+    """libmicrohttpd's own would have its header twice."""
+    with Wire(api.server) as wire:
+        wire.send(b"GET /api/v1/results HTTP/1.1\r\nConnection: close\r\n\r\n")
+        answer = wire.answer()
+        assert wire.rest() == b""
+    assert "Host" in problem(answer, 400, code="bad_request")["detail"]
+
+
+@pytest.mark.parametrize("target", ["/api/v1/results/a b", "/api/v1/results?name=a b", "/api/v1/results?a HTTP/1.1", "/a\tb"])
+def test_a_blank_in_an_address_is_400(api, target):
+    problem(raw(api.server, request_head("GET", target, api.key)), 400, code="bad_request")
+
+
+def test_old_clients_need_no_host(api):
+    answer = raw(api.server, f"GET /api/v1/results HTTP/1.0\r\nx-api-key: {api.key}\r\n\r\n".encode())
+    assert answer.status_code == 200, answer.text[:200]
+
+
+# header lines that leave it open where the body ends, and the status
+WRONG_FRAMES = {
+    "two lengths": ("Content-Length: 2\r\nContent-Length: 9\r\n", 400),
+    "two lengths, the other way": ("Content-Length: 9\r\nContent-Length: 2\r\n", 400),
+    "two lengths, one is nothing": ("Content-Length: 0\r\nContent-Length: 2\r\n", 400),
+    "length and chunked": ("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", 400),
+    "chunked and length": ("Transfer-Encoding: chunked\r\nContent-Length: 2\r\n", 400),
+    "gzip": ("Transfer-Encoding: gzip\r\n", 400),
+    "identity": ("Transfer-Encoding: identity\r\n", 400),
+    "chunked twice": ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", 400),
+    "chunked and then gzip": ("Transfer-Encoding: chunked, gzip\r\n", 400),
+    "gzip and then chunked": ("Transfer-Encoding: gzip, chunked\r\n", 501),
+    "nothing": ("Transfer-Encoding: \r\n", 400),
+}
+
+
+@pytest.mark.parametrize("method, path", [("POST", "/jobs"), ("POST", "/results?name=a"), ("GET", "/jobs")])
+@pytest.mark.parametrize("lines, status", WRONG_FRAMES.values(), ids=WRONG_FRAMES)
+def test_a_body_whose_end_nobody_knows_ends_the_connection(api, lines, status, method, path):
+    """At once, and what may be another request behind it is not taken for one (RFC 9112 section 6.3)."""
+    head = f"{method} {BASE}{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {api.key}\r\n{lines}\r\n"
+    behind = b"{}" + request_head("GET", "/-/live")
+    started = time.monotonic()
+    with Wire(api.server) as wire:
+        wire.send(head.encode() + behind)
+        answer = wire.answer()
+        assert wire.rest() == b"", "there is one answer"
+    problem(answer, status)
+    assert answer.headers["Connection"] == "close"
+    assert time.monotonic() - started < 5
+
+
+def test_the_same_length_twice_is_that_length(api):
+    with Wire(api.server) as wire:
+        head = request_head("POST", f"{BASE}/batches", api.key, Content_Type="application/json", Content_Length=12)
+        wire.send(head[:-2] + b"Content-Length: 12\r\n\r\n" + b'{"name":"b"}')
+        assert wire.answer().status_code == 201
+
+
 GARBAGE = [
     b"\r\n\r\n",
     b"GET\r\n\r\n",
@@ -189,6 +284,24 @@ def test_a_duplicate_member_is_400_naming_it(api):
 
 def test_a_duplicate_member_inside_input_is_400(api):
     problem(api.post_text("/jobs", '{"kind":"a","input":{"x":1,"x":2}}'), 400)
+
+
+NESTED = [
+    ('{"b":{"a":1,"a":2}}', "/b/a"),
+    ('[1,{"b":[{"a":1,"a":2}]}]', "/1/b/0/a"),
+    ('{"a/b":{"c~d":[[{"é":1,"é":1}]]}}', "/a~1b/c~0d/0/0/é"),
+    ('{"' + "x" * 200 + '":{"a":1,"a":2}}', ""),  # too long to be named: what it is in
+]
+
+
+@pytest.mark.parametrize("value, below", NESTED, ids=[below or "long" for _, below in NESTED])
+def test_a_duplicate_member_is_named_from_the_top(api, value, below):
+    problem(api.post_text("/jobs", '{"kind":"a","input":' + value + "}"), 400, pointer="/input" + below)
+
+
+@pytest.mark.parametrize("value", ["[1,[2,}]", '{"a":[1,{"b" 1}]}'])
+def test_what_is_no_json_has_no_pointer(api, value):
+    problem(api.post_text("/jobs", '{"kind":"a","input":' + value + "}"), 400, code="bad_json", pointer="")
 
 
 def test_a_missing_member_is_400_naming_it(api):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scripts of examples/ do what they say, against a real server."""
+"""The scripts of examples/ do what they say, against a real server; and its objects have the members described."""
 
+import re
 import subprocess
 import sys
 
@@ -91,3 +92,13 @@ def test_ricloud(own_api):
         "result consumed",
         "results left 0",
     ]
+
+
+def test_the_native_api_describes_every_member_of_its_objects(own_api):
+    text = (CHECKOUT / "docs/api-native.md").read_text(encoding="utf-8")
+    batch = own_api.batch()
+    job = own_api.job(batch=batch["id"])
+    for what, shown in (("batch", batch), ("job", job), ("result", own_api.upload(job["id"], "a", b"a"))):
+        described = re.search(rf"^\*\*{what}\*\*: (.*?)\n\n", text, re.M | re.S)[1]
+        missing = [name for name in shown if f"`{name}`" not in described]
+        assert not missing, f"{what}: {missing}"

@@ -5,11 +5,24 @@ import concurrent.futures
 import contextlib
 import os
 import subprocess
-import sys
 import time
 
 import pytest
-from harness import BASE, FILED, INLINE, Wire, eventually, expect, orphan_beside, problem, request_head
+from harness import (
+    BASE,
+    FILED,
+    INLINE,
+    Wire,
+    eventually,
+    expect,
+    locked,
+    on_disk,
+    orphan_beside,
+    problem,
+    program,
+    request_head,
+    sqlite_only,
+)
 
 ROOT = os.geteuid() == 0
 
@@ -47,6 +60,7 @@ def put_until_refused(api, job, name, data):
         return wire.answer()
 
 
+@on_disk
 @pytest.mark.slow
 def test_an_upload_that_fills_the_disk_is_507_and_leaves_nothing(small_disk, fresh_server):
     api = fresh_server(data=small_disk / "data", disk_floor="0").api()
@@ -54,13 +68,14 @@ def test_an_upload_that_fills_the_disk_is_507_and_leaves_nothing(small_disk, fre
     first = api.upload(job, "first", FILED)
     files = api.server.files()
     problem(put_until_refused(api, job, "too-much", bytes(40 << 20)), 507)
-    eventually(lambda: api.server.files() == files, "the unfinished file is gone")
+    eventually(lambda: api.server.files() <= files, "the unfinished file is gone")
     assert [row["name"] for row in api.get_job(job)["results"]] == ["first"]
     assert api.content(first["id"]).content == FILED
     api.upload(job, "fits", FILED)
     assert api.server.check().returncode == 0
 
 
+@sqlite_only
 @pytest.mark.slow
 def test_a_full_disk_refuses_writes_serves_reads_and_recovers(small_disk, fresh_server):
     api = fresh_server(data=small_disk / "data", disk_floor="0").api()
@@ -84,6 +99,7 @@ def test_a_full_disk_refuses_writes_serves_reads_and_recovers(small_disk, fresh_
         assert api.get_job(job)["id"] == job
 
 
+@on_disk
 def test_below_the_disk_floor_ready_fails_and_uploads_are_507(fresh_server):
     server = fresh_server(start=False, disk_floor="1PiB").start(until="/-/live")
     api = server.api()
@@ -102,6 +118,48 @@ def test_a_read_only_folder_is_said_clearly_at_the_start(small_disk, fresh_serve
     assert str(server.data) in server.stderr()
 
 
+@pytest.fixture
+def blobs_mount(tmp_path):
+    """A data folder whose blobs are a mount of their own: it can be made read-only although the database is open."""
+    if not ROOT:
+        pytest.skip("mounting needs root")
+    folder = tmp_path / "data"
+    blobs = folder / "blobs"
+    blobs.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(blobs)], check=True)
+    yield folder
+    subprocess.run(["umount", str(blobs)], check=True)
+
+
+def remount(folder, how):
+    """Uploads that have just been answered may hold their file for a moment."""
+    command = ["mount", "-o", f"remount,{how}", str(folder)]
+    eventually(lambda: subprocess.run(command, capture_output=True).returncode == 0, f"{folder} is {how}")
+
+
+@on_disk
+def test_a_folder_that_becomes_read_only_stops_uploads_of_files_and_nothing_else(blobs_mount, fresh_server):
+    """Until it is writable again, without a restart."""
+    server = fresh_server(data=blobs_mount, disk_floor="0", sweep_interval="1s")
+    api = server.api()
+    job = api.job()["id"]
+    before = api.upload(job, "before", FILED)
+    dying = api.upload(job, "dying", FILED + b"dying", expires_in="2")
+    remount(blobs_mount / "blobs", "ro")
+    answer = problem(api.try_upload(job, "during", FILED), 503, code="storage")
+    assert str(server.data) not in answer["detail"] and "blobs" not in answer["detail"]
+    assert api.content(api.upload(job, "small", INLINE)["id"]).content == INLINE
+    assert api.content(before["id"]).content == FILED
+    expect(api.ack(before["id"]), 200)
+    eventually(lambda: "cannot remove" in server.stderr(), "the sweeper has met it, too")
+    problem(api.content(dying["id"]), 410)
+    assert [row["name"] for row in api.get_job(job)["results"]] == ["before", "dying", "small"]
+    remount(blobs_mount / "blobs", "rw")
+    assert api.content(api.upload(job, "during", FILED)["id"]).content == FILED
+    eventually(lambda: server.blob_of(FILED + b"dying") is None, "the sweeper has tried again")
+    assert server.check().returncode == 0
+
+
 def test_a_folder_that_cannot_be_made_is_said_clearly(fresh_server, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     server = fresh_server(start=False, data=tmp_path / "file" / "data")
@@ -112,29 +170,6 @@ def test_a_folder_that_cannot_be_made_is_said_clearly(fresh_server, tmp_path):
 
 # ---- a locked database ------------------------------------------------------------------------------------
 
-LOCKER = """
-import sqlite3, sys
-database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
-database.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-sys.stdin.read()
-database.execute("ROLLBACK")
-"""
-
-
-@contextlib.contextmanager
-def locked(path):
-    """Another process holds the write lock of the database."""
-    arguments = [sys.executable, "-c", LOCKER, str(path)]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout.readline() == "locked\n"
-        try:
-            yield
-        finally:
-            other.stdin.close()
-            other.wait()
-
-
 def try_later(response):
     problem(response, 503)
     assert int(response.headers["Retry-After"]) >= 1
@@ -144,7 +179,7 @@ def try_later(response):
 def test_with_the_database_locked_writes_are_503_reads_go_on_and_all_recovers(fresh_server):
     api = fresh_server(db_busy_timeout="1s").api()
     result = api.publish("a", FILED)["id"]
-    with locked(api.server.database()):
+    with locked(api.server):
         try_later(api.post("/jobs", json={"kind": "a"}))
         try_later(api.ack(result))
         assert api.result(result)["state"] == "available"
@@ -159,7 +194,7 @@ def test_with_the_database_locked_writes_are_503_reads_go_on_and_all_recovers(fr
 def test_a_write_waits_for_a_short_lock(fresh_server):
     api = fresh_server(db_busy_timeout="10m").api()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        with locked(api.server.database()):
+        with locked(api.server):
             waiting = pool.submit(api.clone().post, "/jobs", json={"kind": "a"})
             time.sleep(0.5)
             assert not waiting.done()
@@ -170,7 +205,7 @@ def test_a_write_waits_for_a_short_lock(fresh_server):
 def test_a_full_write_queue_is_503_and_those_in_it_are_served(fresh_server):
     api = fresh_server(db_busy_timeout="10m", write_queue_limit="2", write_batch_limit="1").api()
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
-        with locked(api.server.database()):
+        with locked(api.server):
             waiting = [pool.submit(api.clone().post, "/jobs", json={"kind": "a"}) for _ in range(12)]
             eventually(lambda: any(future.done() for future in waiting), "some are refused")
         answers = [future.result() for future in waiting]
@@ -185,17 +220,32 @@ def test_a_full_write_queue_is_503_and_those_in_it_are_served(fresh_server):
 # ---- damaged files ----------------------------------------------------------------------------------------
 
 
+def remove(blob):
+    blob.unlink()
+
+
 def truncate(blob):
-    os.truncate(blob, 1000)
+    blob.write_bytes(blob.read_bytes()[:1000])
 
 
 def change_a_byte(blob):
-    with open(blob, "r+b") as file:
-        file.seek(70_000)
-        file.write(bytes([FILED[70_000] ^ 1]))
+    whole = bytearray(blob.read_bytes())
+    whole[70_000] ^= 1
+    blob.write_bytes(bytes(whole))
 
 
-DAMAGES = {"unlinked": os.unlink, "truncated": truncate, "changed": change_a_byte}
+DAMAGES = {"unlinked": remove, "truncated": truncate, "changed": change_a_byte}
+
+
+@on_disk
+@sqlite_only
+def test_a_backup_that_ends_early_says_that_it_is_none(small_disk, fresh_server):
+    """The target is full: nothing is wrong with the folder."""
+    api = fresh_server().api()
+    api.publish("a", bytes(40 << 20))
+    copied = program("backup", "--data", api.server.data, small_disk / "copy")
+    assert (copied.returncode, copied.stdout) == (1, "")
+    assert "is no backup" in copied.stderr
 
 
 def found_by_check(server, result, blob):
@@ -212,14 +262,14 @@ def test_check_reports_a_damaged_file(fresh_server, damage):
     result = api.publish("damaged", FILED)["id"]
     blob = api.server.blob_of(FILED)
     assert api.server.check().returncode == 0
-    os.chmod(blob, 0o600)
+    blob.chmod(0o600)
     damage(blob)
     found_by_check(api.server, result, blob)
     api.server.stop()
     found_by_check(api.server, result, blob)
 
 
-@pytest.mark.parametrize("damage", [os.unlink, truncate], ids=["unlinked", "truncated"])
+@pytest.mark.parametrize("damage", [remove, truncate], ids=["unlinked", "truncated"])
 def test_a_damaged_file_is_never_a_clean_200(fresh_server, damage):
     api = fresh_server().api()
     sound = api.publish("sound", FILED + b"sound")["id"]
@@ -235,6 +285,7 @@ def test_a_damaged_file_is_never_a_clean_200(fresh_server, damage):
     assert api.result(result)["size"] == len(FILED)
 
 
+@on_disk
 @pytest.mark.slow
 def test_one_bad_row_does_not_stop_the_sweeper(fresh_server):
     """The file of one expired result is gone, that of another cannot be removed; the third is swept."""
@@ -254,6 +305,7 @@ def test_one_bad_row_does_not_stop_the_sweeper(fresh_server):
     eventually(lambda: api.server.blob_of(later) is None, "later ones are swept too")
 
 
+@on_disk
 def test_check_forgives_a_young_orphan_and_reports_an_old_one(fresh_server):
     api = fresh_server().api()
     api.publish("a", FILED)
@@ -266,6 +318,93 @@ def test_check_forgives_a_young_orphan_and_reports_an_old_one(fresh_server):
     assert orphan.name in done.stdout + done.stderr
 
 
+@on_disk
+@pytest.mark.parametrize("name", ["notes.txt", ".hidden", "01890000-0000-7000-8000-0000000000zz", "folder/"])
+def test_check_reports_what_is_none_of_its_files_and_the_sweeper_leaves_it(fresh_server, name):
+    api = fresh_server(sweep_interval="1s", orphan_grace="1s").api()
+    api.publish("a", FILED)
+    stray = api.server.blob_of(FILED).parent / name
+    if name.endswith("/"):
+        stray.mkdir()
+    else:
+        stray.write_text("not a result")
+    os.utime(stray, (1, 1))
+    canary = FILED + b"a sweep"
+    api.publish("canary", canary, expires_in="1")
+    eventually(lambda: api.server.blob_of(canary) is None, "a sweep has passed")
+    done = api.server.check()
+    assert done.returncode == 1 and f"stray {name.rstrip('/')}:" in done.stdout and "1 strays" in done.stdout
+    assert stray.exists()
+
+
+@on_disk
+def test_check_reports_a_file_in_another_files_folder(fresh_server):
+    """Named as a result is, but where nobody looks for it."""
+    api = fresh_server().api()
+    result = api.publish("a", FILED)["id"]
+    blob = api.server.blob_of(FILED)
+    other = next(folder for folder in blob.parent.parent.iterdir() if folder != blob.parent)
+    (other / blob.name).write_bytes(FILED)
+    done = api.server.check()
+    assert done.returncode == 1 and f"stray {result}" in done.stdout
+
+
+def damage_by_sql(server, sql):
+    server.stop()
+    server.sql(sql)
+
+
+WRONG_ROWS = {
+    "crc32": ("UPDATE result SET crc32 = crc32 + 1", "damaged"),
+    "result_count": ("UPDATE job SET result_count = 7", "inconsistent"),
+    "usage": ("UPDATE usage SET bytes = bytes + 1", "inconsistent"),
+    "state": ("UPDATE result_state SET in_state = 'expired'", "inconsistent"),
+    "states": ("INSERT INTO result_state SELECT in_project, in_state, pk + 1 FROM result_state", "inconsistent"),
+}
+
+
+@pytest.mark.parametrize("sql, word", WRONG_ROWS.values(), ids=WRONG_ROWS)
+@pytest.mark.parametrize("data", [INLINE, FILED], ids=["inline", "file"])
+def test_check_compares_what_the_rows_say_of_each_other_and_of_bytes(fresh_server, sql, word, data):
+    server = fresh_server()
+    server.api().publish("a", data)
+    assert server.check().returncode == 0
+    damage_by_sql(server, sql)
+    done = server.check()
+    assert done.returncode == 1 and done.stdout.startswith(word), done.stdout
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=DAMAGES.keys())
+def test_check_looks_at_representations_too(fresh_server, damage):
+    api = fresh_server().api()
+    table = "".join(f'{{"n":{n}}}\n' for n in range(30_000)).encode()
+    result = api.publish("a.ndjson", table, headers={"Content-Type": "application/x-ndjson"})["id"]
+    made = expect_bytes(api.get(f"/results/{result}/content?format=csv"))
+    blob = eventually(lambda: api.server.blob_of(made), "the representation is kept")
+    eventually(lambda: api.server.check().stdout.endswith("; 0 orphans, 0 more within their grace period; 0 strays; "
+                                                          "0 inconsistencies\n"), "its row is there")
+    DAMAGES[damage](blob)
+    done = api.server.check()
+    assert done.returncode == 1 and f"inconsistent {blob.name}: a representation" in done.stdout
+    assert expect_bytes(api.content(result)) == table
+
+
+def expect_bytes(response):
+    assert response.status_code == 200, response.text[:300]
+    return response.content
+
+
+def test_check_makes_nothing(fresh_server, tmp_path):
+    server = fresh_server(start=False)
+    server.project()
+    before = sorted(server.data.rglob("*"))
+    assert server.check().returncode == 0
+    assert [path for path in sorted(server.data.rglob("*")) if path.suffix not in (".db-shm", ".db-wal")] == [
+        path for path in before if path.suffix not in (".db-shm", ".db-wal")
+    ]
+
+
+@sqlite_only
 def test_a_damaged_database_is_said_clearly_at_the_start(fresh_server):
     server = fresh_server()
     server.api().publish("a", INLINE)

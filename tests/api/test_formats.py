@@ -4,6 +4,7 @@
 import gzip
 import io
 import json
+import random
 import subprocess
 import zipfile
 
@@ -129,7 +130,7 @@ def test_an_upload_without_a_media_type_is_judged_by_its_name(api):
 
 @pytest.mark.parametrize("media_type, name", [
     ("image/png", "x.csv"), ("text/plain", "x.txt"), ("application/octet-stream", "csv"), ("text/html", "x.json"),
-    ("text/csv; charset=shift_jis", "x.csv"),
+    ("image/png; charset=shift_jis", "x.csv"),
 ])
 def test_others_are_not_looked_at(api, media_type, name):
     result = api.publish(name, COMMAS.encode(), headers={"Content-Type": media_type})
@@ -154,7 +155,7 @@ ARRAYS = [
     ('{"items":[{"a":4}],"results":[{"a":3}]}', "3"),
     ('{"data":[],"x":[{"a":1}]}', "1"),
     ('{"data":[1],"x":[{"a":1}]}', "1"),
-    ('{"data":[{"a":5},1],"x":[{"a":1}]}', "1"),
+    ('{"data":[1,{"a":5}],"x":[{"a":1}]}', "1"),
     ('{"data":{"data":[{"a":5}]},"x":[{"a":1}]}', "1"),
     ('\ufeff [ {"a" : 1 } ] \n', "1"),
 ]
@@ -253,7 +254,8 @@ def test_every_character_comes_through_a_spreadsheet(api):
     assert [row[0] for row in read_xlsx(convert(api, result, "xlsx"))[0][1:]] == CHARACTERS
 
 
-KEYS = ["", " ", "a b", "a,b", 'q"q', "é😀", "1", "true", "x\ny", "=1", "\\", "a.b", "_x0041_"]
+KEYS = ["", " ", "a b", "a,b", 'q"q', "é😀", "1", "true", "x\ny", "=1", "\\", "a.b", "_x0041_", "a;b", "a\tb", "a|b|c|d",
+        "Price (EUR|USD|GBP)"]
 
 
 def test_every_key_comes_through(api):
@@ -265,10 +267,46 @@ def test_every_key_comes_through(api):
     assert [column["name"] for column in rows(api, result)["columns"]] == KEYS
 
 
+# Characters that mean something to one format or another, and delimiters most of all.
+SPECIAL = list(",,;;||\t\t\"'\r\n =.1xé😀\\")
+CSV_OPTIONS = [{}, {"delimiter": ";"}, {"delimiter": "|"}, {"delimiter": "tab"}, {"eol": "lf", "bom": "1"}]
+
+
+def random_texts(chance, count, most):
+    return ["".join(chance.choices(SPECIAL, k=chance.randint(0, most))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("options", CSV_OPTIONS, ids=str)
+@pytest.mark.parametrize("keys", [KEYS, ["Price (EUR|USD|GBP)", "n"], ["x;y"], ["a\tb"], ["a,b;c"], ["n"]], ids=repr)
+def test_keys_and_cells_with_delimiters_read_back(api, keys, options):
+    text = json.dumps([dict.fromkeys(keys, cell) for cell in ("a,b", "a;b", "a|b", "a\tb", "a,,b\n", "1", 1, None)])
+    first = table(api, text, "json")
+    assert rows_of(api, table(api, convert(api, first, "csv", **options))) == parse(text)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_keys_and_cells_read_back(api, seed):
+    chance = random.Random(seed)
+    keys = list(dict.fromkeys(random_texts(chance, chance.randint(1, 4), 8)))
+    text = json.dumps([dict(zip(keys, random_texts(chance, len(keys), 6))) for _ in range(4)])
+    first = table(api, text, "json")
+    for options in CSV_OPTIONS:
+        assert rows_of(api, table(api, convert(api, first, "csv", **options))) == parse(text), options
+    assert rows_of(api, table(api, convert(api, first, "tsv"), "tsv")) == parse(text)
+
+
 def test_a_nul_in_a_key_is_a_symbol_in_the_columns_name(api):
     result = table(api, '[{"a\\u0000b":1}]', "json")
     assert convert(api, result, "csv") == "a\u2400b\r\n1\r\n".encode()
     assert rows_of(api, result) == [{"a\0b": N(1)}]
+
+
+def test_nested_json_keeps_the_escapes_of_the_source(api):
+    result = table(api, '[{"a":{"b":"\\u00e9\\/"}},{"a":{"b":"é/"}}]', "json")
+    assert convert(api, result, "ndjson", nested="json", fields="a") == (
+        '{"a":{"b":"\\u00e9\\/"}}\n{"a":{"b":"é/"}}\n'.encode())
+    assert read_csv(convert(api, result, "csv", nested="json")) == [["a"], ['{"b":"\\u00e9\\/"}'], ['{"b":"é/"}']]
+    assert read_csv(convert(api, result, "csv", nested="json", where='a={"b":"é/"}')) == [["a"], ['{"b":"é/"}']]
 
 
 def test_duplicate_keys_have_the_last_value_at_the_first_place(api):
@@ -498,7 +536,7 @@ def test_csv_there_and_back_is_the_same(api, through):
 @pytest.mark.parametrize("number, as_number", [
     ("1", True), ("1.10", True), ("-0.5", True), ("123456789012345", True), ("1234567890123456", False),
     ("123456789012345000", True), ("0.000123456789012345", True), ("1e300", True), ("1e400", False),
-    ("1e-400", False),
+    ("1e-400", False), ("5e-324", False), ("2.225e-308", False), ("2.2251e-308", True),
     ("12345678901234567890", False), ("1.0000000000000001", False), ("1" + "0" * 300, True), ("0", True),
 ], ids=lambda value: str(value)[:30])
 def test_a_number_is_one_in_a_spreadsheet_if_a_double_holds_it(api, number, as_number):
@@ -552,6 +590,25 @@ def test_a_cell_that_is_too_long_for_a_spreadsheet(api, text, fits):
     assert read_xlsx(convert(api, result, "xlsx", fields="b")) == [[["b"], [1], [2]]]
     problem(ask(api, result, "xlsx", fields="a"), 406, "not_acceptable")
     assert read_csv(convert(api, result, "csv"))[2][0] == text
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+@pytest.mark.parametrize("number, fits", ids=["digits", "exponent", "zeros", "most"], argvalues=[
+    ("7" * 32768, False), ("1" * 32767 + "e9", False), ("1" + "0" * 40000 + "e-40000", True), ("7" * 32767, True),
+])
+def test_a_number_that_is_too_long_for_a_spreadsheet(api, kind, number, fits):
+    result = table(api, f"a,b\n1,2\n{number},3\n" if kind == "csv" else '[{"a":1,"b":2},{"a":%s,"b":3}]' % number, kind)
+    assert ("xlsx" in result["formats"]) == fits, result
+    if fits:
+        cell = read_xlsx(convert(api, result, "xlsx"))[0][2][0]
+        assert cell == (1 if "e" in number else number)
+        return
+    reason = f'row 2, column "a": {len(number)} characters in a cell, 32767 is the most'
+    assert result["unavailable"] == {"xlsx": reason}
+    whole = problem(ask(api, result, "xlsx"), 406, "not_acceptable", parameter="format")
+    made = problem(ask(api, result, "xlsx", fields="a"), 406, "not_acceptable", parameter="format")
+    assert whole["detail"] == made["detail"] == f"this result cannot be had as xlsx: {reason}"
+    assert read_xlsx(convert(api, result, "xlsx", fields="b")) == [[["b"], [2], [3]]]
 
 
 def test_a_name_that_is_too_long_for_a_spreadsheet(api):
@@ -611,7 +668,9 @@ def test_the_content_encoding_goes_with_every_part_and_with_links(api, server):
 
 def test_other_encodings_are_kept_and_not_looked_into(api):
     result = table(api, b"\x01\x02", "csv", headers={"Content-Encoding": "br"})
-    assert (result["formats"], result["unavailable"]) == ([], None)
+    assert (result["formats"], result["unavailable"]) == ([], {"*": "Content-Encoding br is not read"})
+    body = problem(ask(api, result, "csv"), 406, "not_acceptable", parameter="format")
+    assert body["detail"] == "this result cannot be had as csv: Content-Encoding br is not read"
     answer, content = plain_get(api, result)
     assert (answer.headers["Content-Encoding"], content) == ("br", b"\x01\x02")
 
@@ -637,6 +696,7 @@ CHARSETS = [
     ("; charset=utf-8", "é,😀\n1,€\n", "utf-8"),
     ("", "é,😀\n1,€\n", "utf-16"), ("; charset=utf-16", "é,😀\n1,€\n", "utf-16"),
     ("; charset=windows-1252", "é,ß\n1,€\n", "cp1252"), ('; charset="CP1252"', "é,ß\n1,€\n", "cp1252"),
+    ("; charset=windows-1252", "é,😀\n1,€\n", "utf-8-sig"), ("; charset=latin1", "é,😀\n1,ï»¿\n", "utf-8-sig"),
     ("; charset=iso-8859-1", "é,ß\n1,ÿ\n", "latin-1"), ("; charset=latin1", "é,ß\n1,ÿ\n", "latin-1"),
 ]
 
@@ -646,6 +706,16 @@ CHARSETS = [
 def test_character_sets(api, parameters, text, encoding, pack):
     result = table(api, pack(text.encode(encoding)), parameters=parameters)
     assert convert(api, result, "csv", eol="lf").decode() == text
+
+
+@pytest.mark.parametrize("parameters, reason", [
+    ("; charset=shift_jis", "charset shift_jis is not read"), ('; charset="EUC-JP"', "charset EUC-JP is not read"),
+    ("; charset=", "this charset is not read"), ('; charset="a b"', "this charset is not read"),
+])
+@pytest.mark.parametrize("size", [0, 3, 1 << 20])
+def test_other_character_sets_are_kept_and_the_reason_says_so(api, parameters, reason, size):
+    text = "a\n" + "\u8868" * (size // 2)
+    assert none_of(api, text.encode("shift_jis"), "csv", parameters=parameters) == reason
 
 
 def test_utf16_of_either_order(api):
@@ -695,7 +765,44 @@ def test_a_table_truncated_at_every_byte(api, server, what, kind, whole):
     if what in ("json", "zstd"):
         assert tables == 1, "only the whole is one"
     if what == "gzip":
-        assert tables == 2, "the whole, and its first byte, which is a header by itself"
+        assert tables == 1, "the whole; its first byte is no header"
+
+
+@pytest.mark.parametrize("end", range(12))
+@pytest.mark.parametrize("name, encoding", [("t.csv.gz", "gzip"), ("t.csv.zst", "zstd"), ("t.json.gz", "gzip"), ("t.ndjson.zst", "zstd")])
+@pytest.mark.parametrize("says", ["name", "Content-Encoding"])
+def test_compressed_data_cut_to_their_first_bytes_are_no_table(api, name, encoding, end, says):
+    packed = PACKERS[encoding](b"")
+    headers = {"Content-Type": "application/octet-stream"} | ({"Content-Encoding": encoding} if says != "name" else {})
+    given = name if says == "name" else name.rpartition(".")[0]
+    if end >= len(packed):
+        end = len(packed) - 1
+    result = api.upload(api.job()["id"], given, packed[:end], headers=headers)
+    assert result["formats"] == [] and encoding in result["unavailable"]["*"], result
+
+
+def test_a_text_that_could_begin_zstd_is_a_text(api):
+    assert rows_of(api, table(api, b"(")) == []
+    assert none_of(api, b"\x1f", "csv") == "the gzip data end in the middle"
+
+
+@pytest.mark.parametrize("named, table_of", [
+    ('"data":[{"a":1},2]', None), ('"items":[{"a":1},{"a":2},null]', None), ('"data":[2,{"a":1}]', "x"),
+    ('"y":[{"a":1},2]', "x"), ('"y":[[],{"a":1},2]', "x"), ('"results":[]', "x"), ('"items":[{"a":1}]', "items"),
+])
+def test_the_order_of_members_does_not_count(api, named, table_of):
+    for members in (f'{named},"x":[{{"b":1}}]', f'"x":[{{"b":1}}],{named}', f'{named},"x":[{{"b":1}}],"n":5'):
+        result = table(api, "{" + members + "}", "json")
+        if table_of is None:
+            assert result["formats"] == [] and "not an object" in result["unavailable"]["*"]
+        else:
+            assert rows_of(api, result) == [{"b" if table_of == "x" else "a": N(1)}]
+
+
+def test_a_nul_in_a_name_of_csv_is_a_symbol_and_in_a_cell_stays(api):
+    result = table(api, "a\0b,c\n1,x\0y\n")
+    assert rows_of(api, result) == [{"a\u2400b": N(1), "c": "x\0y"}]
+    assert convert(api, result, "csv", eol="lf", fields="a\u2400b") == "a\u2400b\n1\n".encode()
 
 
 @pytest.mark.parametrize("position", range(0, 60, 3))

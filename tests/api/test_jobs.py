@@ -261,6 +261,23 @@ def test_restore_brings_the_job_and_its_results_back(own_api):
     assert own_api.content(result["id"]).content == INLINE
 
 
+def test_a_result_of_a_deleted_job_is_restored_only_with_it(own_api):
+    """Whichever of the two was deleted first."""
+    job = own_api.job()["id"]
+    alone, with_it = (own_api.upload(job, name, INLINE)["id"] for name in ("alone", "with it"))
+    expect(own_api.delete(f"/results/{alone}"), 204)
+    expect(own_api.delete(f"/jobs/{job}"), 204)
+    for result in (alone, with_it):
+        detail = problem(own_api.post(f"/results/{result}/restore"), 409, code="wrong_state")["detail"]
+        assert f"restore job {job}" in detail
+        assert own_api.result(result)["deleted_at"]
+    expect(own_api.post(f"/jobs/{job}/restore"), 200)
+    assert own_api.content(with_it).content == INLINE
+    problem(own_api.content(alone), 410, code="deleted")
+    expect(own_api.post(f"/results/{alone}/restore"), 200)
+    assert own_api.content(alone).content == INLINE
+
+
 def test_a_job_with_a_kept_result_cannot_be_deleted(api):
     job = api.job()["id"]
     result = api.upload(job, "a.bin", INLINE, keep="true")["id"]

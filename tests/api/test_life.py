@@ -15,6 +15,7 @@ from harness import (
     expect,
     ids,
     moment,
+    on_disk,
     orphan_beside,
     problem,
     request_head,
@@ -222,6 +223,7 @@ def test_the_trash_is_kept_until_its_time(api):
 # ---- files without a row ----------------------------------------------------------------------------------
 
 
+@on_disk
 def test_a_file_without_a_row_is_swept_after_its_grace_period(api):
     data = FILED + b"beside an orphan"
     result = api.publish("a", data)

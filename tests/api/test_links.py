@@ -8,7 +8,19 @@ import urllib.parse
 
 import pytest
 import requests
-from harness import FILED, INLINE, digest_field, expect, moment, problem, seconds_between, sha256, sleep_until
+from harness import (
+    FILED,
+    INLINE,
+    digest_field,
+    expect,
+    moment,
+    problem,
+    raw,
+    request_head,
+    seconds_between,
+    sha256,
+    sleep_until,
+)
 
 ALPHABET = string.ascii_letters + string.digits + "-_.~="
 
@@ -88,22 +100,22 @@ def test_a_wrong_format_or_note_is_400(api, member, value):
 def changed_bytes(target):
     """The target with one byte changed, for every byte after the leading slash.
 
-    Each byte becomes its other case, its neighbour and a digit; the last of every word becomes anything, for
-    the last letter of base64 may carry bits that decoding ignores.
+    Each byte becomes its other case, its neighbour, a digit, and what begins an escape, a query or a segment;
+    the last of every word becomes anything, for the last letter of base64 may carry bits that decoding ignores.
     """
     for index in range(1, len(target)):
         old = target[index]
         ends_a_word = index + 1 == len(target) or target[index + 1] in "./?&=~"
         others = set(ALPHABET) if ends_a_word else {old.swapcase(), chr(ord(old) ^ 1), "0", "1"}
-        for new in sorted(others - {old}):
-            if new in "#% \t\r\n":
+        for new in sorted(others.union("%?/") - {old}):
+            if new in "# \t\r\n":
                 continue
             yield target[:index] + new + target[index + 1 :]
 
 
 @pytest.mark.slow
 def test_a_link_with_any_byte_changed_is_403_or_404(api):
-    target = target_of(api.link(api.publish()["id"])["url"])
+    target = target_of(api.link(api.publish("ä %.bin")["id"])["url"])
     connection = http.client.HTTPConnection("127.0.0.1", api.server.port, timeout=120)
     tried = 0
     for changed in changed_bytes(target):
@@ -116,6 +128,23 @@ def test_a_link_with_any_byte_changed_is_403_or_404(api):
         tried += 1
     connection.close()
     assert tried > 2 * len(target)
+
+
+def test_a_broken_escape_in_a_link_is_a_change_like_any_other(api):
+    target = target_of(api.link(api.publish("ä.bin")["id"])["url"])
+    assert target.endswith("/%C3%A4.bin")
+    middle = len(target) // 2
+    for changed in (
+        target[:middle] + "%" + target[middle + 1 :],
+        target[:-4] + "%bin",
+        target.replace("%A4", "%00"),
+        target.replace("%A4", "%a4"),
+        target.replace("%A4", "%FF"),
+        target.replace("%C3", "x?C3"),  # what stays is a query that is not UTF-8
+        target + "?a=%",
+        target + "?%00",
+    ):
+        problem(raw(api.server, request_head("GET", changed)), 403, code="bad_signature")
 
 
 def test_a_link_cut_or_prolonged_is_403_or_404(api):

@@ -4,8 +4,6 @@
 import io
 import os
 import re
-import threading
-import time
 
 import openpyxl
 import pytest

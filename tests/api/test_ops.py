@@ -2,6 +2,7 @@
 """Operating: health, metrics, logs, settings, signals, restarts, check, backup."""
 
 import concurrent.futures
+import os
 import pathlib
 import re
 import shutil
@@ -25,9 +26,11 @@ from harness import (
     flags,
     free_port,
     nobody,
+    on_disk,
     problem,
     program,
     request_head,
+    sqlite_only,
 )
 
 # ---- health -----------------------------------------------------------------------------------------------
@@ -247,7 +250,7 @@ WRONG_SETTINGS = [
 def test_a_wrong_setting_is_refused_naming_it(tmp_path, wrong):
     settings = {"listen": f"127.0.0.1:{free_port()}", "data": tmp_path / "data", **wrong}
     done = program("serve", *flags(settings))
-    assert done.returncode != 0
+    assert done.returncode == 2
     name = next(iter(wrong))
     assert name in done.stderr.replace("-", "_")
 
@@ -255,19 +258,37 @@ def test_a_wrong_setting_is_refused_naming_it(tmp_path, wrong):
 def test_a_wrong_environment_or_config_file_is_refused_naming_it(tmp_path):
     arguments = ("serve", "--data", tmp_path / "data", "--listen", f"127.0.0.1:{free_port()}")
     done = program(*arguments, RESULTD_THREADS="x")
-    assert done.returncode != 0 and "threads" in done.stderr.lower()
+    assert done.returncode == 2 and "threads" in done.stderr.lower()
     config = tmp_path / "resultd.conf"
     config.write_text("no_such_setting = 1\n")
     done = program(*arguments, "--config", config)
-    assert done.returncode != 0 and "no_such_setting" in done.stderr
+    assert done.returncode == 2 and "no_such_setting" in done.stderr
     done = program(*arguments, "--config", tmp_path / "missing.conf")
-    assert done.returncode != 0 and "missing.conf" in done.stderr
+    assert done.returncode == 2 and "missing.conf" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["serve", "--no-such-flag"], ["project", "explode"]], ids=str)
-def test_a_wrong_command_line_is_refused_with_a_word(arguments):
-    done = program(*arguments)
-    assert done.returncode != 0
+WRONG_USE = [
+    [],
+    ["nonsense"],
+    ["serve", "--no-such-flag"],
+    ["serve", "--listen"],
+    ["project", "explode"],
+    ["project", "create"],
+    ["project", "create", "a", "b"],
+    ["project", "create", "a/b"],
+    ["key", "create"],
+    ["key", "create", "--project", "p"],
+    ["key", "create", "--project", "p", "--scopes", "fly"],
+    ["user", "create", "u"],
+    ["backup"],
+    ["settings", "--form", "poem"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG_USE, ids=" ".join)
+def test_a_wrong_command_line_is_refused_with_a_word(arguments, tmp_path):
+    done = program(*arguments, RESULTD_DATA=str(tmp_path / "data"))
+    assert done.returncode == 2
     assert done.stderr.strip()
 
 
@@ -353,13 +374,32 @@ def test_sighup_with_a_broken_config_file_keeps_the_old_settings(fresh_server, t
     api.publish("a", b"x" * 10)
 
 
+@pytest.mark.slow
+def test_sighup_names_what_takes_effect_only_at_the_next_start(fresh_server, tmp_path):
+    config = tmp_path / "resultd.conf"
+    config.write_text("log_level = info\nworkers = 3\n")
+    server = fresh_server(start=False, config=config).start()
+    config.write_text("log_level = warn\nworkers = 5\nheader_timeout = 20s\nricloud_prefix = /ric\n")
+    server.signal(signal.SIGHUP)
+
+    def warned():
+        return sorted(re.findall(r"next start\" setting=(\w+)", server.stderr()))
+
+    eventually(lambda: warned() == ["header_timeout", "ricloud_prefix", "workers"], "each is said")
+    config.write_text("log_level = warn\nworkers = 3\n")
+    server.signal(signal.SIGHUP)
+    time.sleep(1.5)
+    assert len(re.findall("next start", server.stderr())) == 3
+
+
 def test_a_port_in_use_is_said_clearly(server, fresh_server):
     second = fresh_server(start=False)
     second.port = server.port
     second.spawn()
-    assert second.wait() != 0
+    assert second.wait() == 1
     assert str(server.port) in second.stderr()
     assert re.search("in use|taken", second.stderr())
+    assert not second.data.exists(), "what does not start leaves nothing"
     assert server.get("/-/live").status_code == 200
 
 
@@ -434,10 +474,11 @@ def test_check_is_clean_while_the_server_runs(fresh_server):
 
 def test_check_of_a_folder_that_is_not_there_fails_with_a_word(tmp_path):
     done = program("check", "--data", tmp_path / "nowhere")
-    assert done.returncode != 0
+    assert done.returncode == 1
     assert "nowhere" in done.stderr
 
 
+@on_disk
 @pytest.mark.slow
 def test_a_backup_under_load_is_consistent_and_complete(fresh_server, tmp_path):
     server = fresh_server()
@@ -457,7 +498,7 @@ def test_a_backup_under_load_is_consistent_and_complete(fresh_server, tmp_path):
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         loads = [pool.submit(load, name) for name in "abc"]
         try:
-            copied = program("backup", "--data", server.data, tmp_path / "copy")
+            copied = server.command("backup", tmp_path / "copy")
         finally:
             done.set()
         for running in loads:
@@ -465,7 +506,7 @@ def test_a_backup_under_load_is_consistent_and_complete(fresh_server, tmp_path):
     assert copied.returncode == 0, copied.stderr
     checked = program("check", "--data", tmp_path / "copy")
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    copy = Server(tmp_path, data=tmp_path / "copy").start()
+    copy = Server(tmp_path, data=tmp_path / "copy", db="").start()
     try:
         twin = Api(copy, api.key, api.project)
         after = {row["id"]: row["sha256"] for row in twin.walk("/results", state="any")}
@@ -476,12 +517,30 @@ def test_a_backup_under_load_is_consistent_and_complete(fresh_server, tmp_path):
         copy.stop()
 
 
+@on_disk
+def test_a_backup_goes_on_without_what_is_lost_and_says_so(fresh_server, tmp_path):
+    api = fresh_server().api()
+    gone, short, sound = (api.publish(name, FILED + name.encode())["id"] for name in ("gone", "short", "sound"))
+    api.server.blob_of(FILED + b"gone").unlink()
+    os.truncate(api.server.blob_of(FILED + b"short"), 10)
+    copied = api.server.command("backup", tmp_path / "copy")
+    assert copied.returncode == 1
+    assert sorted(line.split(":")[0] for line in copied.stdout.splitlines()) == sorted([gone, short])
+    assert "not complete" in copied.stderr and "2 results" in copied.stderr
+    copy = fresh_server(data=tmp_path / "copy", db="")
+    twin = Api(copy, api.key, api.project)
+    assert twin.content(sound).content == FILED + b"sound"
+    checked = copy.check()
+    assert (checked.returncode, gone in checked.stdout, short in checked.stdout) == (1, True, True)
+
+
+@on_disk
 def test_a_backup_does_not_overwrite(fresh_server, tmp_path):
     server = fresh_server()
     furnish(server.api())
-    assert program("backup", "--data", server.data, tmp_path / "copy").returncode == 0
+    assert server.command("backup", tmp_path / "copy").returncode == 0
     before = {path: path.read_bytes() for path in (tmp_path / "copy").rglob("*") if path.is_file()}
-    assert program("backup", "--data", server.data, tmp_path / "copy").returncode != 0
+    assert server.command("backup", tmp_path / "copy").returncode != 0
     assert {path: path.read_bytes() for path in (tmp_path / "copy").rglob("*") if path.is_file()} == before
 
 
@@ -492,6 +551,67 @@ def test_no_file_of_the_data_folder_is_readable_by_everybody(server, api):
         assert not open_files
     else:
         assert server.data.stat().st_mode & 0o700 == 0o700
+
+
+# ---- passwords of databases -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://someone:open%20sesame@127.0.0.1:1/nowhere",
+        "host=127.0.0.1 port=1 dbname=nowhere password='open sesame'",
+        "postgresql://127.0.0.1:1/nowhere?password=open%20sesame",
+    ],
+)
+def test_a_password_on_the_command_line_is_refused(address, tmp_path):
+    commands = [("serve", "--db", address), ("check", f"--db={address}"), ("serve", "--db", "x", "--db-replica", address)]
+    if "://" in address:
+        commands += [("move", "--from", address, "--to", tmp_path), ("move", "--from", tmp_path, "--to", address)]
+    for command in commands:
+        done = program(*command, *(["--data", tmp_path / "d"] if command[0] != "move" else []))
+        assert done.returncode == 2, done.stderr
+        assert "PGPASSFILE" in done.stderr and "--config" in done.stderr
+        assert "sesame" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://someone:s3cr%zzsesame@127.0.0.1:1/nowhere",
+        "postgresql://someone:open/sesame@127.0.0.1:1/nowhere",
+        "postgresql://someone:sesame@[127.0.0.1:1/nowhere",
+        "host=127.0.0.1 password='sesame",
+        "someone:sesame@127.0.0.1/nowhere",
+    ],
+)
+def test_what_is_no_address_is_refused_and_not_repeated(address, tmp_path):
+    (tmp_path / "conf").write_text(f"db = {address}\n")
+    (tmp_path / "replica").write_text(f"db = postgresql:///x\ndb_replica = {address}\n")
+    data = ("--data", tmp_path / "d")
+    ways = [
+        (("check", "--db", address, *data), {}),
+        (("serve", "--db", "postgresql:///x", "--db-replica", address, *data), {}),
+        (("project", "create", "p", "--config", tmp_path / "conf", *data), {}),
+        (("serve", "--config", tmp_path / "replica", *data), {}),
+        (("backup", tmp_path / "copy", *data), {"RESULTD_DB": address}),
+        (("move", "--from", tmp_path / "conf", "--to", tmp_path / "there"), {}),
+    ]
+    if address.startswith("postgresql"):
+        ways.append((("move", "--from", address, "--to", tmp_path / "there"), {}))
+    for arguments, environment in ways:
+        done = program(*arguments, **environment)
+        said = done.stdout + done.stderr
+        assert done.returncode == 2 and "must be like postgresql://" in said, said
+        assert not [part for part in ("sesame", "s3cr", "someone", "open") if part in said], said
+
+
+def test_a_password_elsewhere_is_not(tmp_path):
+    address = f"postgresql://someone:sesame@127.0.0.1:{free_port()}/nowhere"
+    (tmp_path / "conf").write_text(f"db = {address}\n")
+    for arguments, environment in ((("--config", tmp_path / "conf"), {}), ((), {"RESULTD_DB": address})):
+        done = program("project", "create", "p", "--data", tmp_path / "d", *arguments, **environment)
+        assert done.returncode == 1 and "cannot be reached" in done.stderr and "sesame" not in done.stderr
 
 
 # ---- administration ---------------------------------------------------------------------------------------
@@ -521,6 +641,8 @@ def test_a_user_is_made_once_and_the_password_is_not_stored(server, own_api):
             assert b"a password of its own" not in path.read_bytes(), path
 
 
+@sqlite_only
+@on_disk
 @pytest.mark.slow
 def test_a_backup_to_another_kind_of_file_system_is_a_data_folder(fresh_server):
     """Where files can be neither linked nor copied by the kernel."""

@@ -123,14 +123,20 @@ def test_ack_with_a_wrong_digest_or_size_is_409_and_consumes_nothing(api, proof)
     assert api.result(result) == consumed
 
 
-MALFORMED_PROOFS = [("sha256", 1), ("sha256", "xyz"), ("size", "1"), ("size", -1), ("size", 1.5)]
+MALFORMED_PROOFS = [("sha256", 1), ("sha256", "xyz"), ("sha256", ""), ("sha256", "z" * 64), ("size", "1"), ("size", -1), ("size", 1.5)]
 
 
 @pytest.mark.parametrize("member, value", MALFORMED_PROOFS)
 def test_ack_with_a_malformed_member_is_400(api, member, value):
     result = api.publish()["id"]
-    problem(api.ack(result, **{member: value}), 400, pointer=f"/{member}")
+    detail = problem(api.ack(result, **{member: value}), 400, pointer=f"/{member}")["detail"]
+    assert member != "sha256" or value == 1 or "64 hexadecimal digits" in detail
     assert api.result(result)["state"] == "available"
+
+
+def test_ack_takes_a_digest_in_capitals(api):
+    result = api.publish()["id"]
+    expect(api.ack(result, sha256=sha256(INLINE).upper()), 200)
 
 
 def test_acks_at_once_make_exactly_one_move(api):

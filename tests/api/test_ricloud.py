@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 import requests
-from harness import FILED, INLINE, SCOPES, Server, expect, ids, moment, nobody, problem, sleep_until
+from harness import FILED, INLINE, SCOPES, Server, expect, ids, moment, nobody, on_disk, problem, sleep_until
 from ricloud_client import Ricloud, failed
 
 SEED_MEMBERS = {
@@ -80,6 +80,35 @@ def test_list_filters_by_task(ricloud):
     assert ids(ricloud.results(task=wanted["job"])) == [wanted["id"]]
 
 
+def test_list_filters_by_the_type_that_is_shown(ricloud):
+    for name, type_, media in [
+        ("a", "", "application/json"),
+        ("b", "", "Application/JSON ; charset=utf-8"),
+        ("c", "json", "text/plain"),
+        ("d", "messages", "application/json"),
+        ("e", "", "text/csv"),
+        ("f", "", "application/jsonp"),
+        ("g", "", ""),
+    ]:
+        job = ricloud.api.job("x")["id"]
+        ricloud.api.upload(job, name, b"[]", type=type_, headers={"Content-Type": media})
+    listed = ricloud.list("/results")["data"]
+    assert [one["type"] for one in listed][:5] == ["json", "json", "json", "messages", "csv"]
+    for word in {one["type"] for one in listed} - {None} | {"zip"}:
+        wanted = [one["id"] for one in listed if one["type"] == word]
+        found = ricloud.list("/results", type=word)
+        assert (ids(found["data"]), found["total_count"]) == (wanted, len(wanted)), word
+        for state in "available", "consumed":
+            found = ricloud.list("/results", type=word, state=state)
+            assert ids(found["data"]) == (wanted if state == "available" else [])
+    first, second, third = ids(ricloud.list("/results", type="json")["data"])
+    assert ids(ricloud.list("/results", type="json", after_id=first, limit=1)["data"]) == [second]
+    assert ids(ricloud.list("/results", type="json", before_id=third, limit=1)["data"]) == [second]
+    task = listed[1]["task"]
+    assert ids(ricloud.list("/results", type="json", task=task)["data"]) == [second]
+    assert ricloud.list("/results", type="csv", task=task)["data"] == []
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_ack_works_by_get_and_by_post(ricloud, method):
     made = ricloud.api.publish()["id"]
@@ -103,12 +132,16 @@ def test_the_url_opens_with_the_key_and_the_signed_url_without(ricloud, payload)
     moment(result["signed_url"]["date_expires"])
 
 
+@on_disk
 def test_the_setting_local_urls_gives_the_file_on_disk(fresh_server):
     api = fresh_server(ricloud_local_urls="on").api()
     made = api.publish("a.bin", FILED)["id"]
     url = expect(Ricloud(api).get(f"/results/{made}"), 200)["url"]
     assert url.startswith("local:///")
     assert pathlib.Path(url[len("local://") :]).read_bytes() == FILED
+    acknowledges = Ricloud(api.server.api(["ack"], api.project))
+    shown = expect(acknowledges.post(f"/results/{made}/ack"), 200)
+    assert shown["signed_url"] is None and not shown["url"].startswith("local:"), "who may not read is told no place"
 
 
 def test_pages_go_by_after_id_and_has_more(ricloud):
@@ -159,6 +192,27 @@ def test_an_unknown_result_is_404_in_ricloud_words(ricloud):
     failed(ricloud.get(f"/results/{nobody()}"), 404, "not-found")
     failed(ricloud.get("/results/missing"), 404, "not-found")
     failed(ricloud.get(f"/results/{nobody()}/ack"), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    "path, word",
+    [
+        ("results", "result"),
+        ("polls", "poll"),
+        ("tasks", "task"),
+        ("users", "user"),
+        ("sources", "source"),
+        ("sessions", "session"),
+        ("subscriptions", "subscription"),
+        ("events", "event"),
+        ("configs/storage", "storage config"),
+        ("configs/webhook", "webhook config"),
+    ],
+)
+def test_what_is_not_there_is_called_by_its_own_name(ricloud, path, word):
+    for id_ in nobody(), "7", "x":
+        answer = ricloud.get(f"/{path}/{id_}")
+        assert (answer.status_code, answer.json()["message"]) == (404, f"there is no {word} with this id")
 
 
 def test_a_foreign_result_is_404(server, ricloud):

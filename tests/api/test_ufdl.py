@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import itertools
 import json
-import sqlite3
 import threading
 import time
 import urllib.parse
@@ -143,9 +142,9 @@ def pack(value):
 
 def sign(server, header, claims, purpose=b"ufdl token 1", digest=hashlib.sha256):
     """A token that the server itself could have signed."""
-    with sqlite3.connect(f"file:{server.database()}?mode=ro", uri=True) as database:
-        secret = database.execute("SELECT secret FROM signing_key ORDER BY pk DESC").fetchone()[0]
-    key = hmac.new(secret, purpose, hashlib.sha256).digest()
+    as_hex = "encode(secret, 'hex')" if server.db else "hex(secret)"
+    secret = server.sql(f"SELECT {as_hex} FROM signing_key ORDER BY pk DESC")[0][0]
+    key = hmac.new(bytes.fromhex(secret), purpose, hashlib.sha256).digest()
     text = f"{pack(header)}.{pack(claims)}"
     return f"{text}.{pack(hmac.new(key, text.encode(), digest).digest())}"
 
@@ -441,7 +440,7 @@ def test_download_gives_the_bytes(ufdl, data):
     assert (answer.status_code, answer.content) == (200, data)
     assert answer.headers["Content-Type"] == "application/data"
     assert answer.headers["Content-Length"] == str(len(data))
-    assert answer.headers["Content-Disposition"].startswith('attachment; filename="log file.txt"')
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="log file.txt"'
 
 
 @pytest.mark.parametrize(
@@ -460,7 +459,7 @@ def test_filetype_overrides_the_extension(reader, body, name):
     """filetype: str (overrides the default file extension given to the output's filename)"""
     answer = reader.request("POST", f"job-outputs/{reader.made}/download", data=body)
     assert answer.content == INLINE
-    assert answer.headers["Content-Disposition"].startswith(f'attachment; filename="{name}"')
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
 
 
 def test_create_is_disallowed(ufdl, visitor):
@@ -495,6 +494,16 @@ def test_a_key_that_may_delete_is_of_the_staff(ufdl, scopes, status):
     key = ufdl.server.api(scopes, ufdl.api.project).key
     url = f"{ufdl.server.url}/v1/job-outputs/{ufdl.publish()}"
     assert requests.delete(url, headers={"Authorization": f"Bearer {key}"}, timeout=120).status_code == status
+
+
+@pytest.mark.parametrize("scopes, status", [(["delete"], 403), (["write"], 403), (["write", "delete"], 200)])
+def test_changing_a_job_takes_a_key_that_may_write_and_is_of_the_staff(ufdl, scopes, status):
+    key = ufdl.server.api(scopes, ufdl.api.project).key
+    head = {"Authorization": f"Bearer {key}"}
+    url = f"{ufdl.server.url}/v1/jobs/{ufdl.api.job()['pk']}"
+    changed = requests.patch(url, headers=head, json={"description": "other"}, timeout=120)
+    assert (changed.status_code == 403) == (status == 403), "406: only what a template made can be changed"
+    assert requests.delete(f"{url}/cancel", headers=head, timeout=120).status_code == status
 
 
 def test_visitors_see_and_download_everything_of_their_project(ufdl, visitor):
@@ -541,6 +550,39 @@ def test_a_wrong_method_is_405(reader, action):
     answer = reader.request(method, path)
     assert answer.headers["Allow"]
     refused(answer, 405, {"detail": f'Method "{method}" not allowed.'})
+
+
+def test_json_answers_have_the_headers_of_the_original(reader):
+    wanted = {
+        "Vary": "Accept",
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Content-Type": "application/json",
+    }
+    for method, path, status, allow in [
+        ("GET", f"job-outputs/{reader.made}", 200, "GET, HEAD, PUT, DELETE, PATCH"),
+        ("POST", "job-outputs/list", 200, "POST"),
+        ("GET", "job-outputs/999999", 404, "GET, HEAD, PUT, DELETE, PATCH"),
+        ("PUT", f"job-outputs/{reader.made}", 403, "GET, HEAD, PUT, DELETE, PATCH"),
+        ("GET", "job-outputs/list", 405, "POST"),
+        ("GET", "job-templates/1", 200, "GET, HEAD"),
+        ("POST", "auth/obtain", 400, "POST"),
+    ]:
+        answer = reader.request(method, path)
+        assert (answer.status_code, answer.headers["Allow"]) == (status, allow), path
+        assert {name: answer.headers[name] for name in wanted} == wanted, path
+
+
+@pytest.mark.parametrize("objects", ["job-outputs", "jobs", "job-templates", "nodes"])
+@pytest.mark.parametrize("action", ["list", "create"])
+def test_the_words_beside_a_pk_take_their_own_method_only(reader, objects, action):
+    for method in "GET", "PUT", "DELETE":
+        answer = reader.request(method, f"{objects}/{action}")
+        assert answer.headers["Allow"] == "POST"
+        refused(answer, 405, {"detail": f'Method "{method}" not allowed.'})
+    answer = reader.post(f"{objects}/{action}/hard")
+    refused(answer, 404, NOT_FOUND)
 
 
 def test_a_slash_at_the_end_changes_nothing(ufdl):
@@ -604,8 +646,9 @@ def test_a_filetype_cannot_break_out_of_the_header(reader, filetype):
     answer = reader.post(f"job-outputs/{reader.made}/download", {"filetype": filetype})
     assert answer.content == INLINE and "X-Evil" not in answer.headers
     start, plain, rest = answer.headers["Content-Disposition"].split('"')
-    assert (start, rest[: len("; filename*=UTF-8''")]) == ("attachment; filename=", "; filename*=UTF-8''")
-    for name in plain, urllib.parse.unquote(rest.split("''")[1]):
+    assert start == "attachment; filename="
+    assert not rest or rest.startswith("; filename*=UTF-8''")
+    for name in [plain, *(urllib.parse.unquote(more) for more in rest.split("''")[1:])]:
         assert name.startswith("result.") and not set(name) & set("/\\\r\n")
 
 
@@ -633,7 +676,8 @@ def test_an_empty_list_is_an_empty_array(ufdl):
 
 
 def fill(ufdl):
-    """Five outputs of two jobs: their pks by letter."""
+    """Five outputs of two jobs, one of a kind that has a template: their pks by letter."""
+    expect(ufdl.post("job-templates/create", {"name": "train"}), 201)
     first, second = (ufdl.api.job(kind)["id"] for kind in ("train", "predict"))
     made = {
         "a": ufdl.publish("result", "JSON", job=first),
@@ -700,7 +744,12 @@ def test_the_third_line_that_the_client_sent(outputs):
         (exact("type", ""), "d"),
         (exact("type", "json", case_insensitive=True), "ae"),
         (exact("job.template.name", "train"), "ab"),
-        (exact("job__template__name", "predict"), "cde"),
+        (exact("job__template__name", "predict"), ""),
+        (exact("job.template.name", "default"), "cde"),
+        (exact("job.template.name", "default", invert=True), "ab"),
+        (exact("job.template.name", "TRAIN", case_insensitive=True), "ab"),
+        (compare("job.template.name", ">", "default"), "ab"),
+        (contains("job.template.name", "fault"), "cde"),
         (contains("name", "esult"), "ab"),
         (contains("name", "RESULT"), ""),
         (contains("name", "RESULT", case_insensitive=True), "ab"),
@@ -929,6 +978,46 @@ def test_what_is_no_json_is_refused(reader, body):
     unparsable(reader.request("POST", "job-outputs/list", data=body.encode("latin-1")))
 
 
+SQL = [
+    "' OR 1=1 --",
+    '" OR ""="',
+    "'; DROP TABLE result; --",
+    "x') UNION SELECT secret FROM principal --",
+    "$1",
+    "?1) OR (1=1",
+    "\\' OR 1=1 /*",
+    "1; ATTACH DATABASE '/tmp/x' AS x",
+    "r.pk = r.pk",
+]
+TEXT_FIELDS = ["name", "type", "creator.username", "job.template.name", "job.description", "job.creator.username"]
+OTHER_FIELDS = ["pk", "job", "creator", "creation_time", "deletion_time", "job.start_time"]
+
+
+@pytest.mark.parametrize("text", SQL)
+def test_sql_in_any_string_of_a_filter_is_a_text_or_an_error(shelf, text):
+    before = shelf.pks(include_inactive=True)
+    for field in TEXT_FIELDS:
+        for fold in False, True:
+            assert shelf.pks(exact(field, text, case_insensitive=fold)) == []
+            assert shelf.pks(contains(field, text, case_insensitive=fold)) == []
+        assert letters(shelf, shelf.pks(exact(field, text, invert=True))) == "abcde"
+        assert len(shelf.pks(junction("or", compare(field, "<", text), compare(field, ">", text)))) == 5
+    for field in OTHER_FIELDS:
+        unparsable(shelf.post("job-outputs/list", {"expressions": [exact(field, text)]}))
+        unparsable(shelf.post("job-outputs/list", {"expressions": [compare(field, "<", text)]}))
+    for spec in [
+        {"expressions": [{**LEAF, "type": text}]},
+        {"expressions": [isnull("job." + text)]},
+        {"expressions": [compare("pk", text, 1)]},
+        {"expressions": [{**LEAF, text: True}]},
+        {"order_by": [{"field": "name, " + text}]},
+        {"order_by": [{"field": "name", "ascending": text}]},
+        {text: []},
+    ]:
+        unparsable(shelf.post("job-outputs/list", spec))
+    assert shelf.pks(include_inactive=True) == before
+
+
 def test_nested_expressions_by_the_thousand_are_harmless(ufdl):
     nested = '{"type":"and","sub_expressions":[' * 3000 + "1" + "]}" * 3000
     unparsable(ufdl.request("POST", "job-outputs/list", data='{"expressions":[%s]}' % nested))
@@ -965,14 +1054,13 @@ def long_list(tmp_path_factory):
     ufdl = Ufdl(server.api())
     ufdl.publish("first")
     server.stop()
-    with sqlite3.connect(server.database()) as database:
-        columns = [row[1] for row in database.execute("PRAGMA table_info(result)") if row[1] not in ("pk", "id", "name")]
-        chosen = ", ".join(columns)
-        database.execute(
-            f"INSERT INTO result (id, name, {chosen}) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-            f" WHERE i < {MANY - 1}) SELECT printf('%036d', i), printf('n%06d', i * 7919 % {MANY}), {chosen}"
-            " FROM n, result WHERE result.pk = 1"
-        )
+    chosen = ", ".join(name for name in server.columns("result") if name not in ("pk", "id", "name"))
+    values = ", ".join(f"('{i:036d}', 'n{i * 7919 % MANY:06d}')" for i in range(1, MANY))
+    server.sql(
+        f"INSERT INTO result (id, name, {chosen}) SELECT column1, column2, {chosen} FROM (VALUES {values}) v, result"
+        " WHERE result.pk = 1"
+    )
+    server.sql("INSERT INTO result_state SELECT project, state, pk FROM result WHERE pk > 1")
     server.start()
     ufdl.tokens = expect(ufdl.obtain(), 200)
     yield ufdl

@@ -56,7 +56,9 @@ def test_a_deleted_job_takes_its_results_to_the_trash(own_api):
 
 @pytest.mark.parametrize("ack_first", [False, True])
 def test_an_expired_result_is_counted_as_expired_at_once(fresh_server, ack_first):
-    api = fresh_server(sweep_interval="1d").api()
+    server = fresh_server(sweep_interval="1d")
+    api = server.api()
+    server.wait_for_sweeper()
     result = api.publish("a", b"12345", expires_in="1")
     if ack_first:
         expect(api.ack(result["id"]), 200)

@@ -36,6 +36,8 @@ class Lost(Exception):
 
 
 class Answer:
+    again = False  # a try before this one had no answer, and may have done the work
+
     def __init__(self, status, headers, body, seen):
         self.status, self.headers, self.body, self.seen = status, headers, body, seen
 
@@ -265,15 +267,21 @@ class Client:
         if record is None:
             return None
         facts = record.facts
+        job_deleted = self.is_job_deleted(record)
         request = (method, f"/results/{record.id}{path}", named)
 
         def outcomes(seen):
-            return model.result_outcomes(verb, facts, seen, self.consumed_ttl)
+            return model.result_outcomes(verb, facts, seen, self.consumed_ttl, job_deleted)
 
         answer = self.change(record, verb, outcomes, request)
         if answer and answer.status == 200:
             self.report.expect(record.judge(answer.row(), answer.seen), f"{verb} answers that {record}")
         return answer
+
+    def is_job_deleted(self, record):
+        """Of what was uploaded into a job of this client; jobs that uploads made are not deleted."""
+        job = self.ledger.jobs.get(record.job)
+        return bool(job and job.facts.deleted_at)
 
     def ack(self):
         record = self.pick(self.results)
@@ -292,7 +300,9 @@ class Client:
 
     def restore(self):
         record = self.pick(self.results, lambda facts: facts.deleted_at) or self.pick(self.results)
-        self.change_result(record, "restore", "POST", "/restore")
+        job = self.ledger.jobs.get(record.job) if record else None
+        if job is None or job.is_certain():
+            self.change_result(record, "restore", "POST", "/restore")
 
     def purge(self):
         self.purge_this(self.pick(self.results))

@@ -132,7 +132,7 @@ def consumed(facts, seen, consumed_ttl):
     return dataclasses.replace(facts, consumed_at=seen, expires_at=expires_at)
 
 
-def result_outcome(verb, phase, facts, seen, consumed_ttl):
+def result_outcome(verb, phase, facts, seen, consumed_ttl, job_deleted):
     """(status, facts afterwards) of a request about a result that is in this phase."""
     if phase == "gone":
         return 404, dataclasses.replace(facts, there=False)
@@ -143,7 +143,8 @@ def result_outcome(verb, phase, facts, seen, consumed_ttl):
     if verb == "purge":
         return (409, facts) if facts.keep else (204, dataclasses.replace(facts, there=False))
     if verb == "restore":
-        return (409, facts) if facts.with_job else (200, dataclasses.replace(facts, deleted_at=None))
+        refused = facts.with_job or job_deleted
+        return (409, facts) if refused else (200, dataclasses.replace(facts, deleted_at=None))
     if phase != "live":
         return 410, facts
     if verb == "ack":
@@ -153,9 +154,10 @@ def result_outcome(verb, phase, facts, seen, consumed_ttl):
     return {"link": 201, "content": 200}[verb], facts
 
 
-def result_outcomes(verb, facts, seen, consumed_ttl=0):
+def result_outcomes(verb, facts, seen, consumed_ttl=0, job_deleted=False):
     """{status: [facts afterwards, as far as they can be]} of a request that is handled at some moment of `seen`."""
-    return table_of(result_outcome(verb, phase, facts, seen, consumed_ttl) for phase in facts.phases(seen))
+    outcomes = (result_outcome(verb, phase, facts, seen, consumed_ttl, job_deleted) for phase in facts.phases(seen))
+    return table_of(outcomes)
 
 
 def table_of(outcomes):

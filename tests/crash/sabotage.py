@@ -93,12 +93,24 @@ def sql_on_victim(statement, fits):
     return work
 
 
+def lose_a_result(data, ledger):
+    """With what was made of it, which would hold its row."""
+    made_of_it = "DELETE FROM representation WHERE result = (SELECT pk FROM result WHERE id = ?)"
+    for record in victims(ledger, lambda _record: True)[:1]:
+        run_sql(data, made_of_it, record.id)
+        return run_sql(data, "DELETE FROM result WHERE id = ?", record.id)
+    return False
+
+
+def rename_a_result(data, ledger):
+    """One of this round, which the next list shows."""
+    new = [r for r in victims(ledger, lambda r: r.is_inline()) if r.name.startswith(f"r{ledger.round}-")]
+    rename = "UPDATE result SET id = substr(id, 1, 35) || 'x' WHERE id = ?"
+    return any(run_sql(data, rename, record.id) for record in new[:1])
+
+
 def lose_an_event(data, _ledger):
     return run_sql(data, "DELETE FROM event WHERE seq = (SELECT max(seq) - 3 FROM event)")
-
-
-def anything(_record):
-    return True
 
 
 # name: (what it does, words of the report that have to appear)
@@ -108,7 +120,7 @@ KINDS = {
     "cut-file": (cut_a_file, "answers its bytes with 503 instead of 200"),
     "deleted-file": (delete_a_file, "answers its bytes with 503 instead of 200"),
     "left-file": (leave_a_file, "are left in the data folder"),
-    "lost-result": (sql_on_victim("DELETE FROM result WHERE id = ?", anything), "answers 404 but has to be live"),
+    "lost-result": (lose_a_result, "answers 404 but has to be live"),
     "lost-ack": (
         sql_on_victim(
             "UPDATE result SET state = 'available', consumed_at = NULL WHERE id = ?", lambda r: r.facts.consumed_at
@@ -119,9 +131,6 @@ KINDS = {
         sql_on_victim("UPDATE result SET keep = 0, due_at = expires_at WHERE id = ?", lambda r: r.facts.keep),
         "has keep False",
     ),
-    "alien-result": (
-        sql_on_victim("UPDATE result SET id = substr(id, 1, 35) || 'x' WHERE id = ?", lambda r: r.is_inline()),
-        "is listed although nobody stored it",
-    ),
+    "alien-result": (rename_a_result, "is listed although nobody stored it"),
     "lost-event": (lose_an_event, "there is no event number"),
 }

@@ -11,7 +11,7 @@ from load import Http, Lost, content_problem, converted_problem
 LOOK_BACK = 2  # rounds whose objects are all looked at
 OLDER = 30  # and so many of the older ones
 BLOB = re.compile(r"blobs/[0-9a-f]{2}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-KNOWN_FILES = {"resultd.db", "resultd.db-wal", "resultd.db-shm", "serve.lock", "files.lock", "secret.key"}
+KNOWN_FILES = {"resultd.db", "resultd.db-wal", "resultd.db-shm", "serve.lock", "files.lock", "secret.key", "blobs/resultd-store"}
 
 
 class Verifier:
@@ -141,16 +141,16 @@ class Verifier:
 
     def events(self):
         """Numbered without a gap from 1 on, and none is lost that was there before."""
-        with self.database() as connection:
-            numbers = [seq for (seq,) in connection.execute("SELECT seq FROM event ORDER BY seq")]
+        numbers = [int(seq) for (seq,) in self.rows("SELECT seq FROM event ORDER BY seq")]
         gap = next((at for at, seq in enumerate(numbers, 1) if at != seq), None)
         self.report.check(gap is None, f"there is no event number {gap}")
         last = len(numbers)
         self.report.check(last >= self.last_event, f"there are {last} events after there have been {self.last_event}")
         self.last_event = last
 
-    def database(self):
-        return sqlite3.connect(f"file:{self.server.data}/resultd.db?mode=ro", uri=True)
+    def rows(self, sql):
+        with sqlite3.connect(f"file:{self.server.data}/resultd.db?mode=ro", uri=True) as connection:
+            return connection.execute(sql).fetchall()
 
     def files(self):
         """Relative paths of all files in the data folder; one that the server does not keep is a failure."""
@@ -164,8 +164,7 @@ class Verifier:
 
     def representations(self):
         """Those of the files that hold converted tables."""
-        with self.database() as connection:
-            return {key for key, in connection.execute("SELECT key FROM representation")}
+        return {key for key, in self.rows("SELECT key FROM representation")}
 
     def check(self, grace):
         """resultd check."""
@@ -180,9 +179,7 @@ class Verifier:
 
     def histories(self):
         """Each change of state has left exactly one event: as many as the state at the end needs."""
-        with self.database() as connection:
-            rows = connection.execute("SELECT object, type FROM event WHERE type LIKE 'result.%'")
-            counts = collections.Counter(rows)
+        counts = collections.Counter(map(tuple, self.rows("SELECT object, type FROM event WHERE type LIKE 'result.%'")))
         for record in self.ledger.results.values():
             self.report.expect(self.history_problem(record, counts), f"the events of {record}")
 

@@ -30,7 +30,8 @@ EXAMPLE = "docs/resultd.conf.example"
 MANUAL = "man/resultd.8"
 SCOPES = {"SCOPE_READ": "read", "SCOPE_ACK": "ack", "SCOPE_WRITE": "write", "SCOPE_DELETE": "delete",
           "SCOPE_ADMIN": "admin", "ROUTE_OPEN": "nothing"}
-UFDL_NEEDS = {"ROUTE_OPEN": "nothing", "READ": "user", "WRITE": "user", "STAFF": "staff", "NOBODY": "nobody"}
+UFDL_NEEDS = {"ROUTE_OPEN": "nothing", "READ": "user, read", "WRITE": "user, write", "STAFF": "staff, delete",
+              "CHANGE": "staff, write", "NOBODY": "nobody"}
 PATIENCE = 30.0  # seconds; sanitizers make the server slow
 
 
@@ -76,7 +77,7 @@ def rows(document, *heading):
 
 def source_routes(path, needs=SCOPES):
     """[(method, path with {} for places, scope)] of a table `static const struct route routes[]`."""
-    text = read(path)
+    text = read(path).replace("{#}", "{}")
     prefix = dict(re.findall(r'#define\s+(\w+)\s+"([^"]*)"', text + read("src/api/native.h") + read("src/core/sign.h")))
     table = re.search(r"struct route routes\[\] = \{(.*?)\n\};", text, re.S)
     assert table, f"{path} has no table of routes"
@@ -137,8 +138,18 @@ def test_example_is_a_header_and_what_the_program_prints():
     assert read(EXAMPLE) == example_header() + run("settings", "--form", "example")
 
 
+def test_every_api_s_settings_are_in_the_table_of_apis():
+    """All names, and the defaults that the table gives them."""
+    names = {name: default for name, _, default in settings_def()}
+    of_apis = [name for api in names if f"{api}_prefix" in names for name in (api, f"{api}_prefix")]
+    table = rows("docs/operations.md", "setting", "default", "what")
+    differences([name for name, _, _ in table], of_apis, "settings of APIs")
+    for name, default, _ in table:
+        assert default == (names[name] or "empty"), name
+
+
 def test_example_holds_the_defaults_and_can_be_read(tmp_path):
-    shown = re.findall(r"^#(\w+) = (.*)$", read(EXAMPLE), re.M)
+    shown = re.findall(r"^#(\w+) =(?: (.*))?$", read(EXAMPLE), re.M)
     assert shown == [(name, default) for name, _, default in settings_def()]
     bare = tmp_path / "resultd.conf"
     bare.write_text(re.sub(r"^#(?=\w+ =)", "", read(EXAMPLE), flags=re.M), encoding="utf-8")
@@ -191,7 +202,9 @@ def test_documents_name_only_settings_that_exist():
             for name in re.findall(r"--([a-z-]+)", flag):
                 assert name in ("help", "config") or name.replace("-", "_") in known, f"{document}: --{name}"
         for name in re.findall(r"\bRESULTD_([A-Z_]+)\b", read(document)):
-            assert name in ("NAME", "CONFIG") or name.lower() in known, f"{document}: RESULTD_{name}"
+            assert name in ("NAME", "CONFIG", "TEST_SETTINGS", "TEST_BLOBS") or name.lower() in known, (
+                f"{document}: RESULTD_{name}"
+            )
 
 
 def test_settings_in_tables_have_the_default_that_is_said():

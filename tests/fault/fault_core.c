@@ -74,12 +74,43 @@ static int claim_job(struct session *s, void *ctx, struct err *err)
     return job_claim(s, NULL, 60, &j, err);
 }
 
-static int move_job(struct session *s, void *ctx, struct err *err)
+static int move_by(struct session *s, enum job_verb verb, struct err *err)
 {
-    struct job_move m = {.verb = JOB_FAIL, .error = "{}"};
+    struct job_move m = {.verb = verb, .progress = 0.5, .error = verb == JOB_FAIL ? "{}" : NULL};
     struct job *j;
-    (void)ctx;
     return job_move(s, job, &m, &j, err);
+}
+
+static int fail_job(struct session *s, void *ctx, struct err *err)
+{
+    (void)ctx;
+    return move_by(s, JOB_FAIL, err);
+}
+
+static int progress_job(struct session *s, void *ctx, struct err *err)
+{
+    (void)ctx;
+    return move_by(s, JOB_PROGRESS, err);
+}
+
+static int finish_job(struct session *s, void *ctx, struct err *err)
+{
+    (void)ctx;
+    return move_by(s, JOB_FINISH, err);
+}
+
+static int cancel_job(struct session *s, void *ctx, struct err *err)
+{
+    (void)ctx;
+    return move_by(s, JOB_CANCEL, err);
+}
+
+/* Whose lease has run out, and no sweeper came by. */
+static void make_lapsed_job(void)
+{
+    make_job();
+    must(world_run(&w, claim_job, NULL, &e), &e);
+    w.now += 61 * CLOCK_SECOND;
 }
 
 /* Any number will do as a holder: another one each time, for a holder runs one job at a time. */
@@ -110,10 +141,8 @@ static void make_started_job(void)
 
 static int abort_job(struct session *s, void *ctx, struct err *err)
 {
-    struct job_move m = {.verb = JOB_ABORT};
-    struct job *j;
     (void)ctx;
-    return job_move(s, job, &m, &j, err);
+    return move_by(s, JOB_ABORT, err);
 }
 
 static int delete_job(struct session *s, void *ctx, struct err *err)
@@ -146,6 +175,18 @@ static int keep(struct session *s, void *ctx, struct err *err)
 {
     (void)ctx;
     return result_keep(s, result->id, true, &result, err);
+}
+
+static void make_kept_result(void)
+{
+    make_result();
+    must(world_run(&w, keep, NULL, &e), &e);
+}
+
+static int unkeep(struct session *s, void *ctx, struct err *err)
+{
+    (void)ctx;
+    return result_keep(s, result->id, false, &result, err);
 }
 
 static int delete_result(struct session *s, void *ctx, struct err *err)
@@ -236,10 +277,12 @@ static int publish(struct err *err)
     if (rc == 0)
         rc = world_run(&w, commit, &c, err);
     if (rc == 0 && c.is_new)
-        upload_keep(u);
+        upload_settle(u, true, 0);
     upload_free(u);
     return rc;
 }
+
+#define NEWEST(n) "(SELECT type FROM event ORDER BY seq DESC LIMIT 1 OFFSET " n ")"
 
 static const struct scenario {
     const char *name;
@@ -259,16 +302,27 @@ static const struct scenario {
      false},
     {"claim a job", make_job, claim_job, NULL, "SELECT count(*) = 1 FROM job WHERE status = 'running'",
      false},
-    {"fail a job", make_job, move_job, NULL, "SELECT status = 'failed' FROM job ORDER BY pk DESC LIMIT 1",
+    {"claim a job whose lease ran out", make_lapsed_job, claim_job, NULL,
+     "SELECT " NEWEST("0") " = 'job.running' AND " NEWEST("1") " = 'job.queued' AND " NEWEST(
+         "2") " = 'job.running'",
+     false},
+    {"tell of progress", make_job, progress_job, NULL,
+     "SELECT status = 'running' AND progress = 0.5 FROM job ORDER BY pk DESC LIMIT 1", false},
+    {"finish a job", make_result, finish_job, NULL,
+     "SELECT status = 'completed' AND progress = 1 AND finished_at > 0 FROM job ORDER BY pk DESC LIMIT 1",
+     false},
+    {"cancel a job", make_job, cancel_job, NULL,
+     "SELECT status = 'cancelled' AND finished_at > 0 FROM job ORDER BY pk DESC LIMIT 1", false},
+    {"fail a job", make_job, fail_job, NULL, "SELECT status = 'failed' FROM job ORDER BY pk DESC LIMIT 1",
      false},
     {"acquire and start a job", make_free_job, acquire_and_start, NULL,
      "SELECT status = 'running' AND holder IS NOT NULL FROM job ORDER BY pk DESC LIMIT 1", false},
     {"abort a job", make_started_job, abort_job, NULL,
-     "SELECT j.status = 'queued' AND j.holder IS NULL AND r.deleted_at IS NOT NULL AND NOT r.with_job"
+     "SELECT j.status = 'queued' AND j.holder IS NULL AND r.deleted_at IS NOT NULL AND r.with_job = 0"
      " FROM job j JOIN result r ON r.job = j.pk ORDER BY j.pk DESC LIMIT 1",
      false},
     {"delete a job", make_result, delete_job, NULL,
-     "SELECT j.deleted_at IS NOT NULL AND r.with_job FROM job j JOIN result r ON r.job = j.pk ORDER BY j.pk"
+     "SELECT j.deleted_at IS NOT NULL AND r.with_job = 1 FROM job j JOIN result r ON r.job = j.pk ORDER BY j.pk"
      " DESC LIMIT 1",
      false},
     {"restore a job", make_deleted_job, restore_job, NULL,
@@ -277,8 +331,10 @@ static const struct scenario {
      false},
     {"acknowledge", make_result, ack, NULL, "SELECT state = 'consumed' FROM result ORDER BY pk DESC LIMIT 1",
      false},
-    {"keep", make_result, keep, NULL, "SELECT keep AND due_at IS NULL FROM result ORDER BY pk DESC LIMIT 1",
-     false},
+    {"keep", make_result, keep, NULL,
+     "SELECT keep = 1 AND due_at IS NULL FROM result ORDER BY pk DESC LIMIT 1", false},
+    {"keep no more", make_kept_result, unkeep, NULL,
+     "SELECT keep = 0 AND due_at = expires_at FROM result ORDER BY pk DESC LIMIT 1", false},
     {"delete a result", make_result, delete_result, NULL,
      "SELECT deleted_at IS NOT NULL FROM result ORDER BY pk DESC LIMIT 1", false},
     {"restore a result", make_deleted_result, restore_result, NULL,

@@ -94,7 +94,9 @@ static void a_migration_is_there_wholly_or_not_at_all(void **state)
             int failed = failing_disarm(&w.fault);
             int64_t tables = world_count(
                 &w,
-                "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('one', 'two', 'three')");
+                w.db->ops->remote
+                    ? "SELECT count(*) FROM pg_tables WHERE tablename IN ('one', 'two', 'three')"
+                    : "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('one', 'two', 'three')");
             assert_int_equal(world_count(&w, "SELECT count(*) FROM schema_migration"), failed ? 0 : 2);
             assert_int_equal(tables, failed ? 0 : 3);
             assert_int_equal(rc, failed ? ERR_DB : 0);

@@ -5,6 +5,7 @@
  * rounds finish.
  */
 #include "base/clock.h"
+#include "core/removal.h"
 #include "core/sweep.h"
 #include "support/world.h"
 
@@ -59,14 +60,15 @@ static void fill(void)
                    (long long)(clock_now() - 31 * DAY));
     world_sql(&w, sql);
     id_new(key);
-    must(blob_put_open(w.core.blobs, &p, &e), &e);
-    must(blob_put_commit(p, key, &e), &e);
+    must(blob_put_open(w.core.blobs, key, false, &p, &e), &e);
+    must(blob_put_commit(p, &e), &e);
     blob_put_close(p);
 }
 
 static int64_t sweep(void)
 {
-    return sweep_round(&w.core, writer, reader, w.folder.files_lock, &e);
+    int64_t rows = sweep_round(&w.core, writer, reader, &e);
+    return rows < 0 ? rows : removal_round(&w.core, writer, reader, w.folder.files_lock, &e);
 }
 
 static void assert_all_done(void)
@@ -76,7 +78,8 @@ static void assert_all_done(void)
     assert_int_equal(world_count(&w, "SELECT count(*) FROM result WHERE name LIKE 'trash%'"), 0);
     assert_int_equal(
         world_count(&w, "SELECT count(*) FROM result WHERE name IN ('kept', 'young') AND stored = 0"), 0);
-    assert_int_equal(world_count(&w, "SELECT count(*) FROM doomed_blob"), 0);
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM doomed_blob WHERE orphan < 2"), 0);
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM orphan"), 0);
     assert_int_equal(world_count(&w, "SELECT count(*) FROM job WHERE status = 'running'"), 0);
     struct check_report report;
     world_check(&w, &report);
@@ -94,11 +97,11 @@ static void sweep_faults(bool for_good, int code)
         (void)sweep();
         any = failing_disarm(&w.fault) > 0;
         world_assert_sound(&w);
-        world_sql(&w, "UPDATE doomed_blob SET retry_at = 0");
+        world_sql(&w, "UPDATE doomed_blob SET retry_at = 0; UPDATE removal SET searched_at = 0");
         if (any && sweep() < 0)
             fail_msg("call %d: the next round fails: %s (%s)", n, e.detail, e.log);
         assert_all_done();
-        world_sql(&w, "DELETE FROM job WHERE result_count = 0");
+        world_sql(&w, "DELETE FROM job WHERE result_count = 0; UPDATE removal SET searched_at = 0");
     }
     close_world();
 }

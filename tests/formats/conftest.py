@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that have other programs open what resultd writes. They need no server, only the tools of this folder, built
-by meson beside the program that RESULTD names (default: build-test/resultd)."""
+"""Tests that have other programs open what resultd writes. Most need no server, only the tools of this folder,
+built by meson beside the program that RESULTD names (default: build-test/resultd)."""
 
 import os
 import pathlib

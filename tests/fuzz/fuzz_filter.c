@@ -10,25 +10,14 @@
 
 #include <string.h>
 
-enum { ROWS = 10, DEEPEST = 8 };
-
-static const struct ufdl_field fields[] = {
-    {"pk", &store_result_columns[RESULT_PK]},
-    {"job", &store_result_columns[RESULT_JOB]},
-    {"name", &store_result_columns[RESULT_NAME]},
-    {"type", &store_result_columns[RESULT_TYPE]},
-    {"creator", &store_result_columns[RESULT_CREATOR]},
-    {"creation_time", &store_result_columns[RESULT_CREATED_AT]},
-    {"deletion_time", &store_result_columns[RESULT_DELETED_AT]},
-    {"job.template.name", &store_result_columns[RESULT_KIND]},
-    {"job.creator.username", &store_result_columns[RESULT_JOB_CREATOR_NAME]},
-    {"job.end_time", &store_result_columns[RESULT_JOB_FINISHED_AT]},
-};
+enum { ROWS = 10, FIELDS = 20, DEEPEST = 8 };
 
 /* --- rows --- */
 
 struct sample {
-    struct db_value cells[RESULT_COLUMN_END];
+    int64_t pk;
+    bool deleted;
+    struct db_value cells[FIELDS]; /* as in ufdl_outputs */
 };
 
 static struct world w;
@@ -42,15 +31,18 @@ static const char *const changes[] = {
     "UPDATE result SET deleted_at = pk * 1000000 WHERE pk % 5 = 0",
     "UPDATE result SET state = CASE pk % 3 WHEN 0 THEN 'consumed' WHEN 1 THEN 'expired' ELSE state END",
     "UPDATE job SET finished_at = NULL WHERE pk % 2 = 0",
+    "UPDATE job SET status = 'cancelled' WHERE pk % 3 = 0",
+    "UPDATE job SET input = '{\"description\":\"job ' || pk || '\"}' WHERE pk % 2 = 1",
+    ("INSERT INTO document (id, project, kind, name, body, creator, created_at, changed_at)"
+     " VALUES ('d', 1, 'ufdl.template', 'train', '{}', 1, 0, 0)"),
 };
 
-static struct db_value cell(struct db_cursor *c, int column)
+static struct db_value cell(struct db_cursor *c, int column, enum filter_type type)
 {
     size_t len;
     if (db_is_null(w.db, c, column))
         return (struct db_value){.type = DB_NULL};
-    if (column != RESULT_NAME && column != RESULT_TYPE && column != RESULT_KIND &&
-        column != RESULT_CREATOR_NAME && column != RESULT_JOB_CREATOR_NAME)
+    if (type != FILTER_TEXT)
         return db_of_int(db_int(w.db, c, column));
     const char *bytes = db_blob(w.db, c, column, &len);
     return (struct db_value){.type = DB_TEXT, .bytes = arena_copy(&w.arena, bytes, len), .len = len};
@@ -59,18 +51,22 @@ static struct db_value cell(struct db_cursor *c, int column)
 static void load(void)
 {
     struct buf sql = {.arena = &w.arena};
+    struct db_value project = db_of_int(w.actor.project);
     struct db_cursor *c = NULL;
     struct err e;
-    buf_puts(&sql, "SELECT ");
-    for (int i = 0; i < RESULT_COLUMN_END; i++)
-        buf_printf(&sql, "%s%s", i ? ", " : "", store_result_columns[i].sql);
-    buf_puts(&sql, " FROM result r ORDER BY r.pk");
+    FUZZ_ASSERT(ufdl_outputs.count <= FIELDS);
+    buf_puts(&sql, "SELECT r.pk, r.deleted_at");
+    for (size_t i = 0; i < ufdl_outputs.count; i++)
+        buf_printf(&sql, ", %s", ufdl_outputs.fields[i].column->sql);
+    buf_puts(&sql, " FROM result r WHERE r.project = $1 ORDER BY r.pk");
     struct stmt s = {"rows", buf_str(&sql), true};
-    FUZZ_ASSERT(db_query(w.db, &s, NULL, 0, &c, &e) == 0);
+    FUZZ_ASSERT(db_query(w.db, &s, &project, 1, &c, &e) == 0);
     for (int n = 0; n < ROWS; n++) {
         FUZZ_ASSERT(db_step(w.db, c, &e) == 1);
-        for (int i = 0; i < RESULT_COLUMN_END; i++)
-            rows[n].cells[i] = cell(c, i);
+        rows[n].pk = db_int(w.db, c, 0);
+        rows[n].deleted = !db_is_null(w.db, c, 1);
+        for (size_t i = 0; i < ufdl_outputs.count; i++)
+            rows[n].cells[i] = cell(c, (int)i + 2, ufdl_outputs.fields[i].column->type);
     }
     db_done(w.db, c);
 }
@@ -93,7 +89,10 @@ static void begin(void)
 
 static const struct db_value *of(const struct sample *r, const struct filter_column *column)
 {
-    return &r->cells[column - store_result_columns];
+    size_t i = 0;
+    while (ufdl_outputs.fields[i].column != column)
+        i++;
+    return &r->cells[i];
 }
 
 static int compare(const struct db_value *a, const struct db_value *b)
@@ -174,7 +173,7 @@ static int in_order(const struct filter *f, const struct sample *a, const struct
         if (order)
             return o->descending ? -order : order;
     }
-    return compare(&a->cells[RESULT_PK], &b->cells[RESULT_PK]);
+    return (a->pk > b->pk) - (a->pk < b->pk);
 }
 
 static int walk(struct arena *a, const struct filter *f, const struct sample *ret[ROWS])
@@ -183,7 +182,7 @@ static int walk(struct arena *a, const struct filter *f, const struct sample *re
     int count = 0;
     for (int i = 0; i < ROWS; i++) {
         int at = count;
-        if ((rows[i].cells[RESULT_DELETED_AT].type != DB_NULL && !f->deleted) || !holds(a, &all, &rows[i]))
+        if ((rows[i].deleted && !f->deleted) || !holds(a, &all, &rows[i]))
             continue;
         for (; at > 0 && in_order(f, ret[at - 1], &rows[i]) > 0; at--)
             ret[at] = ret[at - 1];
@@ -206,7 +205,7 @@ static int see(void *ctx, const struct result *r, struct err *e)
     struct found *f = ctx;
     (void)e;
     FUZZ_ASSERT(f->seen < f->count);
-    FUZZ_ASSERT(f->wanted[f->seen]->cells[RESULT_PK].integer == r->pk);
+    FUZZ_ASSERT(f->wanted[f->seen]->pk == r->pk);
     f->seen++;
     return 0;
 }
@@ -231,7 +230,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         begin();
     const char *text = arena_copy(&a, data, size);
     if ((size && json_parse(&a, text, size, DEEPEST, &body, &e) < 0) ||
-        ufdl_filter_parse(&a, body, fields, API_COUNT(fields), &f, &e) < 0) {
+        ufdl_filter_parse(&a, body, ufdl_outputs.fields, ufdl_outputs.count, &f, &e) < 0) {
         FUZZ_ASSERT(err_status(e.code) == 400 && *e.detail);
         arena_free(&a);
         return 0;

@@ -5,6 +5,7 @@
  */
 #include "base/pool.h"
 #include "fuzz/fuzz.h"
+#include "http/listen.h"
 #include "http/server.h"
 
 #include <arpa/inet.h>
@@ -148,19 +149,18 @@ static void stop(void)
 static void start(void)
 {
     socklen_t len = sizeof address;
-    char where[40];
     struct metrics *metrics;
     struct err e;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    FUZZ_ASSERT(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
-    FUZZ_ASSERT(getsockname(fd, (struct sockaddr *)&address, &len) == 0 && close(fd) == 0);
-    (void)snprintf(where, sizeof where, "127.0.0.1:%d", ntohs(address.sin_port));
-    struct server_options o = {.listen = where,
+    int fd = -1;
+    FUZZ_ASSERT(listen_bind("127.0.0.1:0", &fd, &e) == 0);
+    FUZZ_ASSERT(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+    struct server_options o = {.listen = "127.0.0.1:0",
+                               .listen_fd = fd,
                                .threads = 1,
                                .connection_limit = 64,
                                .connection_limit_per_address = 64,
                                .connection_memory = 64 << 10,
+                               .body_memory = 1 << 20,
                                .header_limit = 8 << 10,
                                .header_timeout = 1,
                                .body_timeout = 1,

@@ -21,7 +21,7 @@ static int64_t now(void)
 
 static int make_link(struct db *in, void *ctx, struct err *e)
 {
-    struct session s = {.core = &core, .db = in, .arena = ctx, .now = now()};
+    struct session s = {.core = &core, .db = in, .arena = ctx, .now = now(), .actor = {.scopes = SCOPE_READ}};
     struct result r = {
         .id = "01890000-0000-7000-8000-000000000001", .name = "name.txt", .media_type = "text/plain"};
     struct sign_link l;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ranges and conditions. Lines: size, Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since,
- * If-Range. */
+ * If-Range, Cache-Control. */
 #include "base/arena.h"
 #include "base/text.h"
 #include "fuzz/fuzz.h"
@@ -12,11 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a = {0};
     struct byte_range r[FIELDS_MAX_RANGES];
-    const char *lines[7] = {NULL};
+    const char *lines[8] = {NULL};
     char *text = arena_copy(&a, data, size);
     int64_t whole = 0;
     int n = 0;
-    for (int i = 0; i < 7 && text; i++) {
+    for (int i = 0; i < 8 && text; i++) {
         char *end = strchr(text, '\n');
         if (end)
             *end++ = '\0';
@@ -42,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 2; i <= 3; i++)
         if (lines[i] && fields_match_etag(lines[i], "\"tag\"", false))
             FUZZ_ASSERT(fields_match_etag(lines[i], "\"tag\"", true));
+    FUZZ_ASSERT(fields_max_stale(lines[7]) >= -1);
     arena_free(&a);
     return 0;
 }

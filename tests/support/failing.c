@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See failing.h. Over SQLite and whatever blob store: cursors are SQLite's own, so reading columns needs no
- * wrapping. */
+/* See failing.h. Cursors are the inner engine's own, so reading columns needs no wrapping. */
 #include "support/failing.h"
 
 #include "base/arena.h"
@@ -12,6 +11,7 @@ enum { MAX_OPEN = 32 };
 
 struct wrapped_db {
     struct db db;
+    struct db_ops ops; /* with what reads the inner one's cursors */
     struct db *inner;
     struct failing *plan;
     struct {
@@ -22,7 +22,7 @@ struct wrapped_db {
 
 struct wrapped_store {
     struct blob_store store;
-    struct blob_ops ops; /* with the caps and parts of the inner one */
+    struct blob_ops ops; /* with the parts of the inner one */
     struct blob_store *inner;
     struct failing *plan;
 };
@@ -90,8 +90,7 @@ static int db_query_(struct db *db, const struct stmt *s, const struct db_value 
 {
     struct wrapped_db *w = of(db);
     const char *only = atomic_load(&w->plan->only);
-    bool rollback = strcmp(s->text, "ROLLBACK") == 0;
-    bool skipped = rollback || (only && strcmp(only, s->name) != 0);
+    bool skipped = only && strcmp(only, s->name) != 0;
     if (!skipped && fails(w->plan, FAIL_DB_QUERY))
         return db_failure(w->plan, e);
     int rc = w->inner->ops->query(w->inner, s, args, count, ret, e);
@@ -139,6 +138,26 @@ static void db_close_(struct db *db)
     free(w);
 }
 
+static int db_run_(struct db *db, const struct stmt *s, const struct db_value *args, int count, struct err *e)
+{
+    struct wrapped_db *w = of(db);
+    const char *only = atomic_load(&w->plan->only);
+    if ((!only || strcmp(only, s->name) == 0) && fails(w->plan, FAIL_DB_STEP))
+        return db_failure(w->plan, e);
+    return w->inner->ops->run(w->inner, s, args, count, e);
+}
+
+static int db_move_(struct db *db, enum db_move move, struct err *e)
+{
+    struct wrapped_db *w = of(db);
+    const char *only = atomic_load(&w->plan->only);
+    bool skipped = move == DB_ROLLBACK || (only && strcmp(only, db_move_names[move]) != 0);
+    if (!skipped && fails(w->plan, FAIL_DB_STEP))
+        return db_failure(w->plan, e);
+    w->inner->depth = db->depth;
+    return w->inner->ops->move(w->inner, move, e);
+}
+
 static int64_t db_changes_(struct db *db)
 {
     return of(db)->inner->ops->changes(of(db)->inner);
@@ -154,11 +173,6 @@ static int64_t db_written_(struct db *db)
     return of(db)->inner->ops->written(of(db)->inner);
 }
 
-static int64_t db_inserted_(struct db *db)
-{
-    return of(db)->inner->ops->inserted(of(db)->inner);
-}
-
 static int db_script_(struct db *db, const char *text, struct err *e)
 {
     struct wrapped_db *w = of(db);
@@ -167,29 +181,28 @@ static int db_script_(struct db *db, const char *text, struct err *e)
     return w->inner->ops->script(w->inner, text, e);
 }
 
-static enum db_type db_type_(struct db_cursor *c, int column)
+static int db_clock_(struct db *db, int64_t *ret, struct err *e)
 {
-    return db_sqlite_ops.type(c, column);
+    return fails(of(db)->plan, FAIL_DB_QUERY) ? db_failure(of(db)->plan, e) : db_clock(of(db)->inner, ret, e);
 }
 
-static int64_t db_int_(struct db_cursor *c, int column)
+static int db_lock_(struct db *db, enum db_lock what, bool alone, int64_t silence_ms, struct err *e)
 {
-    return db_sqlite_ops.get_int(c, column);
+    bool fail = fails(of(db)->plan, FAIL_DB_QUERY);
+    return fail ? db_failure(of(db)->plan, e) : db_lock(of(db)->inner, what, alone, silence_ms, e);
 }
 
-static double db_real_(struct db_cursor *c, int column)
+static int db_locked_(struct db *db, enum db_lock what, struct err *e)
 {
-    return db_sqlite_ops.get_real(c, column);
+    return fails(of(db)->plan, FAIL_DB_QUERY) ? db_failure(of(db)->plan, e)
+                                              : db_locked(of(db)->inner, what, e);
 }
 
-static const char *db_text_(struct db_cursor *c, int column)
+static int db_unlock_(struct db *db, enum db_lock what, struct err *e)
 {
-    return db_sqlite_ops.get_text(c, column);
-}
-
-static const void *db_bytes_(struct db_cursor *c, int column, size_t *ret_len)
-{
-    return db_sqlite_ops.get_bytes(c, column, ret_len);
+    (void)e;
+    db_unlock(of(db)->inner, what);
+    return 0;
 }
 
 static const struct db_ops wrapped_db_ops = {
@@ -198,22 +211,36 @@ static const struct db_ops wrapped_db_ops = {
     .query = db_query_,
     .step = db_step_,
     .done = db_done_,
+    .run = db_run_,
+    .move = db_move_,
     .changes = db_changes_,
     .written = db_written_,
-    .inserted = db_inserted_,
     .in_transaction = db_in_transaction_,
     .script = db_script_,
-    .type = db_type_,
-    .get_int = db_int_,
-    .get_real = db_real_,
-    .get_text = db_text_,
-    .get_bytes = db_bytes_,
+    .clock = db_clock_,
+    .lock = db_lock_,
+    .locked = db_locked_,
+    .unlock = db_unlock_,
 };
 
 struct db *failing_db(struct failing *f, struct db *inner)
 {
     struct wrapped_db *w = mem_alloc(sizeof *w);
-    *w = (struct wrapped_db){.db = {.ops = &wrapped_db_ops}, .inner = inner, .plan = f};
+    *w = (struct wrapped_db){.ops = wrapped_db_ops, .inner = inner, .plan = f};
+    w->ops.remote = inner->ops->remote;
+    w->ops.checks = inner->ops->checks;
+    w->ops.check_count = inner->ops->check_count;
+    w->ops.freeze = inner->ops->freeze;
+    w->ops.sequence = inner->ops->sequence;
+    w->ops.set_sequence = inner->ops->set_sequence;
+    w->ops.columns = inner->ops->columns;
+    w->ops.column = inner->ops->column;
+    w->ops.type = inner->ops->type;
+    w->ops.get_int = inner->ops->get_int;
+    w->ops.get_real = inner->ops->get_real;
+    w->ops.get_text = inner->ops->get_text;
+    w->ops.get_bytes = inner->ops->get_bytes;
+    w->db.ops = &w->ops;
     if (inner->gathering)
         db_gather(&w->db, inner->gathering);
     return &w->db;
@@ -232,13 +259,14 @@ static void store_close(struct blob_store *s)
     free(s);
 }
 
-static int put_open(struct blob_store *s, struct blob_put **ret, struct err *e)
+static int put_open(struct blob_store *s, const char *key, bool readable, struct blob_put **ret,
+                    struct err *e)
 {
     struct wrapped_store *w = store_of(s);
     struct blob_put *inner;
     if (fails(w->plan, FAIL_BLOB_PUT_OPEN))
         return blob_failure(e);
-    int rc = blob_put_open(w->inner, &inner, e);
+    int rc = blob_put_open(w->inner, key, readable, &inner, e);
     if (rc < 0)
         return rc;
     struct wrapped_put *p = mem_alloc(sizeof *p);
@@ -253,16 +281,23 @@ static int put_write(struct blob_put *put, const void *bytes, size_t len, struct
     return fails(p->plan, FAIL_BLOB_PUT_WRITE) ? blob_failure(e) : blob_put_write(p->inner, bytes, len, e);
 }
 
-static int put_commit(struct blob_put *put, const char *key, struct err *e)
+static int put_commit(struct blob_put *put, struct err *e)
 {
     struct wrapped_put *p = (struct wrapped_put *)put;
-    return fails(p->plan, FAIL_BLOB_PUT_COMMIT) ? blob_failure(e) : blob_put_commit(p->inner, key, e);
+    return fails(p->plan, FAIL_BLOB_PUT_COMMIT) ? blob_failure(e) : blob_put_commit(p->inner, e);
 }
 
 static void put_close(struct blob_put *put)
 {
     blob_put_close(((struct wrapped_put *)put)->inner);
     free(put);
+}
+
+static struct blob *wrap_blob(struct wrapped_store *w, struct blob *inner)
+{
+    struct wrapped_blob *b = mem_alloc(sizeof *b);
+    *b = (struct wrapped_blob){.blob = {.ops = w->store.ops}, .inner = inner, .plan = w->plan};
+    return &b->blob;
 }
 
 static int open_blob(struct blob_store *s, const char *key, struct blob **ret, int64_t *ret_size,
@@ -275,16 +310,43 @@ static int open_blob(struct blob_store *s, const char *key, struct blob **ret, i
     int rc = blob_open(w->inner, key, &inner, ret_size, e);
     if (rc < 0)
         return rc;
-    struct wrapped_blob *b = mem_alloc(sizeof *b);
-    *b = (struct wrapped_blob){.blob = {.ops = s->ops}, .inner = inner, .plan = w->plan};
-    *ret = &b->blob;
+    *ret = wrap_blob(w, inner);
     return 0;
+}
+
+static int expect_blob(struct blob_store *s, const char *key, int64_t size, struct blob **ret, struct err *e)
+{
+    struct wrapped_store *w = store_of(s);
+    struct blob *inner;
+    if (fails(w->plan, FAIL_BLOB_OPEN))
+        return blob_failure(e);
+    int rc = blob_expect(w->inner, key, size, &inner, e);
+    if (rc == 0)
+        *ret = wrap_blob(w, inner);
+    return rc;
 }
 
 static int read_blob(struct blob *blob, int64_t offset, void *to, size_t len, struct err *e)
 {
     struct wrapped_blob *b = (struct wrapped_blob *)blob;
     return fails(b->plan, FAIL_BLOB_READ) ? blob_failure(e) : blob_read(b->inner, offset, to, len, e);
+}
+
+static int read_some(struct blob *blob, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e)
+{
+    struct wrapped_blob *b = (struct wrapped_blob *)blob;
+    return fails(b->plan, FAIL_BLOB_READ) ? blob_failure(e)
+                                          : blob_read_some(b->inner, offset, to, max, ret_len, e);
+}
+
+static bool wait_for(struct blob *blob, void (*wake)(void *ctx), void *ctx)
+{
+    return blob_wait(((struct wrapped_blob *)blob)->inner, wake, ctx);
+}
+
+static void window(struct blob *blob, int64_t first, int64_t end)
+{
+    blob_window(((struct wrapped_blob *)blob)->inner, first, end);
 }
 
 static int fd_of(struct blob *blob)
@@ -304,10 +366,23 @@ static int remove_blob(struct blob_store *s, const char *key, struct err *e)
     return fails(w->plan, FAIL_BLOB_REMOVE) ? blob_failure(e) : blob_remove(w->inner, key, e);
 }
 
-static int list_blobs(struct blob_store *s, int part, blob_each_fn *each, void *ctx, struct err *e)
+static int list_blobs(struct blob_store *s, int part, const char *after, blob_each_fn *each, void *ctx,
+                      struct err *e)
 {
     struct wrapped_store *w = store_of(s);
-    return fails(w->plan, FAIL_BLOB_LIST) ? blob_failure(e) : blob_list(w->inner, part, each, ctx, e);
+    return fails(w->plan, FAIL_BLOB_LIST) ? blob_failure(e) : blob_list(w->inner, part, after, each, ctx, e);
+}
+
+static int owner(struct blob_store *s, struct blob_mark *ret, struct err *e)
+{
+    struct wrapped_store *w = store_of(s);
+    return fails(w->plan, FAIL_BLOB_OPEN) ? blob_failure(e) : blob_owner(w->inner, ret, e);
+}
+
+static int own(struct blob_store *s, const struct blob_mark *mark, bool replace, struct err *e)
+{
+    struct wrapped_store *w = store_of(s);
+    return fails(w->plan, FAIL_BLOB_PUT_COMMIT) ? blob_failure(e) : blob_own(w->inner, mark, replace, e);
 }
 
 static int room(struct blob_store *s, int64_t *ret_free, struct err *e)
@@ -320,7 +395,6 @@ struct blob_store *failing_blobs(struct failing *f, struct blob_store *inner)
 {
     struct wrapped_store *w = mem_alloc(sizeof *w);
     *w = (struct wrapped_store){.ops = {.name = "failing",
-                                        .caps = inner->ops->caps,
                                         .parts = inner->ops->parts,
                                         .close = store_close,
                                         .put_open = put_open,
@@ -328,14 +402,20 @@ struct blob_store *failing_blobs(struct failing *f, struct blob_store *inner)
                                         .put_commit = put_commit,
                                         .put_close = put_close,
                                         .open = open_blob,
+                                        .expect = expect_blob,
+                                        .read_some = read_some,
+                                        .wait = wait_for,
+                                        .window = window,
                                         .read = read_blob,
                                         .fd = fd_of,
                                         .close_blob = close_blob,
                                         .remove = remove_blob,
                                         .list = list_blobs,
+                                        .owner = owner,
+                                        .own = own,
                                         .room = room},
                                 .inner = inner,
                                 .plan = f};
-    w->store.ops = &w->ops;
+    w->store = (struct blob_store){.ops = &w->ops, .caps = inner->caps};
     return &w->store;
 }

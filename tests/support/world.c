@@ -7,7 +7,7 @@
 #include "base/pool.h"
 #include "blob/disk.h"
 #include "core/access.h"
-#include "core/pending.h"
+#include "core/instance.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,31 +57,45 @@ static int make_actor(struct session *s, void *ctx, struct err *e)
 
 void world_open(struct world *w)
 {
+    world_open_on(w, pg_wanted());
+}
+
+void world_open_on(struct world *w, bool pg)
+{
     struct err e;
     struct blob_store *blobs;
     *w = (struct world){.now = clock_now()};
     temp_make(w->path);
     must(conf_defaults(&settings_conf, &w->arena, &w->settings, &e), &e);
     w->settings.disk_floor = 0;
+    w->settings.db_timeout = 600; /* a slow machine is not what these tests are about */
     atomic_store(&w->core.settings, &w->settings);
     must(folder_prepare(w->path, &w->folder, &e), &e);
+    if (pg) {
+        pg_make(w->pg);
+        w->settings.db = w->pg;
+    }
     must(disk_open(w->folder.blobs_path, &blobs, &e), &e);
+    database_choose(&w->folder, &w->settings, &w->database);
     w->db = world_writer(w);
     w->core.blobs = failing_blobs(&w->fault, blobs);
     w->core.workers = pool_new(2, "worker");
-    w->core.pending = pending_new();
-    world_sql(w,
-              "PRAGMA synchronous = OFF"); /* durability is not what these tests are about, and costs most */
+    if (!w->database.ops->remote) /* durability is not what these tests are about, and costs most */
+        world_sql(w, "PRAGMA synchronous = OFF");
     must(world_run(w, make_actor, w, &e), &e);
+    struct instance_place place = {&w->folder, &w->settings};
+    must(instance_join(&place, w->db, w->core.blobs, &e), &e);
+    w->core.joined = true;
 }
 
 void world_close(struct world *w)
 {
     pool_free(w->core.workers);
     db_close(w->db);
-    pending_free(w->core.pending);
     blob_store_close(w->core.blobs);
     arena_free(&w->arena);
+    if (*w->pg)
+        pg_remove(w->pg);
     temp_remove(w->path);
 }
 
@@ -89,7 +103,7 @@ struct db *world_reader(struct world *w)
 {
     struct err e;
     struct db *db;
-    must(folder_open_reader(&w->folder, 5, 0, &db, &e), &e);
+    must(database_open_reader(&w->database, true, &db, &e), &e);
     return failing_db(&w->fault, db);
 }
 
@@ -97,7 +111,7 @@ struct db *world_writer(struct world *w)
 {
     struct err e;
     struct db *db;
-    must(folder_open_writer(&w->folder, true, 5, &db, &e), &e);
+    must(database_open_writer(&w->database, true, &db, &e), &e);
     return failing_db(&w->fault, db);
 }
 
@@ -105,12 +119,14 @@ void world_sql(struct world *w, const char *sql)
 {
     struct err e;
     must(w->db->ops->script(w->db, sql, &e), &e);
-    must(w->db->ops->script(w->db,
-                            "DELETE FROM usage; INSERT INTO usage (project, state, trash, results, bytes)"
-                            " SELECT project, state, deleted_at IS NOT NULL, count(*), sum(size * stored)"
-                            " FROM result GROUP BY 1, 2, 3",
-                            &e),
-         &e);
+    must(
+        w->db->ops->script(
+            w->db,
+            "DELETE FROM usage; INSERT INTO usage (project, state, trash, results, bytes)"
+            " SELECT project, state, CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END, count(*), sum(size * stored)"
+            " FROM result GROUP BY 1, 2, 3",
+            &e),
+        &e);
 }
 
 int64_t world_count(struct world *w, const char *sql)
@@ -171,7 +187,7 @@ int world_upload(struct world *w, const void *bytes, size_t size, struct upload 
                  const struct upload_result **ret_done, struct err *e)
 {
     struct temp_signal wake = TEMP_SIGNAL;
-    struct upload *u = upload_new(&w->core, (int64_t)size, NULL, temp_signal, &wake);
+    struct upload *u = upload_new(&w->core, (int64_t)size, NULL, NULL, temp_signal, &wake);
     int expected = 0;
     *ret = u;
     for (size_t at = 0; at < size;) {
@@ -214,8 +230,7 @@ struct result *world_publish(struct world *w, const char *job, const char *name,
     unsigned char *bytes = world_bytes(w, size, (unsigned)size);
     must(world_upload(w, bytes, size, &u, &c.done, &e), &e);
     must(world_run(w, publish_call, &c, &e), &e);
-    if (c.is_new)
-        upload_keep(u);
+    upload_settle(u, c.is_new, 0);
     upload_free(u);
     return c.result;
 }
@@ -254,29 +269,62 @@ void world_assert_sound(struct world *w)
         0);
 }
 
+static void print_value(struct buf *b, struct world *w, struct db_cursor *c, int column)
+{
+    size_t len;
+    const unsigned char *bytes;
+    switch (w->db->ops->type(c, column)) {
+    case DB_NULL:
+        buf_puts(b, "null");
+        break;
+    case DB_INT:
+        buf_printf(b, "%lld", (long long)db_int(w->db, c, column));
+        break;
+    case DB_REAL:
+        buf_printf(b, "%g", db_real(w->db, c, column));
+        break;
+    case DB_TEXT:
+        buf_puts(b, db_text(w->db, c, column));
+        break;
+    case DB_BLOB:
+        bytes = db_blob(w->db, c, column, &len);
+        for (size_t i = 0; i < len; i++)
+            buf_printf(b, "%02x", bytes[i]);
+        break;
+    }
+    buf_putc(b, ' ');
+}
+
 const char *world_snapshot(struct world *w)
 {
-    static const char *const tables[] = {
-        "SELECT json_group_array(json_array(pk, id, status, progress, error, result_count, lease, lease_expires_at,"
-        " started_at, finished_at, deleted_at)) FROM job",
-        "SELECT json_group_array(json_array(pk, id, job, name, size, hex(sha256), state, keep, stored, consumed_at,"
-        " expires_at, due_at, expired_at, deleted_at, with_job)) FROM result",
-        "SELECT json_group_array(json_array(result, length(bytes))) FROM result_bytes",
-        "SELECT json_group_array(json_array(key, attempts)) FROM doomed_blob",
-        "SELECT json_group_array(json_array(seq, type, object)) FROM event",
-        "SELECT json_group_array(json_array(project, state, trash, results, bytes)) FROM usage",
-        "SELECT json_group_array(json_array(pk, id, result, expires_at)) FROM link",
-        "SELECT json_group_array(json_array(pk, hex(secret), retired_at)) FROM signing_key",
+    static const struct {
+        const char *sql;
+        int columns;
+    } tables[] = {
+        {"SELECT pk, id, status, progress, error, result_count, lease, lease_expires_at, started_at, finished_at,"
+         " deleted_at FROM job ORDER BY 1",
+         11},
+        {"SELECT pk, id, job, name, size, sha256, state, keep, stored, consumed_at, expires_at, due_at, expired_at,"
+         " deleted_at, with_job FROM result ORDER BY 1",
+         15},
+        {"SELECT result, length(bytes) FROM result_bytes ORDER BY 1", 2},
+        {"SELECT key, attempts, orphan FROM doomed_blob ORDER BY 1", 3},
+        {"SELECT seq, type, object FROM event ORDER BY 1", 3},
+        {"SELECT project, state, trash, results, bytes FROM usage ORDER BY 1, 2, 3", 5},
+        {"SELECT pk, id, result, expires_at FROM link ORDER BY 1", 4},
+        {"SELECT pk, secret, retired_at FROM signing_key ORDER BY 1", 3},
     };
     struct buf b = {.arena = &w->arena};
     struct err e;
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        struct stmt s = {"snapshot", tables[i], true};
+        struct stmt s = {"snapshot", tables[i].sql, true};
         struct db_cursor *c;
         must(db_query(w->db, &s, NULL, 0, &c, &e), &e);
-        must(db_step(w->db, c, &e), &e);
-        buf_puts(&b, db_text(w->db, c, 0));
-        buf_putc(&b, '\n');
+        while (must(db_step(w->db, c, &e), &e)) {
+            for (int column = 0; column < tables[i].columns; column++)
+                print_value(&b, w, c, column);
+            buf_putc(&b, '\n');
+        }
         db_done(w->db, c);
     }
     return buf_str(&b);

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A whole core in a folder of its own: database, blobs, workers, a project and an actor who may do anything.
- * Time is what `now` says, for every session, so that tests never wait.
+ * A whole core in a folder of its own: database (SQLite, or see support/pg.h), blobs, workers, a project and
+ * an actor who may do anything. Time is what `now` says, for every session, so that tests never wait.
  */
 #pragma once
 
 #include "core/check.h"
-#include "core/folder.h"
+#include "core/database.h"
 #include "core/job.h"
 #include "core/publish.h"
 #include "core/result.h"
 #include "core/upload.h"
 #include "support/failing.h"
+#include "support/pg.h"
 #include "support/temp.h"
 #include "support/test.h"
 
 struct world {
     char path[TEMP_SIZE];
     struct folder folder;
+    struct database database;
     struct settings settings;
+    char pg[PG_WHERE_SIZE]; /* the database of this world, under RESULTD_TEST_DB=pg */
     struct core core;
     struct failing fault; /* of db and of core.blobs */
     struct db *db;
@@ -28,6 +31,7 @@ struct world {
 };
 
 void world_open(struct world *w);
+void world_open_on(struct world *w, bool pg); /* else on SQLite */
 void world_close(struct world *w);
 
 /* A session on the writer's connection, in a transaction. */

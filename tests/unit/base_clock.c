@@ -116,6 +116,8 @@ static void the_monotonic_clock_does_not_go_back(void **state)
         last = now;
     }
     assert_true(clock_now() > INT64_C(1700000000000000));
+    last = clock_monotonic();
+    assert_true(clock_boot() >= last);
 }
 
 int main(void)

@@ -205,7 +205,9 @@ static void members_that_do_not_fit_are_named(void **state)
         {"{\"text\":\"a\",\"object\":[]}", ERR_BAD_VALUE, "/object"},
         {"{\"text\":\"a\",\"strings\":[]}", ERR_BAD_VALUE, "/strings"},
         {"{\"text\":\"a\",\"strings\":[\"a\",\"b\",\"c\"]}", ERR_BAD_VALUE, "/strings"},
-        {"{\"text\":\"a\",\"strings\":[1]}", ERR_BAD_VALUE, "/strings"},
+        {"{\"text\":\"a\",\"strings\":[1]}", ERR_BAD_VALUE, "/strings/0"},
+        {"{\"text\":\"a\",\"strings\":[\"a\",\"\\u0000\"]}", ERR_BAD_VALUE, "/strings/1"},
+        {"{\"text\":\"a\",\"strings\":{}}", ERR_BAD_VALUE, "/strings"},
         {"[]", ERR_BAD_VALUE, ""},
     };
     (void)state;
@@ -305,6 +307,56 @@ static void unknown_members_can_be_passed_over(void **state)
     assert_null(json_member(json_member(object, "a"), "a"));
 }
 
+static void values_are_counted_but_for_raw_members(void **state)
+{
+    static const struct json_field raw_field[] = {{"raw", JSON_TO_VALUE, 0, false, 0, 0, true}};
+    const struct json_bounds b = {.depth = 3, .values = 4, .fields = raw_field, .field_count = 1};
+    static const struct {
+        const char *text;
+        int rc;
+        const char *where;
+    } cases[] = {
+        {"[1,2,3,4]", 0, ""},
+        {"[1,2,3,4,5]", ERR_BAD_JSON, ""},
+        {"[[1,2],[3]]", ERR_BAD_JSON, ""},
+        {"{\"raw\":[1,2,3,4,5,6,7,8,9],\"b\":1}", 0, ""},
+        {"{\"raw\":{\"a\":{\"b\":[]}}}", ERR_BAD_JSON, ""},      /* its depth counts */
+        {"{\"raw\":{\"a\":1,\"a\":2}}", ERR_BAD_JSON, "/raw/a"}, /* and what is in it */
+        {"{\"b\":{\"raw\":[1,2,3]}}", ERR_BAD_JSON, ""},         /* only at the top */
+        {"{\"raw\":1,\"raw\":2}", ERR_BAD_JSON, "/raw"},
+        {"{\"raw\":[1,}", ERR_BAD_JSON, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct arena own = {0};
+        const struct json *v = NULL;
+        int rc = json_parse_bounded(&own, cases[i].text, strlen(cases[i].text), &b, &v, &e);
+        if (rc != cases[i].rc)
+            fail_msg("%s: %d", cases[i].text, rc);
+        if (rc < 0)
+            assert_string_equal(e.where, cases[i].where);
+        arena_free(&own);
+    }
+}
+
+static void a_raw_member_keeps_its_text(void **state)
+{
+    static const struct json_field raw_field[] = {{"raw", JSON_TO_VALUE, 0, false, 0, 0, true}};
+    const struct json_bounds b = {.depth = 9, .values = 9, .fields = raw_field, .field_count = 1};
+    static const char text[] = "{\"raw\": [1.10, {\"a\": \"\\u0041\"}] , \"b\": \"c\"}";
+    struct arena own = {0};
+    const struct json *v = NULL;
+    (void)state;
+    must(json_parse_bounded(&own, text, strlen(text), &b, &v, &e), &e);
+    const struct json *raw = json_member(v, "raw");
+    assert_int_equal(raw->type, JSON_ARRAY);
+    assert_null(raw->first);
+    assert_int_equal(raw->raw_len, strlen("[1.10, {\"a\": \"\\u0041\"}]"));
+    assert_memory_equal(raw->raw, "[1.10, {", 8);
+    assert_string_equal(json_member(v, "b")->string, "c");
+    arena_free(&own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +369,8 @@ int main(void)
         cmocka_unit_test(errors_about_long_names_are_utf8),
         cmocka_unit_test(the_writer_writes_what_the_reader_reads),
         cmocka_unit_test(reals_read_back_as_they_were),
+        cmocka_unit_test(values_are_counted_but_for_raw_members),
+        cmocka_unit_test(a_raw_member_keeps_its_text),
     };
     return cmocka_run_group_tests(tests, NULL, free_arena);
 }

@@ -49,6 +49,8 @@ static void arena_copies_end_with_a_nul(void **state)
     long_text[sizeof long_text - 1] = '\0';
     assert_string_equal(arena_printf(&a, "%s", long_text), long_text);
     assert_string_equal(arena_printf(&a, "%d-%s", 7, "x"), "7-x");
+    for (int len = 500; len < 520; len++) /* around what fits at once */
+        assert_int_equal(strlen(arena_printf(&a, "%*d", len, 7)), len);
     arena_free(&a);
 }
 
@@ -64,6 +66,13 @@ static void buffer_grows_and_keeps_what_it_holds(void **state)
     assert_int_equal(b.bytes[b.len], 0);
     assert_memory_equal(b.bytes + 4 * 1234, "1234", 4);
     assert_memory_equal(b.bytes + 4 * 4999, "4999", 5);
+    for (size_t len = 1, before = b.len; len < 5000;
+         len = len * 3 + 1, before = b.len) { /* with room and without */
+        buf_printf(&b, "%*d", (int)len, 7);
+        assert_int_equal(b.len, before + len);
+        assert_int_equal(b.bytes[b.len - 1], '7');
+        assert_int_equal(b.bytes[b.len], 0);
+    }
     arena_free(&a);
 }
 

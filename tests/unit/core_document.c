@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define OF(kind_, parent_) ((struct document_filter){.kind = (kind_), .parent = (parent_)})
+
 static struct world w;
 static struct err e;
 
@@ -64,7 +66,7 @@ IN_SESSION(documents_of_another_project_are_not_there)
     must_fail(document_get(s, "test.node", made->id, &found, err), ERR_NOT_FOUND);
     must_fail(document_by_pk(s, "test.node", made->pk, &found, err), ERR_NOT_FOUND);
     must_fail(document_by_name(s, "test.node", "mine", &found, err), ERR_NOT_FOUND);
-    must(document_count(s, "test.node", NULL, &count, err), err);
+    must(document_count(s, &OF("test.node", NULL), &count, err), err);
     assert_int_equal(count, 0);
     return 0;
 }
@@ -78,24 +80,24 @@ IN_SESSION(documents_are_listed_by_parent_oldest_first_and_change)
     (void)ctx;
     for (int i = 0; i < 5; i++)
         must(document_create(s, "test.node", NULL, i % 2 ? "odd" : "even", "{}", &made, err), err);
-    must(document_list(s, "test.node", "even", &page, &list, err), err);
+    must(document_list(s, &OF("test.node", "even"), &page, &list, err), err);
     assert_true(list->pk < list->next->pk && !list->next->next);
     page.before = list->next->pk;
-    must(document_list(s, "test.node", "even", &page, &list, err), err);
+    must(document_list(s, &OF("test.node", "even"), &page, &list, err), err);
     assert_int_equal(list->pk, made->pk);
     assert_null(list->next);
-    must(document_count(s, "test.node", NULL, &count, err), err);
+    must(document_count(s, &OF("test.node", NULL), &count, err), err);
     assert_int_equal(count, 5);
     must(document_skip(s, "test.node", NULL, 0, &page.before, err), err);
     assert_int_equal(page.before, 0);
     must(document_skip(s, "test.node", NULL, 4, &page.before, err), err);
-    must(document_list(s, "test.node", NULL, &page, &list, err), err);
+    must(document_list(s, &OF("test.node", NULL), &page, &list, err), err);
     assert_int_equal(list->pk, made->pk);
     must(document_skip(s, "test.node", "odd", 3, &page.before, err), err);
-    must(document_list(s, "test.node", "odd", &page, &list, err), err);
+    must(document_list(s, &OF("test.node", "odd"), &page, &list, err), err);
     assert_null(list);
     must(document_skip(s, "test.node", "even", 2, &page.before, err), err);
-    must(document_list(s, "test.node", "even", &page, &list, err), err);
+    must(document_list(s, &OF("test.node", "even"), &page, &list, err), err);
     assert_int_equal(list->pk, made->pk);
     must(document_change(s, list, "{\"b\":2}", err), err);
     must(document_get(s, "test.node", list->id, &made, err), err);

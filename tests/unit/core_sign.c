@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signed links: every byte of one counts, they end in time, and rotations keep those that are out. */
 #include "base/clock.h"
+#include "core/access.h"
 #include "core/sign.h"
 #include "support/world.h"
 
@@ -160,6 +161,38 @@ static void rotations_keep_the_links_that_are_out(void **state)
     must(world_run(&w, verify, &fresh, &e), &e);
 }
 
+/* In a session that remembers: with the key, and without asking the database for it again. */
+static struct call make_with(struct access_memory *m)
+{
+    struct call c = {.format = ""};
+    struct session s;
+    world_session(&w, w.db, &s);
+    s.memory = m;
+    s.now = clock_now(); /* what an old view shows is not remembered */
+    must(sign_make(&s, r, "", 3600, &c.link, &e), &e);
+    split(&c);
+    return c;
+}
+
+static void the_key_that_signs_is_remembered_until_it_is_forgotten(void **state)
+{
+    struct access_memory m = {.count = 0};
+    struct call c = make_with(&m);
+    (void)state;
+    assert_true(m.signs);
+    int64_t first = m.signing.pk;
+    must(world_run(&w, rotate, NULL, &e), &e);
+    c = make_with(&m);
+    assert_int_equal(m.signing.pk, first);
+    must(world_run(&w, verify, &c, &e), &e); /* what the retired key has signed since is still good */
+    access_forget(&m);
+    assert_false(m.signs);
+    c = make_with(&m);
+    assert_true(m.signing.pk > first);
+    must(world_run(&w, verify, &c, &e), &e);
+    access_forget(&m);
+}
+
 static void links_that_cannot_be_made(void **state)
 {
     struct call c = {.format = "csv"};
@@ -172,6 +205,17 @@ static void links_that_cannot_be_made(void **state)
     assert_int_equal(world_count(&w, "SELECT count(*) FROM link"), 0);
 }
 
+static void who_may_not_read_makes_no_link(void **state)
+{
+    struct call c = {.format = ""};
+    (void)state;
+    w.actor.scopes = SCOPE_ACK | SCOPE_WRITE | SCOPE_DELETE;
+    must_fail(world_run(&w, create, &c, &e), ERR_FORBIDDEN);
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM link"), 0);
+    w.actor.scopes = SCOPE_READ;
+    must(world_run(&w, create, &c, &e), &e);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -182,7 +226,9 @@ int main(void)
         TEST(a_link_cannot_be_cut_or_lengthened),
         TEST(a_link_ends_in_time_and_with_its_result),
         TEST(rotations_keep_the_links_that_are_out),
+        TEST(the_key_that_signs_is_remembered_until_it_is_forgotten),
         TEST(links_that_cannot_be_made),
+        TEST(who_may_not_read_makes_no_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,8 +124,13 @@ static void parameters_tell_more(void **state)
     check_source("text/csv; delimiter=::", "x", SOURCE_CSV, 0);
     check_source("text/tab-separated-values; delimiter=\"\"", "x", SOURCE_CSV, '\t');
     check_source("application/json; delimiter=:", "x", SOURCE_JSON, 0);
-    assert_false(table_guess("text/csv; charset=koi8-r", NULL, "", &k));
-    assert_false(table_guess("text/csv; charset=", NULL, "", &k));
+    assert_true(table_guess("text/csv; charset=koi8-r", NULL, "", &k));
+    assert_string_equal(k.unread, "charset koi8-r is not read");
+    assert_true(table_guess("text/csv; charset=", NULL, "", &k));
+    assert_string_equal(k.unread, "this charset is not read");
+    assert_true(table_guess("text/csv; charset=\"<\xFF>\"", NULL, "", &k));
+    assert_string_equal(k.unread, "this charset is not read");
+    assert_false(table_guess("image/png; charset=koi8-r", NULL, "", &k));
 }
 
 static void encodings_are_known(void **state)
@@ -141,8 +146,10 @@ static void encodings_are_known(void **state)
         assert_true(table_guess("text/csv", rows[i].encoding, "", &k));
         assert_int_equal(k.compression, rows[i].compression);
     }
-    assert_false(table_guess("text/csv", "br", "", &k));
-    assert_false(table_guess("text/csv", "gzip, gzip", "", &k));
+    assert_true(table_guess("text/csv", "br", "", &k));
+    assert_string_equal(k.unread, "Content-Encoding br is not read");
+    assert_true(table_guess("text/csv", "gzip, gzip", "", &k));
+    assert_string_equal(k.unread, "this Content-Encoding is not read");
 }
 
 /* --- what is found out --- */
@@ -329,14 +336,14 @@ static struct result *publish(const char *media_type, const char *bytes, size_t 
     struct temp_signal wake = TEMP_SIGNAL;
     struct table_kind k;
     assert_true(table_guess(media_type, NULL, "x", &k));
-    struct upload *u = upload_new(&w.core, (int64_t)size, &k, temp_signal, &wake);
+    struct upload *u = upload_new(&w.core, (int64_t)size, &k, NULL, temp_signal, &wake);
     for (size_t at = 0; at < size; at += 10000)
         must(upload_feed(u, bytes + at, size - at < 10000 ? size - at : 10000, &e), &e);
     if (!upload_end(u))
         temp_signal_wait(&wake, 1);
     must(upload_finished(u, &c.done, &e), &e);
     must(world_run(&w, publish_call, &c, &e), &e);
-    upload_keep(u);
+    upload_settle(u, true, 0);
     upload_free(u);
     return world_get(&w, c.result->id);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Uploads: small ones in memory, large ones in blobs, given up at any point, paused and woken; and pending
- * keys. */
+/* Uploads: small ones in memory, large ones in blobs, given up at any point, paused and woken. */
 #include "base/pool.h"
-#include "core/pending.h"
 #include "support/world.h"
 
 #include <string.h>
@@ -36,7 +34,7 @@ static int blobs(void)
 {
     int n = 0;
     for (int i = 0; i < w.core.blobs->ops->parts; i++)
-        must(blob_list(w.core.blobs, i, count_blob, &n, &e), &e);
+        must(blob_list(w.core.blobs, i, "", count_blob, &n, &e), &e);
     return n;
 }
 
@@ -77,7 +75,6 @@ static void sizes_around_the_inline_limit(void **state)
             unsigned char *back = arena_alloc(&w.arena, sizes[i]);
             struct blob *b;
             int64_t size;
-            assert_true(pending_has(w.core.pending, done->id));
             must(blob_open(w.core.blobs, done->id, &b, &size, &e), &e);
             assert_int_equal(size, sizes[i]);
             must(blob_read(b, 0, back, sizes[i], &e), &e);
@@ -95,12 +92,11 @@ static void sizes_around_the_inline_limit(void **state)
 static void unknown_lengths_in_odd_pieces(void **state)
 {
     const unsigned char *bytes = world_bytes(&w, 100000, 7);
-    char id[ID_SIZE];
     (void)state;
     for (size_t step = 1000; step < 60000; step += 13007) {
         struct temp_signal wake = TEMP_SIGNAL;
         const struct upload_result *done;
-        struct upload *u = upload_new(&w.core, -1, NULL, temp_signal, &wake);
+        struct upload *u = upload_new(&w.core, -1, NULL, NULL, temp_signal, &wake);
         for (size_t at = 0; at < 100000; at += step)
             assert_true(upload_feed(u, bytes + at, 100000 - at < step ? 100000 - at : step, &e) >= 0);
         assert_false(upload_end(u));
@@ -108,13 +104,49 @@ static void unknown_lengths_in_odd_pieces(void **state)
         must(upload_finished(u, &done, &e), &e);
         assert_false(done->is_inline);
         check_digests(done, bytes, 100000);
-        memcpy(id, done->id, sizeof id);
-        upload_keep(u);
+        upload_settle(u, true, 0);
         upload_free(u);
         settle();
-        assert_false(pending_has(w.core.pending, id));
     }
     assert_int_equal(blobs(), 5);
+}
+
+/* Bytes stay with the row that owns them, and where nobody knows whether there is one. */
+static void what_became_of_the_row_says_what_becomes_of_the_bytes(void **state)
+{
+    static const struct {
+        int rc;
+        bool is_owned, stays;
+    } all[] = {
+        {0, true, true},
+        {0, false, false},
+        {ERR_DB, true, true},
+        {ERR_DB_UNCERTAIN, true, true},
+        {ERR_DB_BUSY, true, false},
+        {ERR_DB_CONFLICT, true, false},
+        {ERR_DB_CONSTRAINT, true, false},
+        {ERR_BUSY, true, false},
+        {ERR_SHUTTING_DOWN, true, false},
+        {ERR_READ_ONLY, true, false},
+        {ERR_STORAGE, true, false},
+        {ERR_STORAGE_FULL, true, false},
+        {ERR_INTERNAL, true, false},
+        {ERR_TAKEN, true, false},
+    };
+    const unsigned char *bytes = world_bytes(&w, 100000, 11);
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        const struct upload_result *done;
+        struct upload *u;
+        int before = blobs();
+        must(world_upload(&w, bytes, 100000, &u, &done, &e), &e);
+        upload_settle(u, all[i].is_owned, all[i].rc);
+        upload_free(u);
+        settle();
+        if (blobs() - before != all[i].stays)
+            fail_msg("after %s the bytes should%s stay", all[i].rc ? err_public(all[i].rc) : "success",
+                     all[i].stays ? "" : " not");
+    }
 }
 
 static void given_up_at_any_point_nothing_remains(void **state)
@@ -123,7 +155,7 @@ static void given_up_at_any_point_nothing_remains(void **state)
     (void)state;
     for (int pieces = 0; pieces <= 10; pieces++) {
         struct temp_signal wake = TEMP_SIGNAL;
-        struct upload *u = upload_new(&w.core, 400000, NULL, temp_signal, &wake);
+        struct upload *u = upload_new(&w.core, 400000, NULL, NULL, temp_signal, &wake);
         for (int i = 0; i < pieces; i++)
             assert_true(upload_feed(u, bytes + i * 40000, 40000, &e) >= 0);
         upload_free(u);
@@ -152,7 +184,7 @@ static void an_upload_that_is_ahead_pauses_and_is_woken(void **state)
     struct temp_signal wake = TEMP_SIGNAL;
     const unsigned char *bytes = world_bytes(&w, 3 << 20, 9);
     const struct upload_result *done;
-    struct upload *u = upload_new(&w.core, 3 << 20, NULL, temp_signal, &wake);
+    struct upload *u = upload_new(&w.core, 3 << 20, NULL, NULL, temp_signal, &wake);
     (void)state;
     for (int i = 0; i < 2; i++) { /* all workers are busy elsewhere */
         blockers[i] = (struct blocker){{.run = block}, TEMP_SIGNAL, TEMP_SIGNAL};
@@ -182,7 +214,7 @@ static void what_is_too_large_is_told_early(void **state)
 {
     struct temp_signal wake = TEMP_SIGNAL;
     const unsigned char *bytes = world_bytes(&w, 60000, 10);
-    struct upload *u = upload_new(&w.core, -1, NULL, temp_signal, &wake);
+    struct upload *u = upload_new(&w.core, -1, NULL, NULL, temp_signal, &wake);
     (void)state;
     w.settings.max_result_size = 100000;
     assert_true(upload_feed(u, bytes, 60000, &e) >= 0);
@@ -199,7 +231,7 @@ static void many_at_once_do_not_mix(void **state)
     struct temp_signal wake = TEMP_SIGNAL;
     (void)state;
     for (int i = 0; i < N; i++)
-        u[i] = upload_new(&w.core, SIZE, NULL, temp_signal, &wake);
+        u[i] = upload_new(&w.core, SIZE, NULL, NULL, temp_signal, &wake);
     for (size_t at = 0; at < SIZE; at += 30000)
         for (int i = 0; i < N; i++)
             assert_true(upload_feed(u[i], world_bytes(&w, SIZE, (unsigned)i) + at, 30000, &e) >= 0);
@@ -216,31 +248,6 @@ static void many_at_once_do_not_mix(void **state)
     assert_int_equal(blobs(), 0);
 }
 
-static void pending_keys_are_held_until_released(void **state)
-{
-    struct pending *p = pending_new();
-    struct pending_key keys[5] = {{.key = "a"}, {.key = "b"}, {.key = "c"}, {.key = "d"}, {.key = "b"}};
-    (void)state;
-    assert_false(pending_has(p, "a"));
-    pending_release(p, &keys[0]);
-    for (int i = 0; i < 5; i++)
-        pending_hold(p, &keys[i]);
-    pending_release(p, &keys[2]);
-    pending_release(p, &keys[2]);
-    pending_release(p, &keys[1]);
-    assert_true(pending_has(p, "a") && pending_has(p, "b") && pending_has(p, "d"));
-    assert_false(pending_has(p, "c"));
-    pending_release(p, &keys[4]);
-    pending_release(p, &keys[0]);
-    assert_false(pending_has(p, "a") || pending_has(p, "b"));
-    pending_hold(p, &keys[2]);
-    assert_true(pending_has(p, "c"));
-    pending_release(p, &keys[2]);
-    pending_release(p, &keys[3]);
-    pending_free(p);
-    pending_free(NULL);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -248,11 +255,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(sizes_around_the_inline_limit),
         TEST(unknown_lengths_in_odd_pieces),
+        TEST(what_became_of_the_row_says_what_becomes_of_the_bytes),
         TEST(given_up_at_any_point_nothing_remains),
         TEST(an_upload_that_is_ahead_pauses_and_is_woken),
         TEST(what_is_too_large_is_told_early),
         TEST(many_at_once_do_not_mix),
-        cmocka_unit_test(pending_keys_are_held_until_released),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

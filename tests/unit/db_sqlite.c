@@ -2,6 +2,7 @@
 /* What is SQLite's own: its cache of statements, parameters out of order, its classes of errors, its
  * settings, its files. */
 #include "db/db.h"
+#include "db/none.h"
 #include "support/temp.h"
 #include "support/test.h"
 
@@ -55,6 +56,22 @@ static void parameters_in_any_order_and_some_unused(void **state)
     assert_int_equal(one_int(*state, &s, args, 3), 727);
     args[0] = db_of_int(3);
     assert_int_equal(one_int(*state, &s, args, 3), 737);
+}
+
+static void a_connection_to_nothing_remembers_that_it_was_asked(void **state)
+{
+    struct stmt s = {"anything", "SELECT 1", false};
+    struct db_none none;
+    struct db_cursor *c = NULL;
+    (void)state;
+    db_none_init(&none);
+    assert_false(none.asked);
+    assert_int_equal(db_query(&none.db, &s, NULL, 0, &c, &e), ERR_DB);
+    assert_true(none.asked);
+    assert_null(c);
+    none.asked = false;
+    assert_int_equal(db_run(&none.db, &s, NULL, 0, NULL, &e), ERR_DB);
+    assert_true(none.asked);
 }
 
 /* More statements than the cache holds, constant and dynamic: each still gives its own answer. */
@@ -226,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(parameters_in_any_order_and_some_unused),
+        TEST(a_connection_to_nothing_remembers_that_it_was_asked),
         TEST(the_cache_never_mixes_statements_up),
         TEST(a_dynamic_text_is_found_by_its_content),
         TEST(a_dynamic_statement_may_be_open_twice),

@@ -52,6 +52,17 @@ static int find(enum http_method method, const char *path)
     return find_among(mounts, method, path);
 }
 
+static void an_api_can_have_its_addresses_as_they_were_sent(void **state)
+{
+    static const struct api as_sent = {
+        .name = "a", .prefixes = prefixes_a, .routes = routes_a, .route_count = 8, .as_sent = true};
+    static const struct api_mount all[] = {{&as_sent, ""}, {&api_b, ""}, {0}};
+    (void)state;
+    must(find_among(all, HTTP_GET, "/a/things/%41%zz%00%ff%"), &e);
+    assert_string_equal(rq.places[0], "%41%zz%00%ff%");
+    assert_int_equal(err_status(find(HTTP_GET, "/a/things/%41%zz")), 400);
+}
+
 static void paths_lead_to_their_routes(void **state)
 {
     (void)state;
@@ -323,6 +334,39 @@ static void a_slash_at_the_end_where_an_api_wants_it(void **state)
     must_fail(find_among(all, HTTP_POST, "/m/a/x//"), ERR_NOT_FOUND);
 }
 
+static void a_place_for_digits_takes_nothing_else(void **state)
+{
+    const struct api *api = API("api", true, "/a", NULL, ROUTE(GET, "/a/{#}"), ROUTE(POST, "/a/list"),
+                                ROUTE(PUT, "/a/{#}/{}"), ROUTE(DELETE, "/a/{#}/x"));
+    const struct api_mount all[] = {{api, ""}, {0}};
+    (void)state;
+    must(find_among(all, HTTP_GET, "/a/0017/"), &e);
+    assert_string_equal(rq.places[0], "0017");
+    must(find_among(all, HTTP_PUT, "/a/1/b"), &e);
+    assert_string_equal(rq.places[1], "b");
+    must_fail(find_among(all, HTTP_POST, "/a/17"), ERR_METHOD);
+    assert_string_equal(rq.allow, "GET, HEAD");
+    must_fail(find_among(all, HTTP_GET, "/a/list"), ERR_METHOD);
+    assert_string_equal(rq.allow, "POST");
+    static const char *const none[] = {"/a/x", "/a/1x", "/a/-1", "/a/%31", "/a//", "/a/{#}", "/a/x/x"};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        must_fail(find_among(all, HTTP_GET, none[i]), ERR_NOT_FOUND);
+}
+
+static void places_for_digits_meet_digits_only(void **state)
+{
+    const struct api_mount all[] = {
+        {ONE("one", "/a", GET, "/a/{#}"), ""}, {ONE("other", "/a/list", GET, "/a/list"), ""}, {0}};
+    (void)state;
+    nobody_gets_into_anybodys_way(all);
+    two_get_into_each_others_way(ONE("one", "/a", GET, "/a/{#}"), ONE("other", "/a/7", GET, "/a/7"),
+                                 "/a/{#} is one's");
+    two_get_into_each_others_way(ONE("one", "/a", GET, "/a/7/{#}"), ONE("other", "/a/7/8", GET, "/a/{}/8"),
+                                 "/a/7/{#} is one's");
+    two_get_into_each_others_way(ONE("one", "/a", GET, "/a/{#}"), ONE("other", "/b", GET, "/a/{#}"),
+                                 "/a/{#} is");
+}
+
 static void queries_are_taken_apart(void **state)
 {
     struct query_pair *q;
@@ -410,6 +454,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(paths_lead_to_their_routes, clear),
+        cmocka_unit_test_teardown(an_api_can_have_its_addresses_as_they_were_sent, clear),
         cmocka_unit_test_teardown(segments_are_decoded_after_the_split, clear),
         cmocka_unit_test_teardown(what_is_nowhere_is_not_found, clear),
         cmocka_unit_test_teardown(broken_segments_are_bad_requests, clear),
@@ -424,6 +469,8 @@ int main(void)
         cmocka_unit_test_teardown(different_addresses_are_not, clear),
         cmocka_unit_test_teardown(what_cannot_be_reached_is_refused, clear),
         cmocka_unit_test_teardown(a_slash_at_the_end_where_an_api_wants_it, clear),
+        cmocka_unit_test_teardown(a_place_for_digits_takes_nothing_else, clear),
+        cmocka_unit_test_teardown(places_for_digits_meet_digits_only, clear),
         cmocka_unit_test_teardown(queries_are_taken_apart, clear),
         cmocka_unit_test_teardown(a_query_has_a_limit, clear),
         cmocka_unit_test_teardown(parameters_by_a_table, clear),

@@ -19,10 +19,10 @@ static bool is_public(const char *text)
 static void addresses_of_the_internet_are_public(void **state)
 {
     static const char *const all[] = {
-        "1.1.1.1",         "8.8.8.8",         "11.0.0.1",         "100.63.255.255",
-        "100.128.0.1",     "126.255.255.255", "172.15.255.255",   "172.32.0.1",
-        "192.167.1.1",     "198.17.1.1",      "223.255.255.255",  "2a00:1450::1",
-        "2606:4700::1111", "::ffff:8.8.8.8",  "64:ff9b::808:808", "2002:808:808::1"};
+        "1.1.1.1",         "8.8.8.8",          "11.0.0.1",       "100.63.255.255", "100.128.0.1",
+        "126.255.255.255", "172.15.255.255",   "172.32.0.1",     "192.167.1.1",    "198.17.1.1",
+        "223.255.255.255", "2a00:1450::1",     "168.63.129.15",  "168.63.129.17",  "2606:4700::1111",
+        "::ffff:8.8.8.8",  "64:ff9b::808:808", "2002:808:808::1"};
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (!is_public(all[i]))
@@ -36,6 +36,7 @@ static void addresses_of_machines_and_networks_of_ones_own_are_not(void **state)
                                       "100.64.0.1",
                                       "127.0.0.1",
                                       "127.255.255.255",
+                                      "168.63.129.16",
                                       "169.254.169.254",
                                       "172.16.0.1",
                                       "172.31.255.255",
@@ -73,11 +74,28 @@ static void what_is_no_internet_address_is_not_public(void **state)
     assert_false(outgoing_is_public((struct sockaddr *)&s));
 }
 
+static void addresses_in_any_form_are_told_from_names(void **state)
+{
+    static const char *const literal[] = {
+        "http://127.0.0.1", "https://8.8.8.8:9000", "http://2130706433:80",   "http://0x7f.1",
+        "http://[::1]:1",   "http://[fe80::1]",     "http://[::ffff:1.2.3.4]"};
+    static const char *const names[] = {"http://localhost", "https://example.org:9000",
+                                        "http://127.0.0.1.nip.io", "http://1.2.3.4.example", "http://a-1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof literal / sizeof literal[0]; i++)
+        if (!outgoing_is_literal(literal[i]))
+            fail_msg("%s is an address", literal[i]);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (outgoing_is_literal(names[i]))
+            fail_msg("%s is a name", names[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_of_the_internet_are_public),
         cmocka_unit_test(addresses_of_machines_and_networks_of_ones_own_are_not),
+        cmocka_unit_test(addresses_in_any_form_are_told_from_names),
         cmocka_unit_test(what_is_no_internet_address_is_not_public),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

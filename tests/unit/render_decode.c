@@ -159,6 +159,13 @@ static void compressions_are_known_by_their_first_bytes(void **state)
     assert_int_equal(decode_sniff_compression("\x53\x2a\x4d\x18", 4), COMPRESSION_ZSTD);
     assert_int_equal(decode_sniff_compression("a,b\n", 4), COMPRESSION_NONE);
     assert_int_equal(decode_sniff_compression("\x1f", 1), COMPRESSION_NONE);
+    assert_int_equal(decode_sniff_cut("\x1f", 1, COMPRESSION_NONE), COMPRESSION_GZIP);
+    assert_int_equal(decode_sniff_cut("", 0, COMPRESSION_NONE), COMPRESSION_NONE);
+    assert_int_equal(decode_sniff_cut("", 0, COMPRESSION_GZIP), COMPRESSION_GZIP);
+    assert_int_equal(decode_sniff_cut("a", 1, COMPRESSION_GZIP), COMPRESSION_NONE);
+    assert_int_equal(decode_sniff_cut("\x28\xb5\x2f", 3, COMPRESSION_ZSTD), COMPRESSION_ZSTD);
+    assert_int_equal(decode_sniff_cut("\x28\xb5x", 3, COMPRESSION_ZSTD), COMPRESSION_NONE);
+    assert_int_equal(decode_sniff_cut("\x28", 1, COMPRESSION_NONE), COMPRESSION_NONE);
     assert_int_equal(decode_sniff_compression("\x28\xb5\x2f", 3), COMPRESSION_NONE);
     assert_int_equal(decode_sniff_compression("", 0), COMPRESSION_NONE);
 }
@@ -304,6 +311,11 @@ static void windows_1252_has_five_holes(void **state)
     (void)state;
     expect(COMPRESSION_NONE, CHARSET_WINDOWS_1252, BYTES("a\0\x80\x9F\xA0\xFF\xEF\xBB\xBF"),
            BYTES("a\0\xE2\x82\xAC\xC5\xB8\xC2\xA0\xC3\xBF\xC3\xAF\xC2\xBB\xC2\xBF"));
+    expect(COMPRESSION_NONE, CHARSET_WINDOWS_1252, BYTES("\xEF\xBB\xBF\xC3\xBF"),
+           BYTES("\xEF\xBB\xBF\xC3\xBF"));
+    expect(COMPRESSION_NONE, CHARSET_WINDOWS_1252, BYTES("\xEF\xBB\xBE"), BYTES("\xC3\xAF\xC2\xBB\xC2\xBE"));
+    expect(COMPRESSION_NONE, CHARSET_WINDOWS_1252, BYTES("\xEF\xBB"), BYTES("\xC3\xAF\xC2\xBB"));
+    expect(COMPRESSION_NONE, CHARSET_WINDOWS_1252, BYTES(""), BYTES(""));
     expect(COMPRESSION_NONE, CHARSET_WINDOWS_1252, BYTES("\xFF\xFE"), BYTES("\xC3\xBF\xC3\xBE"));
     for (const char *h = holes; *h; h++)
         refuse(COMPRESSION_NONE, CHARSET_WINDOWS_1252, bytes((char[]){'a', 'b', *h}, 3),

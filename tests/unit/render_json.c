@@ -243,10 +243,12 @@ static void an_array_that_disappoints(void **state)
 {
     (void)state;
     check(&plain, "{\"x\":[{\"a\":1},2],\"y\":[{\"b\":1}]}", "1\nrestart\n1\nb:integer\n1 rows of y");
-    check(&plain, "{\"data\":[{\"a\":1},[]],\"y\":[{\"b\":1}]}", "1\nrestart\n1\nb:integer\n1 rows of y");
+    check(&plain, "{\"data\":[[],{\"a\":1}],\"y\":[{\"b\":1}]}", "1\nb:integer\n1 rows of y");
     check(&plain, "{\"y\":[{\"b\":1}],\"x\":[{\"a\":1},2]}", "1\nb:integer\n1 rows of y");
     check_bad(&plain, "{\"x\":[{\"a\":1},2]}", "no member of the object is an array of objects");
-    /* The rows before it were given up for it: it cannot be undone. */
+    /* Rows before it would have been given up for it, which cannot be undone: so it is bad wherever it is. */
+    check_bad(&plain, "{\"data\":[{\"a\":1},[]],\"y\":[{\"b\":1}]}", "row 2 at byte 17: not an object");
+    check_bad(&plain, "{\"data\":[{\"a\":1}],\"items\":[{\"b\":1},[]]}", "row 2 at byte 35: not an object");
     check_bad(&plain, "{\"x\":[{\"a\":1}],\"data\":[{\"b\":1},2]}", "row 2 at byte 31: not an object");
 }
 
