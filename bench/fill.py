@@ -53,6 +53,7 @@ RESULTS = (
         (SELECT j.id FROM job j WHERE j.pk = :job0 + 1 + (i - 1) / :per_job), 'bench',
         printf('result-%08d.json', i), '', 0, 'application/json', :size, :md5, :sha256, :crc32, 'available',
         1, :creator, at, at + :ttl, at + :ttl FROM row""",
+    f"""INSERT INTO result_state (in_project, in_state, pk) {ROWS} SELECT :project, 'available', :result0 + i FROM row""",
     f"""INSERT INTO result_bytes (result, bytes) {ROWS} SELECT :result0 + i, :content FROM row""",
 )
 # What the triggers would have counted.

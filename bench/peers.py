@@ -6,6 +6,7 @@ script dies (PR_SET_PDEATHSIG). All of them listen on and talk to the loopback a
 """
 
 import base64
+import contextlib
 import ctypes
 import glob
 import hashlib
@@ -13,6 +14,7 @@ import http.client
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -58,15 +60,17 @@ class Processes:
         def die_with_parent():
             _libc.prctl(1, signal.SIGTERM, 0, 0, 0)
 
-        proc = subprocess.Popen(args, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent, **more)
+        proc = subprocess.Popen(args, preexec_fn=die_with_parent, **{"stdin": subprocess.DEVNULL, **more})
         self.running.append(proc)
         return proc
 
-    def run(self, args, timeout, **more):
-        """Run to the end; returns what it printed."""
+    def run(self, args, timeout, said=None, **more):
+        """Run to the end, with `said` as its standard input; returns what it printed."""
+        if said is not None:
+            more["stdin"] = subprocess.PIPE
         proc = self.start(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
         try:
-            out, err = proc.communicate(timeout=timeout)
+            out, err = proc.communicate(said, timeout=timeout)
         except subprocess.TimeoutExpired:
             raise Failed(f"{os.path.basename(args[0])} did not end within {timeout:.0f} s") from None
         finally:
@@ -182,11 +186,25 @@ def wait_ready(proc, port, path, timeout):
         time.sleep(0.001)
 
 
+def cpu_of(pid):
+    """Seconds of processor time so far, of all threads, in user and in system mode."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of_family(pid):
+    """The same of a process and its children of now."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return sum(map(cpu_of, (pid, *map(int, f.read().split()))))
+
+
 class Server:
     """One resultd on a folder of its own, with a project and a key."""
 
-    def __init__(self, processes, binary, folder):
+    def __init__(self, processes, binary, folder, settings=(), environment=None):
         self.processes, self.binary, self.dir = processes, binary, folder
+        self.settings, self.environment = list(settings), environment
         self.data = os.path.join(folder, "data")
         self.log = os.path.join(folder, "log")
         self.proc, self.port = None, 0
@@ -196,12 +214,18 @@ class Server:
             with open(keyfile, encoding="ascii") as f:
                 self.key = f.read().strip()
         else:
-            processes.run([binary, "project", "create", "bench", "--data", self.data], 60)
-            self.key = processes.run([binary, "key", "create", "--project", "bench", "--scopes",
-                                      "read,ack,write,delete,admin", "--data", self.data], 60).strip()
+            self.command("project", "create", "bench")
+            self.key = self.command("key", "create", "--project", "bench", "--scopes",
+                                    "read,ack,write,delete,admin").strip()
             private = os.open(keyfile, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with open(private, "w", encoding="ascii") as f:
                 f.write(self.key + "\n")
+
+    def command(self, *words):
+        """A subcommand on the same database; what it printed."""
+        at = self.settings.index("--db") if "--db" in self.settings else len(self.settings)
+        return self.processes.run([self.binary, *words, "--data", self.data, *self.settings[at:at + 2]], 60,
+                                  env=self.environment)
 
     def start(self):
         """Start and wait; returns the seconds from exec to the first 200 of /-/ready."""
@@ -210,7 +234,7 @@ class Server:
             began = time.monotonic()
             self.proc = self.processes.start(
                 [self.binary, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}",
-                 "--access-log", "off"], stdout=log, stderr=log)
+                 "--access-log", "off", *self.settings], stdout=log, stderr=log, env=self.environment)
         try:
             return wait_ready(self.proc, self.port, "/-/ready", 120) - began
         except Failed as e:
@@ -225,16 +249,33 @@ class Server:
             self.processes.stop(self.proc)
         self.proc = None
 
+    @contextlib.contextmanager
+    def own_memory(self):
+        """The most memory of its own, without mapped files, while this is open: a list that gets the bytes at the
+        end."""
+        found, ended = [], threading.Event()
+        most = [0]
+
+        def watch():
+            while not ended.wait(0.01):
+                most[0] = max(most[0], self.memory("RssAnon"))
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield found
+        finally:
+            ended.set()
+            thread.join()
+            found.append(max(most[0], self.memory("RssAnon")))
+
     def memory(self, what):
-        """VmRSS (now) or VmHWM (the most so far) in bytes."""
+        """VmRSS (now), RssAnon (of it what is not mapped from files) or VmHWM (the most so far) in bytes."""
         with open(f"/proc/{self.proc.pid}/status", encoding="ascii") as f:
             return int(re.search(rf"^{what}:\s+(\d+) kB", f.read(), re.M).group(1)) * 1024
 
     def cpu(self):
-        """Seconds of processor time so far, of all threads, in user and in system mode."""
-        with open(f"/proc/{self.proc.pid}/stat", encoding="ascii", errors="replace") as f:
-            fields = f.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_of(self.proc.pid)
 
     def disk(self):
         """Bytes in the data folder, and in files that are open but have no name any more."""
@@ -270,6 +311,18 @@ class Server:
         curl_upload(self.processes, self, f"/api/v1/jobs/{job}/results/{name}", file)
         found = self.call("GET", f"/api/v1/results?job={job}&name={name}", (200,)).json()["data"]
         return "/api/v1/results/" + found[0]["id"]
+
+    def user(self):
+        """Makes a user; (name, password)."""
+        name, password = "bench-" + secrets.token_hex(4), secrets.token_hex(16)
+        self.processes.run([self.binary, "user", "create", name, "--project", "bench", "--password-stdin",
+                            "--data", self.data], 60, said=password)
+        return name, password
+
+    def access_token(self, name, password):
+        """Of UFDL's API; good for five minutes."""
+        body = json.dumps({"username": name, "password": password})
+        return request(self.port, "POST", "/v1/auth/obtain", {}, body).json()["access"]
 
     def running_job(self):
         job = self.call("POST", "/api/v1/jobs", (201,), {"kind": "bench"}).json()["id"]
@@ -400,6 +453,17 @@ def curl_upload(processes, server, path, file):
     return file.size / float(seconds)
 
 
+def curl_rate(processes, arguments, size):
+    """One transfer by curl; returns bytes per second."""
+    out = processes.run(
+        [program("curl"), "-q", "-sS", "--noproxy", "*", "-o", "/dev/null", "-w", "%{http_code} %{time_total}",
+         *arguments], 600)
+    status, seconds = out.split()
+    if status != "200":
+        raise Failed(f"curl: {status}")
+    return size / float(seconds)
+
+
 def curl_download(processes, server, path, target="/dev/null", timeout=600):
     """GET by curl; returns seconds."""
     out = processes.run(
@@ -409,6 +473,18 @@ def curl_download(processes, server, path, target="/dev/null", timeout=600):
     if status != "200":
         raise Failed(f"GET {path} by curl: {status}")
     return float(seconds)
+
+
+def curl_post(processes, server, path, timeout=600):
+    """POST without a body by curl; returns (bytes, seconds)."""
+    out = processes.run(
+        [program("curl"), "-q", "-sS", "--noproxy", "*", "-X", "POST", "-o", "/dev/null", "-H",
+         "Authorization: Bearer " + server.key, "-w", "%{http_code} %{size_download} %{time_total}",
+         f"http://127.0.0.1:{server.port}{path}"], timeout)
+    status, size, seconds = out.split()
+    if status != "200":
+        raise Failed(f"POST {path} by curl: {status}")
+    return int(size), float(seconds)
 
 
 def by_pandas(processes, source, target):

@@ -19,21 +19,26 @@ function bench.number(name, default)
    return tonumber(bench.param(name, default))
 end
 
--- One id is 36 bytes and a newline, so that the n-th (from 0) is found without a table of a million strings.
+-- All ids of a file are as long as the first, so that the n-th (from 0) is found without a table of a million
+-- strings.
+local width = 0
+
 function bench.load_ids(path)
    local file = assert(io.open(path, "rb"))
    local ids = file:read("*a")
    file:close()
-   return ids, math.floor(#ids / 37)
+   width = ids:find("\n", 1, true)
+   return ids, math.floor(#ids / width)
 end
 
 function bench.id(ids, n)
-   return ids:sub(n * 37 + 1, n * 37 + 36)
+   return ids:sub(n * width + 1, n * width + width - 1)
 end
 
 function bench.head(method, path, more)
    return method .. " " .. path .. " HTTP/1.1\r\nHost: " .. bench.param("HOST", "127.0.0.1")
-      .. "\r\nAuthorization: Bearer " .. bench.param("KEY", "none") .. "\r\n" .. (more or "") .. "\r\n"
+      .. "\r\nAuthorization: " .. bench.param("SCHEME", "Bearer") .. " " .. bench.param("KEY", "none")
+      .. "\r\n" .. (more or "") .. "\r\n"
 end
 
 function setup(thread)
