@@ -45,11 +45,23 @@ int folder_find(const char *data, bool has_database, struct folder *ret, struct 
     return rc;
 }
 
+static int open_lock(const char *path, struct err *e)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return fd < 0 ? err_set(e, ERR_STORAGE, "cannot open %.200s: %s", path, strerror(errno)) : fd;
+}
+
+/* The other lock's file is there from now on: what a folder consists of does not depend on who has been busy.
+ */
 int folder_lock(const struct folder *f, int *ret, struct err *e)
 {
-    int fd = open(f->serve_lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int files = open_lock(f->files_lock, e);
+    if (files < 0)
+        return files;
+    (void)close(files);
+    int fd = open_lock(f->serve_lock, e);
     if (fd < 0)
-        return err_set(e, ERR_STORAGE, "cannot open %.200s: %s", f->serve_lock, strerror(errno));
+        return fd;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         (void)close(fd);
         return err_set(e, ERR_STORAGE, "another resultd serves this data folder already (%.200s is locked)",
