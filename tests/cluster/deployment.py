@@ -193,11 +193,15 @@ class Ceph(Daemons):
         return set(done.stdout.split())
 
     def admin(self, *arguments):
-        done = subprocess.run(
-            ["radosgw-admin", "-c", str(self.folder / "ceph.conf"), "--no-mon-config", *map(str, arguments)],
-            capture_output=True, text=True, check=True, timeout=60,
-        )
-        return done.stdout
+        """What it prints. Once in hundreds of starts the program waits for a monitor for ever: it is started again,
+        since all that it is asked for here may be done twice."""
+        command = ["radosgw-admin", "-c", str(self.folder / "ceph.conf"), "--no-mon-config", *map(str, arguments)]
+        for last in (False, False, True):
+            try:
+                return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+            except subprocess.TimeoutExpired:
+                if last:
+                    raise
 
     def limit_objects(self, bucket):
         """The quota of the bucket is half of what it holds, which counts at once in both gateways."""
