@@ -149,12 +149,16 @@ static void take_text(void *ctx, const char *parent, const char *name, const cha
     w->found = true;
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): take_text writes to it */
 bool s3_xml_text(const char *bytes, size_t len, const char *root, const char *name, char *ret, size_t size)
 {
     char have[NAME];
-    struct wanted w = {root, name, ret, size, false};
-    return s3_xml_read(bytes, len, have, sizeof have, take_text, NULL, &w) && w.found;
+    char *text = mem_alloc(size); /* what comes before a fault further on is none of the caller's */
+    struct wanted w = {root, name, text, size, false};
+    bool good = s3_xml_read(bytes, len, have, sizeof have, take_text, NULL, &w) && w.found;
+    if (good)
+        text_copy(ret, size, text);
+    free(text);
+    return good;
 }
 
 /* --- what was removed --- */

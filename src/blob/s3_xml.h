@@ -28,7 +28,8 @@ struct s3_fault {
 };
 bool s3_xml_fault(const char *bytes, size_t len, struct s3_fault *ret); /* false: it is something else */
 
-/* The text of one element below the root; false: there is none, it is longer, or the root is another. */
+/* The text of one element below the root; false, and *ret as it was: there is none, it is longer, the root is
+ * another, or not all of it is XML. */
 bool s3_xml_text(const char *bytes, size_t len, const char *root, const char *name, char *ret, size_t size);
 
 /* Of an answer that says of each object whether it was removed: `fault` is NULL if it was. */

@@ -112,6 +112,26 @@ def test_an_error_inside_a_200_is_an_error(store, serve):
     eventually(lambda: not store.uploads, "its upload is aborted")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<InitiateMultipartUploadResult><UploadId>abc</UploadId>",
+        "<InitiateMultipartUploadResult><UploadId>abc</UploadId></InitiateMultipartUploadResult>&",
+        "<InitiateMultipartUploadResult><UploadId></UploadId></InitiateMultipartUploadResult>",
+        "<Other><UploadId>abc</UploadId></Other>",
+        "",
+    ],
+    ids=["cut", "damaged", "no id", "another", "nothing"],
+)
+def test_an_upload_of_parts_that_does_not_begin_well(store, serve, answer):
+    api = serve(**HASTY).api()
+    store.fail("POST", answer_200(answer), times=99, where="uploads")
+    problem(api.try_publish("parts", LARGE), 503, "storage")
+    assert api.results() == []
+    store.heal()
+    assert api.content(stored(api, LARGE)).content == LARGE
+
+
 @pytest.mark.parametrize("fault", [status(500), status(403, "AccessDenied"), hang(60)], ids=["500", "403", "silence"])
 @pytest.mark.parametrize("data", [SMALL, LARGE], ids=["one request", "parts"])
 def test_what_cannot_be_stored_is_not_acknowledged(store, serve, fault, data):
