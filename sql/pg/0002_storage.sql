@@ -33,15 +33,3 @@ ALTER TABLE result ADD COLUMN storage BIGINT REFERENCES storage (pk);      -- wh
 ALTER TABLE result ADD COLUMN object TEXT COLLATE "C"; -- their whole key there
 ALTER TABLE result ADD COLUMN etag TEXT COLLATE "C"; -- what the bucket called them, without quotes
 CREATE INDEX result_storage ON result (storage, object) WHERE storage IS NOT NULL;
-
--- What ricloud's API kept as documents so far. Its configs have no name: they are called by their id.
-INSERT INTO storage (id, project, name, url, endpoint, region, deliver, link_lifetime, access_key_id, secret, state, creator,
-                     created_at, changed_at)
-SELECT id, project, id, CAST(body AS json) ->> 'url', CAST(body AS json) -> 'credentials' ->> 'endpoint',
-       CAST(body AS json) -> 'credentials' ->> 'region',
-       CASE WHEN CAST(body AS json) ->> 'signed_urls_enabled' = 'true' THEN 'redirect' ELSE 'proxy' END,
-       CAST(CAST(body AS json) ->> 'signed_urls_expiry' AS BIGINT), CAST(body AS json) -> 'credentials' ->> 'access_key_id',
-       CAST(body AS json) ->> '_secret', 'new', creator, created_at, changed_at
-FROM document WHERE kind = 'ricloud.storage' ORDER BY pk;
-DELETE FROM document WHERE kind = 'ricloud.storage';
-UPDATE project SET storages = (SELECT count(*) FROM storage WHERE storage.project = project.pk);

@@ -33,15 +33,3 @@ ALTER TABLE result ADD COLUMN storage INTEGER REFERENCES storage (pk);      -- w
 ALTER TABLE result ADD COLUMN object TEXT;                                  -- their whole key there
 ALTER TABLE result ADD COLUMN etag TEXT;                                    -- what the bucket called them, without quotes
 CREATE INDEX result_storage ON result (storage, object) WHERE storage IS NOT NULL;
-
--- What ricloud's API kept as documents so far. Its configs have no name: they are called by their id.
-INSERT INTO storage (id, project, name, url, endpoint, region, deliver, link_lifetime, access_key_id, secret, state, creator,
-                     created_at, changed_at)
-SELECT id, project, id, json_extract(body, '$.url'), json_extract(body, '$.credentials.endpoint'),
-       json_extract(body, '$.credentials.region'),
-       CASE WHEN json_extract(body, '$.signed_urls_enabled') = 1 THEN 'redirect' ELSE 'proxy' END,
-       json_extract(body, '$.signed_urls_expiry'), json_extract(body, '$.credentials.access_key_id'),
-       json_extract(body, '$._secret'), 'new', creator, created_at, changed_at
-FROM document WHERE kind = 'ricloud.storage' ORDER BY pk;
-DELETE FROM document WHERE kind = 'ricloud.storage';
-UPDATE project SET storages = (SELECT count(*) FROM storage WHERE storage.project = project.pk);

@@ -40,12 +40,16 @@ static int s3_fd(struct blob *b)
 
 int s3_list_page(struct s3_call *c, s3_entry_fn *each, void *ctx, struct s3_page *page, struct err *e)
 {
+    const struct s3_page before = *page;
     s3_call_run(c);
     if (!c->good)
         return s3_call_error(c, e);
     int rc = s3_xml_list(c->answer.bytes ? c->answer.bytes : "", c->answer.len, each, ctx, page);
     if (rc == 0)
         return s3_fail(c->s3, e, ERR_STORAGE, "a list is answered with something else");
+    if (rc > 0 && *page->next && strcmp(page->next, before.next) == 0 &&
+        strcmp(page->next_upload, before.next_upload) == 0)
+        return s3_fail(c->s3, e, ERR_STORAGE, "a list goes on where it has gone on already");
     return rc < 0 ? rc : *page->next != '\0';
 }
 
@@ -384,9 +388,21 @@ const char *s3_prefix(struct blob_store *store)
     return ((const struct s3 *)store)->place.prefix;
 }
 
+/* RFC 9110 section 8.8.3. What a header field or a database would not take is as good as none. */
+static bool is_etag(const char *etag)
+{
+    for (const char *at = etag; *at; at++)
+        if (*at < 0x21 || *at > 0x7e)
+            return false;
+    return true;
+}
+
 void s3_bare_etag(const char *etag, char *ret, size_t size)
 {
     size_t len = strlen(etag);
+    *ret = '\0';
+    if (!is_etag(etag))
+        return;
     bool quoted = len >= 2 && *etag == '"' && etag[len - 1] == '"';
     text_copy(ret, size, etag + quoted);
     if (quoted && len - 2 < size)

@@ -40,6 +40,16 @@ static int check_names(const struct session *s, const struct publish *p, struct 
                    : 0; /* what is kept can neither expire nor be deleted */
 }
 
+/* Whoever has these bytes by now would take ours for orphans. */
+static int refuse_disowned(const struct session *s, struct err *e)
+{
+    if (!atomic_load(&s->core->disowned))
+        return 0;
+    return err_operator(e, ERR_STORAGE,
+                        "this server cannot store anything: its bytes are another one's by now",
+                        "the bytes are another database's by now; see: resultd adopt");
+}
+
 /* As far as it is known before the bytes are. */
 static int check_size(struct session *s, const struct publish *p, struct err *e)
 {
@@ -50,7 +60,9 @@ static int check_size(struct session *s, const struct publish *p, struct err *e)
                        (long long)set->max_result_size, (long long)p->content_length);
     if (p->goal)
         return 0;
-    int rc = blob_room(s->core->blobs, &room, e);
+    int rc = refuse_disowned(s, e);
+    if (rc == 0)
+        rc = blob_room(s->core->blobs, &room, e);
     int64_t need = p->content_length > 0 ? p->content_length : 0;
     if (rc == 0 && need > room - set->disk_floor)
         rc = err_set(e, ERR_STORAGE_FULL, "the server's disk is full: it has no room for this upload");
@@ -153,7 +165,10 @@ static int check_digests(const struct publish *p, const struct upload_result *u,
 
 static int refuse_orphan(struct session *s, const struct upload_result *u, struct err *e)
 {
-    return u->is_inline || u->storage ? 0 : orphans_refuse(s->db, u->id, u->since, e);
+    if (u->is_inline || u->storage)
+        return 0;
+    int rc = refuse_disowned(s, e);
+    return rc == 0 ? orphans_refuse(s->db, u->id, u->since, e) : rc;
 }
 
 /* 1; 0 if the name is taken. */
@@ -250,6 +265,10 @@ int publish_commit(struct session *s, const struct publish *p, const struct uplo
     rc = store_result_by_name(s->db, s->arena, j->pk, p->name, p->type, ret, e);
     if (rc <= 0)
         return rc < 0 ? rc : err_operator(e, ERR_DB, "the database failed", "a name is taken by no result");
+    if (strcmp((*ret)->id, u->id) == 0) { /* this upload's own, of a commit whose answer was lost */
+        *ret_new = true;
+        return 0;
+    }
     bool is_same =
         is_live(s, *ret) && (*ret)->size == u->size && strcmp((*ret)->digests.sha256, u->digests.sha256) == 0;
     return is_same ? 0 : refuse_taken(s, *ret, e);

@@ -351,12 +351,16 @@ static int do_all(struct removal *r, struct err *e)
     return first;
 }
 
+/* The claim is renewed also while the bytes are another's: it tells `adopt` that somebody works here. */
 static int round_of(struct removal *r, struct err *e)
 {
+    struct removal_row row;
     r->more = false;
     if (!r->core->joined)
         return 0;
     int rc = sweep_may(r->core, r->reader, e);
+    if (rc > 0 && lead(r, &row, e) < 0)
+        return e->code;
     if (rc > 0)
         rc = instance_holds(r->core, r->reader, e);
     return rc > 0 ? do_all(r, e) : rc;

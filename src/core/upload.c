@@ -167,6 +167,8 @@ static void schedule(struct upload *u, struct lane *l)
         return;
     l->task.turn_until =
         l->begun ? 0 : clock_monotonic() + core_settings(u->core)->bucket_patience * CLOCK_SECOND;
+    if (u->rc < 0)
+        l->task.holder = 0; /* it only says so, which needs nobody's share */
     l->scheduled = l->begun = true;
     u->references++;
     run(u, &l->task);

@@ -71,6 +71,16 @@ struct batch_run {
     int conflicts; /* of single tasks */
 };
 
+/* The connection is lost. Why a task wanted to be undone concerns that task alone: the others begin again. */
+static int give_up_batch(const struct writer_task *t, struct err *e)
+{
+    if (t->rc < 0 && !err_retryable(t->rc))
+        return err_operator(e, ERR_DB_CONFLICT, "the database was interrupted; try again in a moment",
+                            "the database was lost while a task was undone");
+    *e = t->error;
+    return t->rc < 0 ? t->rc : ERR_DB;
+}
+
 /* What another transaction has disturbed may succeed in a new one; a task that never does must not keep the
  * others from it. */
 static int run_carefully(struct db *db, struct batch_run *run, struct err *e)
@@ -78,10 +88,8 @@ static int run_carefully(struct db *db, struct batch_run *run, struct err *e)
     bool broken;
     for (struct writer_task *t = run->first; t; t = t->next) {
         t->rc = db_nested(db, run_body, t, &broken, &t->error);
-        if (broken || (t->rc == ERR_DB_CONFLICT && run->conflicts++ < CONFLICTS)) {
-            *e = t->error;
-            return t->rc < 0 ? t->rc : ERR_DB;
-        }
+        if (broken || (t->rc == ERR_DB_CONFLICT && run->conflicts++ < CONFLICTS))
+            return give_up_batch(t, e);
     }
     return 0;
 }

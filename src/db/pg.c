@@ -319,15 +319,19 @@ static int begin_reading(struct pg *p, struct err *e)
     return begin(p, READING, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, e);
 }
 
+/* All nodes' times must be of one clock: by one that runs a day ahead another's number would be forgotten
+ * while that one still asks for it. */
+#define SERVERS_NOW "CAST(extract(epoch FROM now()) * 1000000 AS BIGINT)"
+
 static int send_operation(struct pg *p, struct err *e)
 {
     static const struct stmt s = {
         "operation",
-        "INSERT INTO db_operation (node, number, at) VALUES ($1, $2, $3)"
+        "INSERT INTO db_operation (node, number, at) VALUES ($1, $2, " SERVERS_NOW ")"
         " ON CONFLICT (node) DO UPDATE SET number = excluded.number, at = excluded.at",
         false, false};
-    struct db_value args[] = {db_of_text(p->node), db_of_int(p->number), db_of_int(clock_now())};
-    return send(p, &s, args, 3, NULL, e);
+    struct db_value args[] = {db_of_text(p->node), db_of_int(p->number)};
+    return send(p, &s, args, 2, NULL, e);
 }
 
 static int read_number(struct pg *p, int64_t *ret, struct err *e)
@@ -499,9 +503,9 @@ static int make_operations(struct db *db, void *ctx, struct err *e)
                                      "CREATE TABLE IF NOT EXISTS db_operation (node TEXT PRIMARY KEY,"
                                      " number BIGINT NOT NULL, at BIGINT NOT NULL) WITH (fillfactor = 20)",
                                      false, false};
-    static const struct stmt prune = {"operation_prune", "DELETE FROM db_operation WHERE at < $1", false,
-                                      false};
-    struct db_value args[] = {db_of_int(clock_now() - FORGET_OPERATIONS_US)};
+    static const struct stmt prune = {
+        "operation_prune", "DELETE FROM db_operation WHERE at < " SERVERS_NOW " - $1", false, false};
+    struct db_value args[] = {db_of_int(FORGET_OPERATIONS_US)};
     (void)ctx;
     int rc = db_run(db, &make, NULL, 0, NULL, e);
     of(db)->written_before = of(db)->written; /* not yet one that could be found */

@@ -16,7 +16,7 @@ import faulty_s3
 import pytest
 import requests
 import s3
-from faulty_s3 import FaultyS3, cut, status
+from faulty_s3 import FaultyS3, answer_200, cut, status
 from harness import (
     FILED, INLINE, SCOPES, Server, eventually, expect, free_port, ids, nobody, problem, sha256, sleep_until,
 )
@@ -458,6 +458,28 @@ def test_reconcile_tells_what_is_missing_changed_and_unknown(server, api, store)
     problem_ = server.command("reconcile", "nobody", "--project", api.project)
     assert problem_.returncode == 1 and "no storage" in problem_.stderr
     assert server.command("reconcile", "acme").returncode == 2
+
+
+def test_reconcile_ends_with_a_list_that_goes_round_in_circles(server, api, store):
+    storage(api, store)
+    page = "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>"
+    store.fail("GET", answer_200(page), times=99, where="list-type")
+    done = server.command("reconcile", "acme", "--project", api.project, "--private-endpoints", "on")
+    assert done.returncode == 1 and "goes on where it has gone on already" in done.stderr
+    assert store.count("GET", "list-type") == 2
+
+
+def test_an_etag_that_no_header_takes_counts_as_none(server, api, store):
+    storage(api, store)
+
+    def strange(handler, go_on):
+        handler.read_body()
+        handler.answer(200, b"", ETag='"\xff\xfe"')
+
+    store.fail("PUT", strange, times=1)
+    result = api.publish("x", b"abc", storage="acme")
+    ((etag,),) = server.sql(f"SELECT coalesce(etag, '') FROM result WHERE id = '{result['id']}'")
+    assert etag == ""
 
 
 def test_reconcile_reads_more_than_a_page_of_rows(server, api, store):

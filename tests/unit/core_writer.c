@@ -147,6 +147,42 @@ static void a_failing_task_is_undone_alone(void **state)
     assert_int_equal(world_count(&w, "SELECT count(*) FROM t WHERE a IN (3, 7)"), 0);
 }
 
+static const struct db_ops *whole_ops;
+static int undos;
+
+static int move_but_for_the_first_undo(struct db *d, enum db_move what, struct err *err)
+{
+    if (what == DB_UNDO && undos++ == 0)
+        return err_set(err, ERR_DB, "the connection is lost");
+    return whole_ops->move(d, what, err);
+}
+
+/* Why a task is undone is that task's: others that share its transaction never hear of it. */
+static void a_connection_lost_while_a_task_is_undone_fails_no_other(void **state)
+{
+    static struct task tasks[10];
+    static struct db_ops ops;
+    struct task first;
+    (void)state;
+    whole_ops = db->ops;
+    ops = *db->ops;
+    ops.move = move_but_for_the_first_undo;
+    undos = 0;
+    db->ops = &ops;
+    writer = writer_new(db, 100, 100);
+    hold_writer(&first);
+    for (int i = 0; i < 10; i++) {
+        tasks[i] = (struct task){.number = i, .fails = i == 3};
+        submit(&tasks[i]);
+    }
+    temp_signal(&gate);
+    temp_signal_wait(&done_signal, 11);
+    assert_true(undos > 1);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(tasks[i].rc, i == 3 ? ERR_WRONG_STATE : 0);
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM t"), 10);
+}
+
 static void a_full_queue_refuses_and_does_nothing(void **state)
 {
     static struct task tasks[4];
@@ -338,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(tasks_that_wait_share_commits),
         TEST(a_failing_task_is_undone_alone),
+        TEST(a_connection_lost_while_a_task_is_undone_fails_no_other),
         TEST(a_full_queue_refuses_and_does_nothing),
         TEST(what_waits_for_too_long_is_refused_while_the_writer_is_stuck),
         TEST(a_call_waits_for_its_commit_even_when_the_queue_is_full),

@@ -98,35 +98,6 @@ static void our_own_schema_goes_in_twice(void **state)
     assert_int_equal(ask(*state, "SELECT count(*) FROM sqlite_schema WHERE name = 'result'"), 1);
 }
 
-/* As the version before kept them. */
-static void storage_configs_of_documents_become_storages(void **state)
-{
-    struct db *db = *state;
-    must(migrate(db, store_sqlite_migrations, 1, &e), &e);
-    must(
-        db->ops->script(
-            db,
-            "INSERT INTO project (name, created_at) VALUES ('p', 1);"
-            "INSERT INTO principal (project, kind, name, secret, scopes, created_at)"
-            " VALUES (1, 'key', 'k', x'00', 1, 1);"
-            "INSERT INTO document (id, project, kind, body, creator, created_at, changed_at) VALUES"
-            " ('first', 1, 'ricloud.storage', '{\"url\":\"s3://bucket/x\",\"credentials\":{\"access_key_id\":\"id\","
-            "\"region\":null,\"endpoint\":\"http://h\"},\"signed_urls_enabled\":true,\"signed_urls_expiry\":9,"
-            "\"_secret\":\"1.sealed\"}', 1, 2, 3),"
-            " ('other', 1, 'ricloud.webhook', '{}', 1, 2, 3);",
-            &e),
-        &e);
-    must(migrate(db, store_sqlite_migrations, store_sqlite_migration_count, &e), &e);
-    assert_int_equal(ask(db,
-                         "SELECT count(*) FROM storage WHERE id = 'first' AND name = 'first' AND project = 1"
-                         " AND url = 's3://bucket/x' AND endpoint = 'http://h' AND region IS NULL"
-                         " AND deliver = 'redirect' AND link_lifetime = 9 AND access_key_id = 'id'"
-                         " AND secret = '1.sealed' AND state = 'new' AND created_at = 2 AND changed_at = 3"),
-                     1);
-    assert_int_equal(ask(db, "SELECT count(*) FROM document"), 1);
-    assert_int_equal(ask(db, "SELECT storages FROM project"), 1);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -138,7 +109,6 @@ int main(void)
         TEST(a_failing_step_leaves_the_schema_as_it_was),
         TEST(a_failing_first_step_leaves_nothing),
         TEST(our_own_schema_goes_in_twice),
-        TEST(storage_configs_of_documents_become_storages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
