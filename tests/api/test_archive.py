@@ -430,7 +430,9 @@ def test_a_purge_in_the_middle_breaks_the_connection(server, own_api, size):
     assert own_api.get(f"/jobs/{job}").status_code == 200
 
 
-def test_what_is_open_is_read_to_its_end(server, own_api):
+def test_what_is_open_is_read_to_its_end(fresh_server):
+    server = fresh_server(sweep_interval="1s")  # a bucket's connection waits five seconds for its reader
+    own_api = server.api()
     job = own_api.job()["id"]
     data = random.Random(5).randbytes(24_000_000)
     large = own_api.upload(job, "large", data)

@@ -206,24 +206,13 @@ def test_less_than_all_is_never_a_clean_end(store, serve, how):
         if how == "gone":
             del store.objects[key]
 
-    original = store.faults[0][2]
+    def meanwhile(handler, go_on):
+        spoil()
+        status(503)(handler, go_on)
 
-    def fault(handler, go_on):
-        original(handler, go_on)
-        spoil_later.append(True)
-
-    spoil_later = []
-    store.faults[0][2] = fault
-    watcher = None
     if how in ("changed", "gone"):
-        import threading
-
-        watcher = threading.Thread(target=lambda: (eventually(lambda: spoil_later), spoil()))
-        watcher.start()
-        store.fail("GET", status(503), times=1, where=result)  # the time in which it happens
+        store.fail("GET", meanwhile, times=1, where=result)
     body, whole = read_all(server, api, result)
-    if watcher:
-        watcher.join()
     assert not whole and LARGE.startswith(body) and len(body) < len(LARGE)
     eventually(lambda: "an answer breaks off" in server.stderr(), "the operator is told")
 
@@ -246,7 +235,7 @@ def test_event_loops_do_not_wait_for_the_bucket(store, serve):
     server = serve(threads=1)
     api = server.api()
     result = stored(api, SMALL)
-    store.fail("GET", hang(5), times=1, where=result)
+    store.fail("GET", hang(60), times=1, where=result)
     import concurrent.futures
 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:

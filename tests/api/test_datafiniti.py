@@ -406,8 +406,10 @@ def test_a_fault_of_the_server_has_the_id_of_the_request(fresh_server):
     server = fresh_server(connection_limit="50")
     datafiniti = Datafiniti(server.api())
     with Wire(server) as wire:  # a request under way holds the server while it is being stopped
-        wire.send(b"POST /api/v1/results?name=a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nx-api-key: ")
-        wire.send(datafiniti.api.key.encode() + b"\r\n\r\n1")
+        wire.send(b"POST /api/v1/results?name=a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n")
+        wire.send(b"x-api-key: " + datafiniti.api.key.encode() + b"\r\n\r\n")
+        assert (wire.line(), wire.line()) == (b"HTTP/1.1 100 Continue\r\n", b"\r\n")
+        wire.send(b"1")
         keep = requests.Session()
         keep.auth = (datafiniti.api.key, "")
         assert keep.get(f"{server.url}/v3/requests", timeout=120).status_code == 200

@@ -144,7 +144,7 @@ def test_a_folder_that_becomes_read_only_stops_uploads_of_files_and_nothing_else
     api = server.api()
     job = api.job()["id"]
     before = api.upload(job, "before", FILED)
-    dying = api.upload(job, "dying", FILED + b"dying", expires_in="2")
+    dying = api.upload(job, "dying", FILED + b"dying", expires_in="6")
     remount(blobs_mount / "blobs", "ro")
     answer = problem(api.try_upload(job, "during", FILED), 503, code="storage")
     assert str(server.data) not in answer["detail"] and "blobs" not in answer["detail"]
@@ -292,7 +292,7 @@ def test_one_bad_row_does_not_stop_the_sweeper(fresh_server):
     api = fresh_server(sweep_interval="1s").api()
     datas = [FILED + word for word in (b"gone", b"stuck", b"fine")]
     for number, data in enumerate(datas):
-        api.publish(f"n{number}", data, expires_in="3")
+        api.publish(f"n{number}", data, expires_in="10")
     missing, stuck, fine = map(api.server.blob_of, datas)
     missing.unlink()
     stuck.unlink()

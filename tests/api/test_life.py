@@ -72,7 +72,7 @@ def test_everything_done_with_an_expired_result_is_410_telling_when_and_what_to_
 
 
 def test_a_consumed_result_expires_too(lazy_api):
-    result = lazy_api.publish(expires_in="1")
+    result = lazy_api.publish(expires_in="3")
     expect(lazy_api.ack(result["id"]), 200)
     sleep_until(result["expires_at"])
     assert lazy_api.result(result["id"])["state"] == "expired"
@@ -136,7 +136,7 @@ def test_more_results_than_one_step_takes_are_swept(fresh_server):
 @pytest.mark.slow
 def test_a_running_download_of_an_expiring_result_is_finished_then_cleaned(api):
     data = FILED * 200
-    result = api.publish("big", data, expires_in="5")
+    result = api.publish("big", data, expires_in="3")  # a bucket's connection waits five for its reader
     with Wire(api.server) as wire:
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         wire.send(request_head("GET", f"{BASE}/results/{result['id']}/content", api.key))

@@ -198,7 +198,7 @@ def test_a_link_of_a_deleted_result_is_410_and_opens_again_after_restore(api):
 
 
 def test_a_link_of_an_expired_result_is_410(api):
-    result = api.publish(expires_in="1")
+    result = api.publish(expires_in="3")
     url = api.link(result["id"])["url"]
     sleep_until(result["expires_at"])
     problem(open_link(url), 410, code="expired")

@@ -211,7 +211,7 @@ def standby_of(cluster):  # noqa: F811
 
 def test_a_commit_is_not_there_before_the_standby_has_it(cluster, node):  # noqa: F811
     """A primary shows what it has committed alone as soon as the wait for its standby is interrupted."""
-    server = node(db_busy_timeout="30s")
+    server = node(db_busy_timeout="30s", db_timeout="10s")
     api = server.api()
     with standby_of(cluster) as standby, concurrent.futures.ThreadPoolExecutor(1) as pool:
         cluster.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
@@ -227,7 +227,7 @@ def test_a_commit_is_not_there_before_the_standby_has_it(cluster, node):  # noqa
             answer.result(1)
         standby.signal(signal.SIGCONT)
         assert expect(answer.result(), 201)["kind"] == "second"
-        assert count(standby, "job") == 2
+        eventually(lambda: count(standby, "job") == 2, "the standby shows it, too")
         server.stop()
 
 
@@ -282,10 +282,10 @@ def test_a_replica_answers_who_bears_it_and_nobody_else(cluster, node):  # noqa:
         assert names(stale(api, "/results", 0)) == {"first"}
         assert reads() == before, "who does not bear it was answered from the replica"
 
+        began = time.monotonic()
         standby.sql("SELECT pg_wal_replay_pause()")
         eventually(lambda: standby.sql("SELECT pg_get_wal_replay_pause_state()") == ["paused"], "replay is paused")
         second = api.publish("second")["id"]
-        began = time.monotonic()
         assert names(stale(api, "/results", 5)) == {"first"}  # so this is the replica
         assert names(expect(api.get("/results"), 200)) == {"first", "second"}
         assert names(stale(api, "/results", 0)) == {"first", "second"}
@@ -311,7 +311,7 @@ def test_a_replica_answers_who_bears_it_and_nobody_else(cluster, node):  # noqa:
 def test_a_replica_that_hangs_holds_up_nobody_else(cluster, node):  # noqa: F811
     with standby_of(cluster) as standby, concurrent.futures.ThreadPoolExecutor(20) as pool:
         where = f"host=127.0.0.1 port={standby.environment['PGPORT']} dbname=postgres"
-        server = node(db_replica=where, db_replica_age="1h", readers="4")
+        server = node(db_replica=where, db_replica_age="1h", db_replica_timeout="5s", readers="4")
         api = server.api()
         api.publish("first")
         eventually(lambda: server.metric("resultd_replica_age_seconds") >= 0, "the replica can be read")
@@ -326,7 +326,7 @@ def test_a_replica_that_hangs_holds_up_nobody_else(cluster, node):  # noqa: F811
         while not all(one.done() for one in asking):
             began = time.monotonic()
             expect(api.get("/results"), 200)
-            assert time.monotonic() - began < 1.5, "it waited for the replica"
+            assert time.monotonic() - began < 4, "it waited for the replica"
         assert max(one.result() for one in asking) < LONGEST
         assert server.metric("resultd_replica_age_seconds") == -1
         standby.signal(signal.SIGCONT)

@@ -56,7 +56,7 @@ def is_alive(server):
     """Of the only event loop: whether it answers at once."""
     began = time.monotonic()
     assert server.get("/-/live").status_code == 200
-    return time.monotonic() - began < 0.5
+    return time.monotonic() - began < 5  # a loop that waits for the database does so for ten
 
 
 def assert_busy(answer):
@@ -86,22 +86,22 @@ def test_the_event_loop_goes_on_while_the_database_does_not_answer(server, own_a
 
 
 def test_a_full_queue_is_503_at_once_and_a_long_wait_after_its_time(fresh_server):
-    server = fresh_server(readers=2, threads=1, read_queue_limit=3, read_queue_timeout="1s")
+    server = fresh_server(readers=2, threads=1, read_queue_limit=3, read_queue_timeout="4s")
     api = server.api()
     job = api.job()["id"]
     with stuck(server):
         began = time.monotonic()
         held = [ask(server, f"{BASE}/jobs/{job}", api.key) for _ in range(2)]
-        time.sleep(0.2)  # the two readers have them
+        time.sleep(0.7)  # the two readers have them
         queued = [ask(server, f"{BASE}/jobs/{job}", api.key) for _ in range(3)]
-        time.sleep(0.2)
+        time.sleep(0.7)
         with ask(server, f"{BASE}/jobs/{job}", api.key) as wire:
             assert_busy(wire.answer())
-        assert time.monotonic() - began < 0.9
+        assert time.monotonic() - began < 3.9
         for wire in queued:
             assert_busy(wire.answer())
             wire.close()
-        assert 1.0 < time.monotonic() - began < 3.0
+        assert 4.0 < time.monotonic() - began < 8.0
         assert is_alive(server)
     for wire in held:
         assert wire.answer().status_code == 200
@@ -144,7 +144,7 @@ def test_what_waits_is_answered_before_the_end(fresh_server):
     job = api.job()["id"]
     with stuck(server):
         waiting = [ask(server, f"{BASE}/jobs/{job}", api.key) for _ in range(4)]
-        time.sleep(0.2)
+        time.sleep(1)
         server.signal(signal.SIGTERM)
         time.sleep(0.3)
     for wire in waiting:
@@ -162,7 +162,7 @@ def test_what_still_waits_at_the_end_is_refused(fresh_server):
     began = time.monotonic()
     with stuck(server):
         waiting = [ask(server, f"{BASE}/jobs/{job}", api.key) for _ in range(3)]
-        time.sleep(0.2)
+        time.sleep(1)
         server.signal(signal.SIGTERM)
         for wire in waiting[1:]:
             answer = wire.answer()

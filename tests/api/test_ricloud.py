@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 import requests
-from harness import FILED, INLINE, SCOPES, Server, expect, ids, moment, nobody, on_disk, problem, sleep_until
+from harness import FILED, INLINE, SCOPES, Server, eventually, expect, ids, moment, nobody, on_disk, problem, sleep_until
 from ricloud_client import Ricloud, failed
 
 SEED_MEMBERS = {
@@ -317,7 +317,8 @@ def test_unknown_paths_below_the_prefix_are_answered_in_its_words(mounted):
 
 def test_a_prefix_shows_in_no_metric_as_an_api_of_its_own(mounted):
     Ricloud(mounted.api()).get("/far/ric/results")
-    assert 'api="ricloud",method="GET",route="/results",status="200"' in mounted.get("/-/metrics").text
+    wanted = 'api="ricloud",method="GET",route="/results",status="200"'
+    eventually(lambda: wanted in mounted.get("/-/metrics").text, "it is counted")
 
 
 @pytest.mark.parametrize("prefix", ["ric", "/", "/ric/", "/a//b", "/a b", "/..", "/api/v1", "/-/ric"])

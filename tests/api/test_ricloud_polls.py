@@ -476,7 +476,7 @@ def test_await_ends_when_the_server_stops(fresh_server):
     server = fresh_server()
     ricloud = Ricloud(server.api())
     poll = new_poll(ricloud)["id"]
-    threading.Timer(0.5, server.signal, [signal.SIGTERM]).start()
+    threading.Timer(2, server.signal, [signal.SIGTERM]).start()
     answer, took = timed(lambda: waiting(ricloud, 10).get(f"/polls/{poll}"))
     assert expect(answer, 200)["state"] == "pending"
     assert took < 8

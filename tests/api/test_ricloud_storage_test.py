@@ -150,7 +150,7 @@ def test_a_server_that_does_not_answer_holds_up_nobody_else(admin, buckets):
     for _ in range(20):
         expect(other.get("/results"), 200)
     other.make("/users", identifier="u")
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 7
     assert not answers
     thread.join()
     assert expect(answers[0], 200)["error"] == "connection-failed"

@@ -122,7 +122,7 @@ def test_what_a_slow_reader_does_not_want_does_not_count(serve, store):
     result = api.publish("x", data, storage="acme")
     connection = asked(server, api, f"/results/{result['id']}/content")
     answer = connection.getresponse()
-    time.sleep(3.5)  # longer than the rate is averaged, shorter than a bucket's connection waits for its reader
+    time.sleep(2.5)  # longer than the rate is averaged, shorter than a bucket's connection waits for its reader
     assert answer.read() == data
     assert store.count("GET", result["id"]) == 1
     connection.close()

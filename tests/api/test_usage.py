@@ -59,7 +59,7 @@ def test_an_expired_result_is_counted_as_expired_at_once(fresh_server, ack_first
     server = fresh_server(sweep_interval="1d")
     api = server.api()
     server.wait_for_sweeper()
-    result = api.publish("a", b"12345", expires_in="1")
+    result = api.publish("a", b"12345", expires_in="3")
     if ack_first:
         expect(api.ack(result["id"]), 200)
     sleep_until(result["expires_at"])

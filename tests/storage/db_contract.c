@@ -721,8 +721,8 @@ static void a_lock_is_taken_from_who_is_silent(void **state)
     struct db *other = connect_as(true);
     int alone = engine->remote ? 0 : 1;
     (void)state;
-    assert_int_equal(must(db_lock(other, DB_LOCK_FILES, true, 1000, &e), &e), 1);
-    for (int i = 0; i < 20; i++) {
+    assert_int_equal(must(db_lock(other, DB_LOCK_FILES, true, 3000, &e), &e), 1);
+    for (int i = 0; i < 40; i++) {
         assert_int_equal(must(db_locked(other, DB_LOCK_FILES, &e), &e), 1);
         assert_int_equal(must(db_lock(db, DB_LOCK_FILES, true, 0, &e), &e), alone);
         (void)usleep(100000);
@@ -731,8 +731,8 @@ static void a_lock_is_taken_from_who_is_silent(void **state)
         (void)usleep(100000);
     assert_int_equal(must(db_locked(db, DB_LOCK_FILES, &e), &e), 1);
     assert_int_equal(must(db_locked(other, DB_LOCK_FILES, &e), &e), alone);
-    (void)usleep(1500000); /* who may be silent keeps it */
-    assert_int_equal(must(db_lock(other, DB_LOCK_FILES, true, 1000, &e), &e), alone);
+    (void)usleep(3500000); /* who may be silent keeps it */
+    assert_int_equal(must(db_lock(other, DB_LOCK_FILES, true, 3000, &e), &e), alone);
     db_unlock(db, DB_LOCK_FILES);
     db_close(other);
 }
@@ -752,12 +752,12 @@ static void who_has_no_lock_may_be_silent(void **state)
     if (engine->remote) {
         assert_int_equal(must(db_lock(db, DB_LOCK_FILES, true, 0, &e), &e), 1);
         must(whole_int(other, &of_connection, NULL, 0, &times, &e), &e);
-        assert_int_equal(must(db_lock(other, DB_LOCK_FILES, true, 300, &e), &e), 0);
-        (void)usleep(700000);
+        assert_int_equal(must(db_lock(other, DB_LOCK_FILES, true, 2000, &e), &e), 0);
+        (void)usleep(2500000);
         db_unlock(db, DB_LOCK_FILES);
-        assert_int_equal(must(db_lock(other, DB_LOCK_FILES, true, 300, &e), &e), 1);
+        assert_int_equal(must(db_lock(other, DB_LOCK_FILES, true, 2000, &e), &e), 1);
         db_unlock(other, DB_LOCK_FILES);
-        (void)usleep(700000);
+        (void)usleep(2500000);
         must(whole_int(other, &of_connection, NULL, 0, &times, &e), &e);
         assert_int_equal(times, 2);
     }
