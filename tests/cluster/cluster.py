@@ -20,6 +20,7 @@ import random
 import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -224,6 +225,8 @@ def main():
         test.run(o.rounds)
     except (load.Lost, work.Refused, AssertionError, RuntimeError) as error:
         test.report.check(False, f"the site does not work: {error}")
+    except subprocess.SubprocessError as error:  # a tool of a service hangs or fails: the rounds before it count
+        test.report.check(False, f"the site cannot be handled: {error}")
     except SystemExit:
         test.report.check(False, "it was interrupted")
     finally:
