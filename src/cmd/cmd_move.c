@@ -7,6 +7,7 @@
  */
 #include "cmd/cmd.h"
 
+#include "base/amount.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cmd/progress.h"
@@ -131,7 +132,7 @@ static void print_end(const struct move_progress *p, const char *to)
 {
     struct arena a = {0};
     (void)printf("%lld results with %s and %lld rows are there, the same as at the source%s%s.\n",
-                 (long long)p->blobs, progress_bytes(&a, p->bytes), (long long)p->rows,
+                 (long long)p->blobs, amount_bytes(&a, p->bytes), (long long)p->rows,
                  *p->sha256 ? "; sha256 of all rows: " : " (they were moved before)", p->sha256);
     if (p->lost)
         (void)printf("%lld results whose bytes the source had lost have expired there.\n",

@@ -2,6 +2,7 @@
 /* See progress.h. Rates are of the whole of what is being done now, so that they do not jump. */
 #include "cmd/progress.h"
 
+#include "base/amount.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -26,27 +27,6 @@ void progress_init(struct progress *p, bool json)
                                                            : PROGRESS_LINES};
 }
 
-const char *progress_bytes(struct arena *a, int64_t n)
-{
-    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB"};
-    double v = (double)n / 1024;
-    int i = 0;
-    if (n < 1024)
-        return arena_printf(a, "%lld bytes", (long long)n);
-    for (; v >= 1024 && i < 4; i++)
-        v /= 1024;
-    return arena_printf(a, v < 10 ? "%.1f %s" : "%.0f %s", v, units[i]);
-}
-
-const char *progress_seconds(struct arena *a, int64_t s)
-{
-    if (s < 120)
-        return arena_printf(a, "%lld s", (long long)s);
-    if (s < 7200)
-        return arena_printf(a, "%lld min", (long long)(s / 60));
-    return arena_printf(a, "%lld h %lld min", (long long)(s / 3600), (long long)(s / 60 % 60));
-}
-
 static struct rate rate_of(const struct progress *p, int64_t now, int64_t done, int64_t total)
 {
     double seconds = (double)(now - p->started) / (double)CLOCK_SECOND;
@@ -58,14 +38,14 @@ static struct rate rate_of(const struct progress *p, int64_t now, int64_t done, 
 
 static const char *amount(struct arena *a, int64_t n, bool bytes)
 {
-    return bytes ? progress_bytes(a, n) : arena_printf(a, "%lld", (long long)n);
+    return bytes ? amount_bytes(a, n) : arena_printf(a, "%lld", (long long)n);
 }
 
 static const char *sentence(struct arena *a, int64_t done, int64_t total, const struct rate *r, bool bytes,
                             const char *unit)
 {
     const char *left =
-        r->seconds_left < 0 ? "" : arena_printf(a, ", %s left", progress_seconds(a, r->seconds_left));
+        r->seconds_left < 0 ? "" : arena_printf(a, ", %s left", amount_seconds(a, r->seconds_left));
     return arena_printf(a, "%s of %s%s%s, %s/s%s", amount(a, done, bytes), amount(a, total, bytes),
                         bytes ? "" : " ", bytes ? "" : unit, amount(a, (int64_t)r->per_second, bytes), left);
 }

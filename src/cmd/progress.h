@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include "base/arena.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,7 +25,3 @@ void progress_show(struct progress *p, const char *label, int64_t done, int64_t 
                    const char *unit);
 /* Ends the bar's line, before something else is printed. */
 void progress_clear(struct progress *p);
-
-/* "1.4 GiB", "12 s", "3 min": in the arena. */
-const char *progress_bytes(struct arena *a, int64_t n);
-const char *progress_seconds(struct arena *a, int64_t s);
