@@ -6,7 +6,8 @@ table in the C sources that it repeats, in both directions; the README's tour is
 
     /usr/bin/python3 tests/docs/test_docs.py --update
 
-writes the list of settings, as the program prints it, into the example configuration and the manual page.
+writes the list of settings, as the program prints it, into the example configuration and the manual page, and the
+client's commands into its own.
 """
 
 import os
@@ -28,6 +29,8 @@ DOCUMENTS = ["README.md", "HACKING.md", "SECURITY.md", "CHANGES.md", "docs/api-n
              "docs/api-ufdl.md", "docs/operations.md"]
 EXAMPLE = "docs/resultd.conf.example"
 MANUAL = "man/resultd.8"
+CLIENT = os.path.join(os.path.dirname(BINARY), "resultctl")
+CLIENT_MANUAL = "man/resultctl.1"
 SCOPES = {"SCOPE_READ": "read", "SCOPE_ACK": "ack", "SCOPE_WRITE": "write", "SCOPE_DELETE": "delete",
           "SCOPE_ADMIN": "admin", "ROUTE_OPEN": "nothing"}
 UFDL_NEEDS = {"ROUTE_OPEN": "nothing", "READ": "user, read", "WRITE": "user, write", "STAFF": "staff, delete",
@@ -120,17 +123,27 @@ def example_header():
     return re.match(r"(#.*\n)*", read(EXAMPLE))[0]
 
 
-def manual_around_settings():
+def manual_around(page, what):
     """What stands before and after the list, markers included."""
-    parts = re.fullmatch(r'(.*^\.\\" settings begin\n)(.*)(^\.\\" settings end\n.*)', read(MANUAL), re.M | re.S)
-    assert parts, f"{MANUAL} lacks a marker"
+    parts = re.fullmatch(rf'(.*^\.\\" {what} begin\n)(.*)(^\.\\" {what} end\n.*)', read(page), re.M | re.S)
+    assert parts, f"{page} lacks a marker"
     return parts[1], parts[3]
+
+
+def manual_around_settings():
+    return manual_around(MANUAL, "settings")
+
+
+def client_commands():
+    return subprocess.run([CLIENT, "manual"], capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
 
 
 def update():
     (ROOT / EXAMPLE).write_text(example_header() + run("settings", "--form", "example"), encoding="utf-8")
     before, after = manual_around_settings()
     (ROOT / MANUAL).write_text(before + run("settings", "--form", "manual") + after, encoding="utf-8")
+    before, after = manual_around(CLIENT_MANUAL, "commands")
+    (ROOT / CLIENT_MANUAL).write_text(before + client_commands() + after, encoding="utf-8")
 
 
 def test_example_is_a_header_and_what_the_program_prints():
@@ -164,6 +177,16 @@ def test_manual_lists_what_the_program_prints():
     assert read(MANUAL) == before + run("settings", "--form", "manual") + after
 
 
+def test_the_client_s_manual_lists_what_it_prints():
+    before, after = manual_around(CLIENT_MANUAL, "commands")
+    assert read(CLIENT_MANUAL) == before + client_commands() + after
+
+
+def test_the_client_s_exit_statuses_are_those_of_its_manual():
+    said = {int(status) for status in re.findall(r"^\.It (\d+)$", read(CLIENT_MANUAL), re.M)}
+    assert said == {int(status) for status in re.findall(r"^    FAILURE_\w+ = (\d+),", read("src/cli/failure.h"), re.M)}
+
+
 def test_help_lists_every_setting_with_its_default():
     shown = re.findall(r"^  --([a-z-]+) (\S+)\n        .+\n        default (.*?)(?:, from .*?)?(?:; re-read.*)?$",
                        run("serve", "--help"), re.M)
@@ -172,11 +195,12 @@ def test_help_lists_every_setting_with_its_default():
                      for name, kind, default in settings_def()]
 
 
-def test_manual_is_clean_mdoc():
-    done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", str(ROOT / MANUAL)], capture_output=True, text=True,
+@pytest.mark.parametrize("page, what", [(MANUAL, "settings"), (CLIENT_MANUAL, "commands")])
+def test_manual_is_clean_mdoc(page, what):
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", str(ROOT / page)], capture_output=True, text=True,
                           timeout=PATIENCE)
-    lines = read(MANUAL).splitlines()
-    ours = range(lines.index('.\\" settings begin') + 2, lines.index('.\\" settings end') + 1)  # not written by hand
+    lines = read(page).splitlines()
+    ours = range(lines.index(f'.\\" {what} begin') + 2, lines.index(f'.\\" {what} end') + 1)  # not written by hand
     found = []
     for line in (done.stdout + done.stderr).splitlines():
         at = re.match(r"mandoc: \S+?:(\d+):\d+: STYLE: input text line longer", line)

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* resultctl login, logout, servers: which servers are known, and by which keys. A key comes from the
+ * terminal, unseen, or from standard input: never from an argument, where the list of processes and the
+ * history of the shell would have it. */
+#include "base/text.h"
+#include "cli/ctl.h"
+#include "cli/screen.h"
+#include "cli/servers.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { LONGEST_KEY = 4096 };
+
+/* ---- login ---- */
+
+struct login_options {
+    const char *name;
+};
+
+static int ask_for_key(struct ctl *c, const char *url, const char **ret, struct failure *f)
+{
+    char *key = arena_alloc(&c->arena, LONGEST_KEY + 2);
+    struct termios before;
+    bool hidden = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
+    if (hidden) {
+        struct termios silent = before;
+        silent.c_lflag &= ~(tcflag_t)ECHO;
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent); /* first: nothing is seen of who types at once */
+        (void)fprintf(stderr, "Key for %s: ", url);
+    }
+    char *read_key = fgets(key, LONGEST_KEY + 2, stdin);
+    if (hidden) {
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        (void)fputc('\n', stderr);
+    }
+    if (read_key)
+        key[strcspn(key, "\r\n")] = '\0';
+    if (!read_key || !*key)
+        return failure_set(f, FAILURE_USAGE, "no key came from standard input");
+    *ret = key;
+    return 0;
+}
+
+/* "https://results.example.com:8443/x" is called "results.example.com". */
+static const char *name_of(struct arena *a, const char *url)
+{
+    const char *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    return arena_copy(a, host, strcspn(host, ":/"));
+}
+
+/* That somebody answers there, and takes the key: one that only writes is a good key, too. */
+static int try_key(struct ctl *c, const struct server *s, struct failure *f)
+{
+    struct http_options o = {
+        .url = s->url, .key = s->key, .ca_file = c->options.ca_file, .tries = 2, .silence = 30};
+    struct http_request r = {.arena = &c->arena, .method = "GET", .path = "/usage", .harmless = true};
+    const struct json *usage = NULL;
+    int rc = http_new(&o, &c->http, f);
+    if (rc == 0)
+        rc = http_call(c->http, &r, f);
+    if (rc == FAILURE_KEY && f->status == 403)
+        return 0;
+    if (rc == FAILURE_ABSENT)
+        return failure_set(f, FAILURE_USAGE, "there is no resultd at %.300s", s->url);
+    return rc == 0 ? http_json(&r, &usage, f) : rc;
+}
+
+static int run_login(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
+{
+    const struct login_options *o = options;
+    struct servers all;
+    struct server s = {.url = words[0]};
+    (void)count;
+    s.name = o->name ? o->name : name_of(&c->arena, s.url);
+    int rc = servers_read(&c->arena, c->options.config, &all, f);
+    if (rc == 0 && strpbrk(s.name, "[]=#\n"))
+        rc = failure_set(f, FAILURE_USAGE, "the name of a server has none of []=#");
+    if (rc == 0)
+        rc = ask_for_key(c, s.url, &s.key, f);
+    if (rc == 0)
+        rc = try_key(c, &s, f);
+    if (rc != 0)
+        return rc;
+    servers_put(&c->arena, &all, &s);
+    all.chosen = s.name;
+    rc = servers_write(&c->arena, &all, f);
+    if (rc == 0)
+        ctl_say(c, "logged in: %s is the server that is asked from now on (%s)", s.name, all.path);
+    return rc;
+}
+
+static const struct args_flag login_flags[] = {
+    {"name", 'n', ARGS_TEXT, offsetof(struct login_options, name), "NAME", "call it so; else as its host",
+     NULL},
+};
+
+const struct command ctl_command_login = {
+    .name = "login",
+    .operands = "URL",
+    .least = 1,
+    .most = 1,
+    .summary = "Note a server and a key for it",
+    .help =
+        "The key is asked for on the terminal, or is the first line of standard input. It is tried out, and\n"
+        "noted in a file that only you can read.",
+    .examples = "  resultctl login https://results.example.com\n"
+                "  resultctl login http://127.0.0.1:8080 --name here < key.txt\n",
+    .flags = login_flags,
+    .flag_count = sizeof login_flags / sizeof login_flags[0],
+    .options_size = sizeof(struct login_options),
+    .run = run_login,
+};
+
+/* ---- logout, servers ---- */
+
+static int run_logout(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
+{
+    struct servers all;
+    (void)options;
+    int rc = servers_read(&c->arena, c->options.config, &all, f);
+    const char *name = count > 0 ? words[0] : all.chosen;
+    if (rc == 0 && (!name || !servers_remove(&all, name)))
+        rc = failure_set(f, FAILURE_ABSENT, "no server \"%.100s\" is known", name ? name : "");
+    if (rc == 0)
+        rc = servers_write(&c->arena, &all, f);
+    if (rc == 0)
+        ctl_say(c, "%s is forgotten; its key is still good until it is revoked", name);
+    return rc;
+}
+
+const struct command ctl_command_logout = {
+    .name = "logout",
+    .operands = "[NAME]",
+    .most = 1,
+    .summary = "Forget a server and its key",
+    .examples = "  resultctl logout results.example.com\n",
+    .run = run_logout,
+};
+
+static int run_servers(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
+{
+    static const struct screen_column columns[] = {
+        {"", false, false}, {"NAME", false, true}, {"URL", false, true}};
+    struct screen_table t = {.arena = &c->arena, .columns = columns, .column_count = 3};
+    struct servers all;
+    (void)options;
+    (void)words;
+    (void)count;
+    int rc = servers_read(&c->arena, c->options.config, &all, f);
+    for (int i = 0; rc == 0 && i < all.count; i++) {
+        const struct server *s = &all.all[i];
+        bool chosen = all.chosen && strcmp(all.chosen, s->name) == 0;
+        struct json_out j = {.buf = {.arena = &c->arena}};
+        if (!c->options.json) {
+            screen_table_add(&t, (const char *const[]){chosen ? "*" : " ", s->name, s->url});
+            continue;
+        }
+        json_begin_object(&j);
+        json_key(&j, "name");
+        json_string(&j, s->name);
+        json_key(&j, "url");
+        json_string(&j, s->url);
+        json_key(&j, "chosen");
+        json_bool(&j, chosen);
+        json_end_object(&j);
+        (void)printf("%s\n", buf_str(&j.buf));
+    }
+    if (rc == 0 && !c->options.json)
+        screen_table_print(&t, stdout);
+    return rc;
+}
+
+const struct command ctl_command_servers = {
+    .name = "servers",
+    .operands = "",
+    .summary = "List the servers that are known",
+    .examples = "  resultctl servers --json\n",
+    .run = run_servers,
+};

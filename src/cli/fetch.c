@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See fetch.h. The original bytes of a result never change: their ETag is their sum, known from its row. That
+ * of a converted table or an archive only the server knows, so if something of it is here already it is asked
+ * for its header first.
+ */
+#include "cli/fetch.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void end(struct fetch *f)
+{
+    part_close(f->part);
+    f->part = NULL;
+    if (f->shown)
+        bars_end(f->bars, &f->bar);
+    f->shown = false;
+    f->done(f);
+}
+
+static void fail(struct fetch *f, const struct failure *why)
+{
+    f->failure = *why;
+    end(f);
+}
+
+static void finish(struct fetch *f)
+{
+    const char *said = *f->get.digest ? f->get.digest : f->look.digest;
+    const char *sum = *f->sha256 ? f->sha256 : said;
+    (void)part_finish(f->part, sum, f->final, f->durable, f->replace, &f->failure);
+    end(f);
+}
+
+/* ---- the bytes ---- */
+
+static struct fetch *fetch_of(struct http_request *r)
+{
+    return r->owner;
+}
+
+static int open_part(struct fetch *f, struct failure *why)
+{
+    int rc = part_open(part_path(&f->arena, f->final, f->id, f->etag), &f->part, why);
+    if (rc == 0 && part_received(f->part) > 0) {
+        f->bar.done = part_received(f->part);
+        bars_passed(f->bars, f->bar.done);
+    }
+    return rc;
+}
+
+static int on_begin(struct http_request *r, struct failure *why)
+{
+    struct fetch *f = fetch_of(r);
+    (void)why;
+    r->from = f->part ? part_received(f->part) : 0;
+    r->if_range = *f->sha256 ? NULL : f->etag;
+    return 0;
+}
+
+/* Other bytes than those that are here already. */
+static int begin_anew(struct fetch *f, const char *etag, struct failure *why)
+{
+    bars_back(f->bars, &f->bar);
+    if (f->part && strcmp(f->etag, etag) == 0)
+        return part_restart(f->part, why);
+    part_close(f->part);
+    f->part = NULL;
+    part_forget(&f->arena, f->final, f->id);
+    f->etag = arena_strdup(&f->arena, etag);
+    int rc = open_part(f, why);
+    return rc == 0 ? part_restart(f->part, why) : rc;
+}
+
+static int on_head(struct http_request *r, struct failure *why)
+{
+    struct fetch *f = fetch_of(r);
+    int rc = 0;
+    if (r->status != 206)
+        rc = f->part && part_received(f->part) == 0 && *f->sha256
+                 ? 0
+                 : begin_anew(f, *f->sha256 ? f->etag : r->etag, why);
+    else if (!f->part || r->answer_from != part_received(f->part))
+        rc = failure_set(why, FAILURE_DAMAGED, "the server sent another range than was asked for");
+    if (r->answer_length >= 0)
+        f->bar.total = r->answer_from + r->answer_length;
+    return rc;
+}
+
+static int on_take(struct http_request *r, const void *bytes, size_t len, struct failure *why)
+{
+    struct fetch *f = fetch_of(r);
+    bars_moved(f->bars, &f->bar, (int64_t)len);
+    return part_write(f->part, bytes, len, why);
+}
+
+static void get(struct fetch *f);
+
+static void on_got(struct http_request *r)
+{
+    struct fetch *f = fetch_of(r);
+    struct failure why;
+    if (r->failure.exit == FAILURE_NONE) {
+        finish(f);
+    } else if (r->status == 416 && f->part && !f->again && part_restart(f->part, &why) == 0) {
+        f->again = true; /* what is here is longer than what is there */
+        bars_back(f->bars, &f->bar);
+        get(f);
+    } else {
+        fail(f, &r->failure);
+    }
+}
+
+static void get(struct fetch *f)
+{
+    f->get = (struct http_request){.arena = &f->arena,
+                                   .method = "GET",
+                                   .path = f->path,
+                                   .harmless = true,
+                                   .owner = f,
+                                   .begin = on_begin,
+                                   .head = on_head,
+                                   .take = on_take,
+                                   .done = on_got};
+    http_start(f->ctl->http, &f->get);
+}
+
+/* All of it is here since an earlier run, and can be proved. */
+static bool is_whole(const struct fetch *f)
+{
+    return f->part && f->size >= 0 && part_received(f->part) == f->size && (*f->sha256 || *f->look.digest);
+}
+
+static void begin(struct fetch *f)
+{
+    struct failure why;
+    f->bar = (struct bar){.name = f->label, .total = f->size};
+    bars_begin(f->bars, &f->bar);
+    f->shown = true;
+    if (f->etag && open_part(f, &why) != 0)
+        fail(f, &why);
+    else if (is_whole(f))
+        finish(f);
+    else
+        get(f);
+}
+
+/* ---- what is here already ---- */
+
+/* Whether there is nothing to fetch. */
+static bool is_there(struct fetch *f, const char *sha256)
+{
+    char sum[65];
+    int64_t size = 0;
+    struct failure why;
+    int rc = part_sum(f->final, &size, sum, &why);
+    if (rc == FAILURE_ABSENT)
+        return false;
+    if (rc == 0 && *sha256 && strcmp(sum, sha256) == 0) {
+        f->was_there = true;
+        bars_passed(f->bars, size);
+        if (f->durable)
+            (void)part_sync(f->final, &f->failure);
+        end(f);
+        return true;
+    }
+    if (f->replace && rc == 0)
+        return false;
+    if (rc == 0)
+        (void)failure_set(&why, FAILURE_CONFLICT,
+                          "%.300s is there already, with other bytes; --force replaces it", f->final);
+    fail(f, &why);
+    return true;
+}
+
+static void on_looked(struct http_request *r)
+{
+    struct fetch *f = fetch_of(r);
+    if (r->failure.exit != FAILURE_NONE) {
+        fail(f, &r->failure);
+        return;
+    }
+    f->etag = arena_strdup(&f->arena, r->etag);
+    f->size = r->answer_length;
+    if (!is_there(f, r->digest))
+        begin(f);
+}
+
+static void look(struct fetch *f)
+{
+    f->look = (struct http_request){.arena = &f->arena,
+                                    .method = "HEAD",
+                                    .path = f->path,
+                                    .harmless = true,
+                                    .owner = f,
+                                    .done = on_looked};
+    http_start(f->ctl->http, &f->look);
+}
+
+void fetch_start(struct fetch *f)
+{
+    f->failure.exit = FAILURE_NONE;
+    if (*f->sha256) {
+        f->etag = f->sha256;
+        if (!is_there(f, f->sha256))
+            begin(f);
+    } else if (access(f->final, F_OK) == 0 || part_any(&f->arena, f->final, f->id)) {
+        look(f);
+    } else {
+        begin(f);
+    }
+}
+
+void fetch_free(struct fetch *f)
+{
+    part_close(f->part);
+    arena_free(&f->arena);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One download into a file: goes on where an earlier one ended, proves the bytes, and only then gives them
+ * their name. What is there already, whole and the same, is not fetched again.
+ */
+#pragma once
+
+#include "cli/bars.h"
+#include "cli/ctl.h"
+#include "cli/part.h"
+
+struct fetch {
+    /* The owner's, borrowed. */
+    struct ctl *ctl;
+    struct bars *bars;
+    const char *id;     /* of what it is, for the name of its part */
+    const char *path;   /* of the request */
+    const char *final;  /* where it shall be */
+    const char *label;  /* for the bar */
+    const char *sha256; /* in hex, or "": only the server knows */
+    int64_t size;       /* or -1 */
+    bool durable, replace;
+    void (*done)(struct fetch *f); /* maybe before fetch_start returns */
+    void *owner;
+
+    /* What came of it. */
+    struct failure failure;
+    bool was_there;
+
+    /* fetch.c's own. */
+    struct arena arena;
+    struct http_request look, get;
+    struct part *part;
+    const char *etag; /* NULL: not known yet */
+    struct bar bar;
+    bool shown, again;
+};
+
+void fetch_start(struct fetch *f);
+void fetch_free(struct fetch *f); /* after it is done */

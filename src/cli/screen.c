@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See screen.h. */
+#include "cli/screen.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+#include <unistr.h>
+#include <uniwidth.h>
+
+enum { GAP = 2, LEAST_COLUMN = 4, FALLBACK_WIDTH = 80 };
+
+int screen_width(int fd)
+{
+    struct winsize size;
+    int64_t columns = 0;
+    const char *said = getenv("COLUMNS");
+    if (!isatty(fd))
+        return 0;
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return said && text_uint(said, strlen(said), &columns) && columns > 0 && columns < 10000 ? (int)columns
+                                                                                             : FALLBACK_WIDTH;
+}
+
+bool screen_moves(int fd)
+{
+    const char *term = getenv("TERM");
+    return isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+/* Whether a terminal, or a reader, would be led astray. */
+static bool is_unsafe(ucs4_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+const char *screen_safe(struct arena *a, const char *text)
+{
+    struct buf out = {.arena = a};
+    size_t left = strlen(text);
+    while (left > 0) {
+        ucs4_t c = 0;
+        int n = u8_mbtoucr(&c, (const uint8_t *)text, left);
+        if (n <= 0 || is_unsafe(c)) {
+            buf_putc(&out, '?');
+            n = n > 0 ? n : 1;
+        } else {
+            buf_add(&out, text, (size_t)n);
+        }
+        text += n;
+        left -= (size_t)n;
+    }
+    return buf_str(&out);
+}
+
+int screen_columns(const char *text)
+{
+    return u8_strwidth((const uint8_t *)text, "UTF-8");
+}
+
+const char *screen_cut(struct arena *a, const char *text, int columns)
+{
+    size_t len = strlen(text);
+    size_t at = 0;
+    int used = 0;
+    if (screen_columns(text) <= columns)
+        return text;
+    while (at < len) {
+        ucs4_t c = 0;
+        int n = u8_mbtouc(&c, (const uint8_t *)text + at, len - at);
+        int width = uc_width(c, "UTF-8");
+        if (used + (width > 0 ? width : 0) > columns - 1)
+            break;
+        used += width > 0 ? width : 0;
+        at += (size_t)n;
+    }
+    return columns < 1 ? "" : arena_printf(a, "%.*s…", (int)at, text);
+}
+
+void screen_table_add(struct screen_table *t, const char *const *cells)
+{
+    int64_t n = t->rows * t->column_count;
+    if (n + t->column_count > t->room) {
+        int64_t room = t->room ? t->room * 2 : (int64_t)64 * t->column_count;
+        const char **more = arena_alloc(t->arena, (size_t)room * sizeof *more);
+        if (n > 0)
+            memcpy(more, t->cells, (size_t)n * sizeof *more);
+        t->cells = more;
+        t->room = room;
+    }
+    for (int i = 0; i < t->column_count; i++)
+        t->cells[n + i] = screen_safe(t->arena, cells[i] ? cells[i] : "");
+    t->rows++;
+}
+
+static const char *cell(const struct screen_table *t, int64_t row, int column)
+{
+    return t->cells[row * t->column_count + column];
+}
+
+static void measure(const struct screen_table *t, int *widths)
+{
+    for (int i = 0; i < t->column_count; i++) {
+        widths[i] = screen_columns(t->columns[i].title);
+        for (int64_t row = 0; row < t->rows; row++) {
+            int width = screen_columns(cell(t, row, i));
+            if (width > widths[i])
+                widths[i] = width;
+        }
+    }
+}
+
+/* Columns that are not shown have the width -1. */
+static int total_of(const struct screen_table *t, const int *widths)
+{
+    int total = 0;
+    for (int i = 0; i < t->column_count; i++)
+        if (widths[i] >= 0)
+            total += widths[i] + (total > 0 ? GAP : 0);
+    return total;
+}
+
+/* The widest that may shrink, or any once these are at their least; -1: none can. */
+static int widest(const struct screen_table *t, const int *widths, bool any)
+{
+    int found = -1;
+    for (int i = 0; i < t->column_count; i++)
+        if ((any || t->columns[i].shrinks) && widths[i] > LEAST_COLUMN &&
+            (found < 0 || widths[i] > widths[found]))
+            found = i;
+    return found;
+}
+
+/* What cannot be narrower is left out, the last columns first. */
+static void shrink(const struct screen_table *t, int *widths, int columns)
+{
+    int last = t->column_count - 1;
+    while (total_of(t, widths) > columns) {
+        int i = widest(t, widths, false);
+        if (i < 0)
+            i = widest(t, widths, true);
+        if (i >= 0)
+            widths[i]--;
+        else if (last > 0)
+            widths[last--] = -1;
+        else
+            return;
+    }
+}
+
+static void print_cell(const struct screen_table *t, int column, const char *text, int width, FILE *to)
+{
+    const char *cut = screen_cut(t->arena, text, width);
+    int blanks = width - screen_columns(cut);
+    if (column > 0)
+        (void)fprintf(to, "%*s", GAP, "");
+    if (t->columns[column].right)
+        (void)fprintf(to, "%*s%s", blanks, "", cut);
+    else
+        (void)fprintf(to, "%s%*s", cut, column == t->column_count - 1 ? 0 : blanks, "");
+}
+
+static void print_line(const struct screen_table *t, const int *widths, int64_t row, FILE *to)
+{
+    for (int i = 0; i < t->column_count; i++)
+        if (widths[i] >= 0)
+            print_cell(t, i, row < 0 ? t->columns[i].title : cell(t, row, i), widths[i], to);
+    (void)fputc('\n', to);
+}
+
+static void print_plain(const struct screen_table *t, FILE *to)
+{
+    for (int64_t row = 0; row < t->rows; row++)
+        for (int i = 0; i < t->column_count; i++)
+            (void)fprintf(to, "%s%s", cell(t, row, i), i == t->column_count - 1 ? "\n" : "\t");
+}
+
+void screen_table_print(const struct screen_table *t, FILE *to)
+{
+    int columns = screen_width(fileno(to));
+    int *widths = arena_alloc(t->arena, (size_t)t->column_count * sizeof *widths);
+    if (columns == 0) {
+        print_plain(t, to);
+        return;
+    }
+    measure(t, widths);
+    shrink(t, widths, columns);
+    for (int64_t row = -1; row < t->rows; row++) /* the titles first */
+        print_line(t, widths, row, to);
+}
+
+const char *screen_time(struct arena *a, const char *rfc3339)
+{
+    int64_t at = 0;
+    struct tm when;
+    char text[32];
+    if (!rfc3339 || !clock_parse_rfc3339(rfc3339, &at))
+        return "";
+    time_t seconds = (time_t)(at / CLOCK_SECOND);
+    if (!localtime_r(&seconds, &when) || strftime(text, sizeof text, "%Y-%m-%d %H:%M", &when) == 0)
+        return "";
+    return arena_strdup(a, text);
+}

@@ -1,0 +1,807 @@
+# SPDX-License-Identifier: Apache-2.0
+"""resultctl against a real server: what it puts and gets, what it says, and how it ends."""
+
+import contextlib
+import fcntl
+import http.server
+import json
+import os
+import pathlib
+import pty
+import re
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import termios
+import threading
+import time
+
+import pytest
+from harness import (
+    BINARY, CHECKOUT, FILED, INLINE, PATIENCE, assert_sanitizers_silent, clean_environment, eventually, expect, nobody, sha256,
+    sleep_until,
+)
+
+RESULTCTL = pathlib.Path(BINARY).parent / "resultctl"
+OTHER, USAGE, KEY, ABSENT, CONFLICT, REFUSED, UNREACHABLE, DAMAGED, LOCAL, JOB, TIME = range(1, 12)
+LARGE = os.urandom(6_000_000)
+
+
+class Ctl:
+    """The program, in a folder of its own, with a server's address and key in its environment."""
+
+    def __init__(self, folder, url, key):
+        self.folder = folder
+        self.environment = clean_environment(
+            RESULTD_URL=url, RESULTD_KEY=key, XDG_CONFIG_HOME=str(folder / "config"), HOME=str(folder), TZ="UTC"
+        )
+        self.work = folder / "work"
+        self.work.mkdir(exist_ok=True)
+
+    def run(self, *words, stdin="", **options):
+        binary = isinstance(stdin, bytes)
+        done = subprocess.run(
+            [RESULTCTL, *map(str, words)], input=stdin, capture_output=True, text=not binary, cwd=self.work,
+            env=self.environment, timeout=4 * PATIENCE, **options,
+        )
+        assert_sanitizers_silent(done.stderr.decode() if binary else done.stderr)
+        return done
+
+    def ok(self, *words, **options):
+        done = self.run(*words, **options)
+        assert done.returncode == 0, (words, done.returncode, done.stderr)
+        return done.stdout
+
+    def fails(self, status, *words, **options):
+        """What it says on standard error."""
+        done = self.run(*words, **options)
+        assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
+        assert done.stderr.strip()
+        return done.stderr
+
+    def json(self, *words, **options):
+        return [json.loads(line) for line in self.ok(*words, "--json", **options).splitlines()]
+
+    def file(self, name, data):
+        path = self.work / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def parts(self):
+        return [path for path in self.work.rglob(".resultctl-*")]
+
+
+@pytest.fixture
+def ctl(tmp_path, own_api):
+    made = Ctl(tmp_path, own_api.server.url, own_api.key)
+    made.api = own_api
+    return made
+
+
+class Relay:
+    """A TCP proxy that can break off, refuse and hold back, and remembers the requests that went through it."""
+
+    def __init__(self, port):
+        self.target = port
+        self.cut_after = None  # bytes of answers, of the next connection that gets so far
+        self.cut_request_after = None  # bytes of requests
+        self.hold_after = None  # bytes of requests, until `released`
+        self.stall_after = None  # bytes of answers, until `released`
+        self.released = threading.Event()
+        self.refusals = []  # answers instead of the server's, one for each request
+        self.heads = []
+        self.received = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=[client], daemon=True).start()
+
+    def serve(self, client):
+        server = socket.create_connection(("127.0.0.1", self.target))
+        with contextlib.suppress(OSError), client, server:
+            back = threading.Thread(target=self.backward, args=[server, client], daemon=True)
+            back.start()
+            sent = 0
+            while piece := client.recv(65536):
+                if re.match(rb"(GET|PUT|POST|HEAD|DELETE) ", piece):
+                    self.heads.append(piece.partition(b"\r\n\r\n")[0].decode())
+                    if self.refusals:
+                        client.sendall(self.refusals.pop(0))
+                        client.shutdown(socket.SHUT_WR)
+                        while client.recv(65536):  # what is not read would come back as a reset
+                            pass
+                        break
+                sent += len(piece)
+                if self.cut_request_after is not None and sent > self.cut_request_after:
+                    self.cut_request_after = None
+                    break
+                if self.hold_after is not None and sent > self.hold_after:
+                    self.hold_after = None
+                    self.released.wait(PATIENCE)
+                server.sendall(piece)
+
+    def backward(self, server, client):
+        got = 0
+        with contextlib.suppress(OSError):
+            while piece := server.recv(65536):
+                got += len(piece)
+                if self.cut_after is not None and got > self.cut_after:
+                    client.sendall(piece[: len(piece) - (got - self.cut_after)])
+                    self.received += len(piece) - (got - self.cut_after)
+                    self.cut_after = None
+                    break
+                self.received += len(piece)
+                client.sendall(piece)
+                if self.stall_after is not None and got > self.stall_after:
+                    self.stall_after = None
+                    self.released.wait(PATIENCE)
+        for end in (client, server):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def asked(self, what):
+        return [head for head in self.heads if what in head]
+
+    def close(self):
+        self.listener.close()
+
+
+@pytest.fixture
+def relay(ctl):
+    made = Relay(int(ctl.api.server.url.rpartition(":")[2]))
+    ctl.environment["RESULTD_URL"] = made.url
+    yield made
+    made.close()
+
+
+def jobs(api, **parameters):
+    return expect(api.get("/jobs", params=parameters), 200)["data"]
+
+
+def busy(after=0, status="503 Service Unavailable", code="busy"):
+    body = json.dumps({"code": code, "detail": "not now", "status": int(status[:3])}).encode()
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nRetry-After: {after}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body
+
+
+def on_terminal(ctl, *words, columns=80, stdin=None):
+    """(exit status, all that it wrote), on a terminal of so many columns."""
+    terminal, its_end = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    running = subprocess.Popen([RESULTCTL, *map(str, words)], stdin=its_end, stdout=its_end, stderr=its_end, cwd=ctl.work,
+                               env={**ctl.environment, "TERM": "xterm"}, start_new_session=True)
+    os.close(its_end)
+    written = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 65536):
+            written += piece
+            if stdin and b"Key for" in written:  # what was typed before is thrown away
+                os.write(terminal, stdin)
+                stdin = None
+    os.close(terminal)
+    return running.wait(PATIENCE), written.decode()
+
+
+# ---- put --------------------------------------------------------------------------------------------------
+
+
+def test_files_become_the_results_of_a_completed_job(ctl):
+    ctl.file("a.csv", b"x,y\n1,2\n")
+    ctl.file("out/b.bin", LARGE)
+    ctl.file("out/deep/c.txt", b"deep")
+    done = ctl.run("put", "a.csv", "out", "--new-batch", "july", "--reference-id", "crawl-17", "--tag", "t", "--primary")
+    assert done.returncode == 0, done.stderr
+    listed = dict(reversed(line.split("\t")) for line in done.stdout.splitlines())
+    assert sorted(listed) == ["a.csv", "b.bin", "deep_c.txt"]
+    (job,) = jobs(ctl.api, reference_id="crawl-17")
+    assert (job["status"], job["kind"], job["tag"]) == ("completed", "publish", "t")
+    assert expect(ctl.api.get(f"/batches/{job['batch']}"), 200)["name"] == "july"
+    first = ctl.api.result(listed["a.csv"])
+    assert (first["media_type"], first["rows"], first["primary"]) == ("text/csv", 1, True)
+    assert ctl.api.content(listed["b.bin"]).content == LARGE
+    assert not ctl.api.result(listed["b.bin"])["primary"]
+
+
+def test_what_comes_from_standard_input_is_a_result(ctl):
+    (result,) = ctl.json("put", "-", "--name", "s.bin", "--type", "dump", "--expires", "2h", stdin=LARGE)
+    assert (result["size"], result["sha256"], result["type"]) == (len(LARGE), sha256(LARGE), "dump")
+    assert "needs a --name" in ctl.fails(USAGE, "put", "-", stdin="x")
+
+
+def test_results_are_added_to_a_job_and_it_is_completed_only_if_asked_for(ctl):
+    job = ctl.api.job()["id"]
+    ctl.file("a", b"1")
+    ctl.ok("put", "--job", job, "a")
+    assert ctl.api.get_job(job)["status"] == "queued"
+    ctl.ok("put", "--job", job, "a", "--finish")
+    assert ctl.api.get_job(job)["status"] == "completed"
+    assert [row["name"] for row in ctl.api.get_job(job)["results"]] == ["a"]
+
+
+def test_who_writes_slowly_is_waited_for(ctl):
+    """Longer than the server waits between two pieces of a body; nothing of it is sent until all of it is there."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as out, os.fdopen(reading, "rb") as into:
+        running = subprocess.Popen([RESULTCTL, "put", "-", "--name", "s"], stdin=into, cwd=ctl.work, env=ctl.environment,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        out.write(b"first ")
+        out.flush()
+        time.sleep(1)
+        assert ctl.api.results() == []
+        out.write(b"second")
+    assert running.wait(PATIENCE) == 0, running.stderr.read()
+    (result,) = ctl.api.results()
+    assert ctl.api.content(result["id"]).content == b"first second"
+
+
+def test_what_is_no_file_is_told(ctl):
+    ctl.file("real", b"1")
+    (ctl.work / "in").mkdir()
+    (ctl.work / "in" / "link").symlink_to("../real")
+    assert ctl.ok("put", "in").split("\t")[1] == "link\n"
+    (ctl.work / "in" / "broken").symlink_to("nowhere")
+    assert "leads nowhere" in ctl.fails(LOCAL, "put", "in")
+    (ctl.work / "in" / "broken").unlink()
+    os.mkfifo(ctl.work / "in" / "pipe")
+    assert "neither a file nor a folder" in ctl.fails(LOCAL, "put", "in")
+
+
+def test_a_pattern_in_quotes_is_expanded(ctl):
+    for name in ("a.csv", "b.csv", "c.txt"):
+        ctl.file(name, name.encode())
+    assert sorted(line.split("\t")[1] for line in ctl.ok("put", "*.csv").splitlines()) == ["a.csv", "b.csv"]
+    assert "nothing here matches" in ctl.fails(LOCAL, "put", "*.pdf")
+
+
+def test_two_files_of_one_name_are_refused_before_anything_is_sent(ctl):
+    ctl.file("x/a", b"1")
+    ctl.file("y/a", b"2")
+    said = ctl.fails(USAGE, "put", "x/a", "y/a")
+    assert "x/a and y/a would both be named" in said
+    assert jobs(ctl.api) == []
+
+
+def test_a_file_that_changes_while_it_is_sent_is_not_taken(ctl, relay):
+    path = ctl.file("moving.bin", os.urandom(40_000_000))
+    relay.hold_after = 1_000_000
+
+    def change():
+        eventually(lambda: relay.hold_after is None, "it is on its way")
+        with path.open("r+b") as file:
+            file.write(b"changed")
+        relay.released.set()
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    said = ctl.fails(CONFLICT, "put", "moving.bin", "--tries", "1")
+    changing.join()
+    assert "changed while it was sent; nothing of it was kept" in said
+    assert "is left running; go on with" in said
+    assert ctl.api.results() == []
+
+
+@pytest.mark.parametrize("how", ["file", "stdin"])
+def test_a_put_that_breaks_off_is_sent_again(ctl, relay, how):
+    ctl.file("a.bin", LARGE)
+    relay.refusals = [busy() for _ in range(2)]
+    relay.cut_request_after = 2_000_000
+    if how == "file":
+        ctl.ok("put", "a.bin")
+    else:
+        ctl.ok("put", "-", "--name", "a.bin", stdin=LARGE)
+    (result,) = ctl.api.results()
+    assert result["sha256"] == sha256(LARGE)
+    assert len(jobs(ctl.api)) == 1 and len(relay.asked("PUT ")) == 2
+
+
+def test_an_interrupted_put_leaves_nothing_half_and_says_how_to_go_on(ctl, relay):
+    ctl.file("a.bin", os.urandom(30_000_000))
+    relay.hold_after = 1_000_000
+    running = subprocess.Popen([RESULTCTL, "put", "a.bin"], cwd=ctl.work, env=ctl.environment, text=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    eventually(lambda: relay.hold_after is None, "it is on its way")
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=PATIENCE)[1]
+    relay.released.set()
+    assert running.returncode == 130
+    job = re.search(r"go on with: resultctl put --job (\S+) --finish", said)[1]
+    assert ctl.api.get_job(job)["status"] == "running" and ctl.api.results() == []
+    ctl.ok("put", "--job", job, "--finish", "a.bin")
+    assert ctl.api.get_job(job)["status"] == "completed"
+
+
+def test_other_bytes_under_the_same_name_are_a_conflict(ctl):
+    job = ctl.api.job()["id"]
+    ctl.file("a", b"1")
+    ctl.ok("put", "--job", job, "a")
+    ctl.file("a", b"2")
+    assert "with other bytes" in ctl.fails(CONFLICT, "put", "--job", job, "a")
+
+
+# ---- get --------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_got_with_a_folder_for_each_job(ctl):
+    batch = ctl.api.batch()["id"]
+    for number in range(2):
+        job = ctl.api.job(batch=batch, reference_id=f"shop/{number}")["id"]
+        ctl.api.upload(job, "a.bin", LARGE + bytes([number]))
+        ctl.api.upload(job, "same", b"1", type="x")
+        ctl.api.upload(job, "same", b"2", type="y")
+        ctl.api.upload(job, ".hidden", b"3")
+    assert "8 files" in ctl.run("get", "--batch", batch, "-o", "out").stderr
+    got = {str(path.relative_to(ctl.work)): path.read_bytes() for path in ctl.work.rglob("*") if path.is_file()}
+    assert got["out/shop_1/a.bin"] == LARGE + b"\1"
+    assert {got["out/shop_0/same"], got["out/shop_0/same (2)"]} == {b"1", b"2"}
+    assert got["out/shop_0/_hidden"] == b"3" and len(got) == 8
+
+
+def test_what_is_there_already_is_not_fetched_again(ctl, relay):
+    result = ctl.api.publish("a.bin", LARGE)["id"]
+    ctl.ok("get", result)
+    assert (ctl.work / "a.bin").read_bytes() == LARGE
+    before = len(relay.asked("/content"))
+    assert "1 of them there already" in ctl.run("get", result).stderr
+    assert len(relay.asked("/content")) == before
+    (ctl.work / "a.bin").write_bytes(b"mine")
+    assert "is there already, with other bytes" in ctl.fails(CONFLICT, "get", result)
+    assert (ctl.work / "a.bin").read_bytes() == b"mine"
+    ctl.ok("get", result, "--force")
+    assert (ctl.work / "a.bin").read_bytes() == LARGE
+
+
+def test_half_a_file_is_gone_on_with(ctl, relay):
+    result = ctl.api.publish("a.bin", LARGE)["id"]
+    relay.cut_after = 2_000_000
+    said = ctl.fails(UNREACHABLE, "get", result, "--tries", "1")
+    assert said
+    (part,) = ctl.parts()
+    have = part.stat().st_size
+    assert 1_000_000 < have < 2_000_000 and not (ctl.work / "a.bin").exists()
+    assert LARGE.startswith(part.read_bytes())
+    before = relay.received
+    ctl.ok("get", result)
+    assert (ctl.work / "a.bin").read_bytes() == LARGE and ctl.parts() == []
+    assert f"Range: bytes={have}-" in relay.asked("/content")[-1]
+    assert relay.received - before < len(LARGE) - have + 10_000
+
+
+def test_a_get_that_breaks_off_goes_on_by_itself(ctl, relay):
+    result = ctl.api.publish("a.bin", LARGE)["id"]
+    relay.cut_after = 3_000_000
+    ctl.ok("get", result)
+    assert (ctl.work / "a.bin").read_bytes() == LARGE
+    assert relay.received < len(LARGE) + 100_000
+
+
+def test_a_killed_get_goes_on_where_it_was(ctl, relay):
+    result = ctl.api.publish("a.bin", LARGE)["id"]
+    relay.stall_after = 2_500_000
+    running = subprocess.Popen([RESULTCTL, "get", result], cwd=ctl.work, env=ctl.environment,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    eventually(lambda: ctl.parts() and ctl.parts()[0].stat().st_size > 2_000_000, "half of it is there")
+    running.kill()
+    running.wait()
+    relay.released.set()
+    have = ctl.parts()[0].stat().st_size
+    ctl.ok("get", result)
+    assert f"Range: bytes={have}-" in relay.asked("/content")[-1]
+    assert (ctl.work / "a.bin").read_bytes() == LARGE and ctl.parts() == []
+
+
+def test_two_at_the_same_file_do_not_disturb_each_other(ctl, relay):
+    result = ctl.api.publish("a.bin", LARGE)["id"]
+    relay.stall_after = 1_000_000
+    first = subprocess.Popen([RESULTCTL, "get", result], cwd=ctl.work, env=ctl.environment,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    eventually(lambda: ctl.parts() and ctl.parts()[0].stat().st_size > 500_000, "one is at it")
+    assert "another resultctl is receiving" in ctl.fails(CONFLICT, "get", result)
+    relay.released.set()
+    assert first.wait(PATIENCE) == 0
+    assert (ctl.work / "a.bin").read_bytes() == LARGE
+
+
+def test_a_later_result_does_not_take_the_name_of_an_earlier_one(ctl):
+    job = ctl.api.job()["id"]
+    ctl.api.upload(job, "same", b"first", type="x")
+    ctl.ok("get", "--job", job)
+    ctl.api.upload(job, "same", b"second", type="y")
+    ctl.ok("get", "--job", job)
+    assert [(ctl.work / name).read_bytes() for name in ("same", "same (2)")] == [b"first", b"second"]
+
+
+def test_one_that_is_not_there_does_not_keep_the_others(ctl):
+    result = ctl.api.publish("a", FILED)["id"]
+    said = ctl.fails(ABSENT, "get", nobody(), result)
+    assert "1 of 2 could not be had" in said
+    assert (ctl.work / "a").read_bytes() == FILED
+
+
+def test_a_whole_part_of_a_table_is_proved_before_it_is_named(ctl):
+    text = "id,text\n" + "".join(f"{number},x\n" for number in range(1000))
+    result = ctl.api.publish("t.csv", text.encode(), headers={"Content-Type": "text/csv"})["id"]
+    made = ctl.api.get(f"/results/{result}/content", params={"format": "json"})
+    head = eventually(lambda: (answer := ctl.api.head(f"/results/{result}/content?format=json")).headers.get("Repr-Digest") and answer)
+    tag = sha256(head.headers["ETag"].encode())[:16]
+    ctl.file(f".resultctl-{result}-json-{tag}.part", bytes(len(made.content)))
+    assert "have the sha256" in ctl.fails(DAMAGED, "get", result, "--format", "json", "--ack")
+    assert ctl.api.result(result)["state"] == "available"
+    ctl.ok("get", result, "--format", "json", "--ack")
+    assert (ctl.work / "t.json").read_bytes() == made.content
+
+
+def test_bytes_that_are_not_the_same_get_no_name(ctl):
+    result = ctl.api.publish("a.bin", LARGE)["id"]
+    tag = sha256(sha256(LARGE).encode())[:16]
+    part = ctl.file(f".resultctl-{result}-{tag}.part", bytes(1000))
+    said = ctl.fails(DAMAGED, "get", result)
+    assert "have the sha256" in said
+    assert not (ctl.work / "a.bin").exists() and not part.exists()
+    ctl.ok("get", result)
+    assert (ctl.work / "a.bin").read_bytes() == LARGE
+
+
+def test_a_table_is_got_as_another_format_and_gone_on_with(ctl, relay):
+    text = "id,text\n" + "".join(f"{number},{'x' * 40}\n" for number in range(60_000))
+    result = ctl.api.publish("t.csv", text.encode(), headers={"Content-Type": "text/csv"})["id"]
+    whole = ctl.api.get(f"/results/{result}/content", params={"format": "json"}).content
+    relay.cut_after = 1_500_000
+    ctl.fails(UNREACHABLE, "get", result, "--format", "json", "--tries", "1")
+    (part,) = ctl.parts()
+    have = part.stat().st_size
+    ctl.ok("get", result, "--format", "json")
+    assert (ctl.work / "t.json").read_bytes() == whole and ctl.parts() == []
+    assert f"Range: bytes={have}-" in relay.asked("GET /api/v1/results/" + result + "/content")[-1]
+    assert "1 of them there already" in ctl.run("get", result, "--format", "json").stderr
+
+
+def test_an_acknowledgement_follows_the_file(ctl):
+    result = ctl.api.publish("a.bin", FILED)["id"]
+    (ctl.work / "a.bin").write_bytes(b"mine")
+    ctl.fails(CONFLICT, "get", result, "--ack")
+    assert ctl.api.result(result)["state"] == "available"
+    ctl.ok("get", result, "--ack", "--force")
+    assert ctl.api.result(result)["state"] == "consumed"
+
+
+def test_what_has_expired_is_told(ctl):
+    job = ctl.api.job()["id"]
+    gone = ctl.api.upload(job, "gone", b"1", expires_in="1")
+    ctl.api.upload(job, "here", b"2")
+    sleep_until(gone["expires_at"])
+    said = ctl.fails(ABSENT, "get", "--job", job)
+    assert "gone" in said and "has expired at" in said and "1 of 2 could not be had" in said
+    assert (ctl.work / "here").read_bytes() == b"2"
+
+
+def test_many_are_got_at_once(ctl):
+    job = ctl.api.job()["id"]
+    for number in range(60):
+        ctl.api.upload(job, f"n{number}", INLINE + str(number).encode())
+    rows = ctl.json("get", "--job", job, "-o", "many", "--parallel", "16", "--ack")
+    assert len(rows) == 60 and not any(row["was_there"] for row in rows)
+    for number in range(60):
+        assert (ctl.work / "many" / f"n{number}").read_bytes() == INLINE + str(number).encode()
+    assert len(ctl.api.results(job=job, state="consumed")) == 60
+
+
+def test_one_file_can_be_named(ctl):
+    result = ctl.api.publish("a", FILED)["id"]
+    ctl.ok("get", result, "-o", "other.bin")
+    assert (ctl.work / "other.bin").read_bytes() == FILED
+
+
+def test_a_full_disk_is_said_and_gone_on_from(ctl):
+    result = ctl.api.publish("a.bin", LARGE)["id"]
+
+    def little_room():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+
+    said = ctl.fails(LOCAL, "get", result, preexec_fn=little_room)
+    assert "cannot write" in said and not (ctl.work / "a.bin").exists()
+    ctl.ok("get", result)
+    assert (ctl.work / "a.bin").read_bytes() == LARGE
+
+
+def test_a_name_of_255_bytes_and_another_format(ctl):
+    name = "ä" * 125 + ".json"
+    result = ctl.api.publish(name, b'[{"a":1}]', headers={"Content-Type": "application/json"})["id"]
+    ctl.ok("get", result)
+    ctl.ok("get", result, "--format", "ndjson")
+    assert sorted(len(path.name.encode()) for path in ctl.work.iterdir()) == [255, 255]
+
+
+# ---- streams, archives, rows ------------------------------------------------------------------------------
+
+
+def test_cat_goes_on_after_a_break_and_proves_what_it_wrote(ctl, relay):
+    result = ctl.api.publish("a.bin", LARGE)["id"]
+    relay.cut_after = 2_000_000
+    assert ctl.ok("cat", result, stdin=b"") == LARGE
+    assert relay.received < len(LARGE) + 100_000
+
+
+def test_an_archive_is_gone_on_with(ctl, relay):
+    job = ctl.api.job()["id"]
+    ctl.api.upload(job, "a.bin", LARGE)
+    expect(ctl.api.post(f"/jobs/{job}/finish"), 200)
+    relay.cut_after = 2_000_000
+    ctl.fails(UNREACHABLE, "archive", "--job", job, "--tries", "1")
+    ctl.ok("archive", "--job", job)
+    assert (ctl.work / f"{job}.zip").read_bytes() == ctl.api.get(f"/jobs/{job}/archive.zip").content
+    assert "Range: bytes=" in relay.asked("GET /api/v1/jobs/" + job + "/archive.zip")[-1]
+    assert ctl.ok("archive", "--job", job, "-o", "-", stdin=b"") == (ctl.work / f"{job}.zip").read_bytes()
+
+
+def test_rows_are_a_table(ctl):
+    text = "name,price\n" + "".join(f"n{number},{number}\n" for number in range(100))
+    result = ctl.api.publish("t.csv", text.encode(), headers={"Content-Type": "text/csv"})["id"]
+    shown = ctl.ok("rows", result, "--where", "price>=97", "--fields", "price,name")
+    assert shown.splitlines() == ["97\tn97", "98\tn98", "99\tn99"]
+    status, written = on_terminal(ctl, "rows", result, "--offset", "5", "--limit", "1")
+    assert status == 0
+    assert written.replace("\r\n", "\n") == "name  price\nn5        5\n100 rows in all\n"
+
+
+# ---- jobs -------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_s_loop(ctl):
+    job = ctl.ok("job", "create", "resize", "--input", '{"width": 1.10}', "--priority", "9").strip()
+    (claimed,) = ctl.json("job", "claim", "--kind", "resize", "--lease", "10m")
+    assert claimed["id"] == job and claimed["input"] == {"width": 1.10}
+    ctl.ok("job", "progress", job, "40%", "--lease", claimed["lease"])
+    assert ctl.api.get_job(job)["progress"] == 0.4
+    assert ctl.fails(CONFLICT, "job", "finish", job)
+    ctl.ok("job", "finish", job, "--lease", claimed["lease"])
+    assert ctl.run("wait", job).returncode == 0
+    assert "no job is waiting" in ctl.fails(ABSENT, "job", "claim")
+
+
+def test_waiting_ends_with_what_became_of_the_job(ctl):
+    failing, endless = ctl.api.job()["id"], ctl.api.job()["id"]
+    ctl.ok("job", "fail", failing, "--code", "oom", "--message", "out of memory")
+    assert "out of memory (oom)" in ctl.fails(JOB, "wait", failing)
+    assert "still queued" in ctl.fails(TIME, "wait", endless, "--timeout", "1s")
+    ctl.ok("job", "cancel", endless)
+    assert "cancelled" in ctl.fails(JOB, "wait", endless)
+
+
+def test_the_worker_in_ten_lines(ctl):
+    first = ctl.ok("job", "create", "upper", "--input", '{"text": "abc"}').strip()
+    second = ctl.ok("job", "create", "upper", "--input", "null").strip()
+    environment = {**ctl.environment, "PATH": f"{RESULTCTL.parent}:{os.environ['PATH']}", "WAIT": "1s"}
+    command = "jq -e -r .text | tr a-z A-Z > result.txt; exit ${PIPESTATUS[0]}"
+    subprocess.run([CHECKOUT / "examples" / "worker.sh", "upper", "bash", "-c", command], env=environment, check=False,
+                   timeout=4 * PATIENCE, capture_output=True)
+    assert ctl.api.get_job(first)["status"] == "completed"
+    (result,) = ctl.api.results(job=first)
+    assert ctl.api.content(result["id"]).content == b"ABC\n"
+    failed = ctl.api.get_job(second)
+    assert failed["status"] == "failed" and failed["error"]["message"] == "bash failed"
+
+
+def test_watch_tells_what_changes(ctl, relay):
+    job = ctl.api.job()["id"]
+    watching = subprocess.Popen([RESULTCTL, "watch", "--interval", "1s"], cwd=ctl.work, env=ctl.environment, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    eventually(lambda: len(relay.asked("GET /api/v1/jobs")) > 1, "it knows what was there before")
+    ctl.api.upload(job, "seen.txt", INLINE)
+    expect(ctl.api.post(f"/jobs/{job}/finish"), 200)
+    patience = threading.Timer(PATIENCE, watching.kill)  # what is not told does not hold up everything
+    patience.start()
+    lines = [watching.stdout.readline().split("\t") for _ in range(2)]
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(PATIENCE) == 130
+    patience.cancel()
+    assert {(line[1], line[3]) for line in lines} <= {("job", "completed 100 %"), ("job", "queued 0 %"), ("result", "available")}
+    assert any(line[4] == "seen.txt\n" for line in lines)
+
+
+# ---- single results ---------------------------------------------------------------------------------------
+
+
+def test_the_life_of_a_result(ctl):
+    result = ctl.api.publish("a", FILED)["id"]
+    (shown,) = ctl.json("show", result)
+    assert shown["id"] == result
+    ctl.ok("keep", result)
+    assert "kept" in ctl.ok("ls")
+    assert ctl.fails(CONFLICT, "rm", result)
+    ctl.ok("keep", result, "--off")
+    ctl.ok("ack", result)
+    assert ctl.ok("ls") == ""
+    assert "consumed" in ctl.ok("ls", "--state", "any")
+    ctl.ok("rm", result)
+    assert ctl.fails(ABSENT, "cat", result)
+    ctl.ok("restore", result)
+    assert "Nobody can be asked here; --yes says yes" in ctl.fails(USAGE, "rm", result, "--permanent")
+    ctl.ok("rm", result, "--permanent", "--yes")
+    assert ctl.fails(ABSENT, "show", result)
+
+
+def test_one_that_fails_does_not_stop_the_others(ctl):
+    first, second = (ctl.api.publish(name, INLINE)["id"] for name in "ab")
+    said = ctl.fails(ABSENT, "ack", first, nobody(), second)
+    assert "404" in said or "no result" in said or "there is no" in said
+    assert len(ctl.api.results(state="consumed")) == 2
+
+
+def test_a_link_opens_without_a_key(ctl):
+    result = ctl.api.publish("a", FILED)["id"]
+    url = ctl.ok("link", result, "--expires", "10m").strip()
+    assert ctl.api.server.get(url.removeprefix(ctl.api.server.url)).content == FILED
+
+
+def test_lists_are_whole_and_in_pages(ctl):
+    for number in range(12):
+        ctl.api.publish(f"n{number}", INLINE)
+    assert len(ctl.ok("ls").splitlines()) == 12
+    assert len(ctl.ok("ls", "--limit", "5").splitlines()) == 5
+    assert [row["name"] for row in ctl.json("ls", "--name", "n3")] == ["n3"]
+    assert len(ctl.json("job", "ls", "--status", "completed", "--all")) == 12
+    assert "all\t12\t" in ctl.ok("usage")
+
+
+# ---- how it ends ------------------------------------------------------------------------------------------
+
+
+def test_keys_that_do_not_open(ctl):
+    result = ctl.api.publish("a", INLINE)["id"]
+    reader = ctl.api.server.api(scopes=["read"], project=ctl.api.project)
+    ctl.environment["RESULTD_KEY"] = reader.key
+    assert "ack" in ctl.fails(KEY, "ack", result)
+    ctl.environment["RESULTD_KEY"] = "nonsense"
+    assert ctl.fails(KEY, "ls")
+    del ctl.environment["RESULTD_KEY"]
+    assert ctl.fails(KEY, "ls")
+
+
+def test_nobody_at_the_address(ctl):
+    with socket.socket() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        said = ctl.fails(UNREACHABLE, "ls", "--url", f"http://127.0.0.1:{port}", "--tries", "2")
+    assert f"http://127.0.0.1:{port}" in said
+    assert "begins with http" in ctl.fails(USAGE, "ls", "--url", "ftp://x")
+
+
+def test_somebody_else_at_the_address(ctl):
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "12")
+            self.end_headers()
+            self.wfile.write(b"<html></html"[:12])
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        said = ctl.fails(DAMAGED, "ls", "--url", f"http://127.0.0.1:{other.server_port}")
+        other.shutdown()
+    assert "is not JSON" in said
+
+
+def test_what_is_busy_is_asked_again(ctl, relay):
+    relay.refusals = [busy(), busy(1), busy()]
+    began = time.monotonic()
+    assert ctl.ok("usage")
+    assert time.monotonic() - began > 1 and len(relay.heads) == 4
+    relay.refusals = [busy() for _ in range(3)]
+    assert "not now" in ctl.fails(UNREACHABLE, "usage", "--tries", "3")
+    relay.refusals = [busy(code="outcome_unknown")]
+    before = len(jobs(ctl.api))
+    ctl.fails(UNREACHABLE, "job", "create", "x")
+    assert len(jobs(ctl.api)) == before, "whether it was made is not known: it is not made twice"
+
+
+def test_words_that_are_wrong(ctl):
+    for words in (["nonsense"], ["ls", "--nonsense"], ["ls", "-z"], ["ls", "--limit", "x"], ["ls", "extra"], ["get"],
+                  ["show"], ["ls", "--state", "x"], ["put", "a", "--expires", "soon"], ["archive"], ["ls", "--limit"], []):
+        assert "resultctl: " in ctl.fails(USAGE, *words)
+    assert "put" in ctl.ok("--help") and "--expires" in ctl.ok("put", "--help")
+    assert ctl.ok("--version").startswith("resultctl ")
+
+
+def test_a_failure_is_json_for_programs(ctl):
+    said = json.loads(ctl.fails(ABSENT, "ack", nobody(), "--json"))
+    assert (said["exit"], said["status"], said["code"]) == (ABSENT, 404, "not_found")
+
+
+def test_files_that_are_not_there(ctl):
+    assert "No such file" in ctl.fails(LOCAL, "put", "nothing")
+    result = ctl.api.publish("a", INLINE)["id"]
+    assert ctl.fails(LOCAL, "get", result, "-o", "no/such/folder/")
+
+
+# ---- servers and keys -------------------------------------------------------------------------------------
+
+
+def test_logging_in_notes_the_key_for_its_owner_alone(ctl):
+    url, key = ctl.environment.pop("RESULTD_URL"), ctl.environment.pop("RESULTD_KEY")
+    assert "resultctl login" in ctl.fails(USAGE, "ls")
+    assert ctl.fails(KEY, "login", url, stdin="wrong\n")
+    ctl.ok("login", url, "--name", "here", stdin=key + "\n")
+    assert ctl.ok("ls") == ""
+    assert ctl.ok("servers") == f"*\there\t{url}\n"
+    noted = ctl.folder / "config" / "resultctl" / "servers"
+    assert noted.stat().st_mode & 0o777 == 0o600 and noted.parent.stat().st_mode & 0o777 == 0o700
+    noted.chmod(0o644)
+    assert "chmod 600" in ctl.fails(LOCAL, "ls")
+    noted.chmod(0o600)
+    ctl.ok("login", url, "--name", "again", stdin=key + "\n")
+    assert ctl.ok("ls", "--server", "here") == ""
+    assert "no server" in ctl.fails(USAGE, "ls", "--server", "other")
+    ctl.ok("logout", "again")
+    assert ctl.ok("servers") == f"*\there\t{url}\n"
+
+
+def test_a_key_can_stand_in_a_file(ctl):
+    key = ctl.environment.pop("RESULTD_KEY")
+    ctl.file("key", key.encode() + b"\nmore\n")
+    assert ctl.ok("ls", "--key-file", "key") == ""
+
+
+def test_the_key_is_typed_unseen(ctl):
+    url, key = ctl.environment.pop("RESULTD_URL"), ctl.environment.pop("RESULTD_KEY")
+    status, written = on_terminal(ctl, "login", url, stdin=key.encode() + b"\n")
+    assert status == 0 and "Key for" in written and key not in written
+
+
+# ---- terminals --------------------------------------------------------------------------------------------
+
+
+def test_what_strangers_named_does_no_harm_to_a_terminal(ctl):
+    ctl.api.publish("evil\u202egnp.exe", INLINE)
+    assert "evil?gnp.exe" in ctl.ok("ls")
+
+
+@pytest.mark.parametrize("columns", [20, 40, 120])
+def test_nothing_is_wider_than_the_terminal(ctl, columns):
+    result = ctl.api.publish("a-rather-long-name-of-a-result-for-twenty-columns.bin", LARGE * 4)["id"]
+    ctl.api.publish("zweite-Datei-mit-Ümlauten-und-漢字.csv", INLINE)
+    for words in (["ls"], ["show", result], ["usage"], ["get", result, "-o", f"out{columns}"]):
+        status, written = on_terminal(ctl, *words, columns=columns)
+        assert status == 0, written
+        if words == ["show", result]:
+            continue  # values are cut, but never below four columns
+        for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", written).replace("\r", "\n").split("\n"):
+            assert sum(2 if ord(c) > 0x2e80 else 1 for c in line) <= columns, (words, line)
+
+
+def test_bars_are_for_terminals_alone(ctl):
+    result = ctl.api.publish("a.bin", LARGE)["id"]
+    done = ctl.run("get", result)
+    assert "\x1b" not in done.stderr + done.stdout and "\r" not in done.stderr
+
+
+# ---- shells -----------------------------------------------------------------------------------------------
+
+
+def test_bash_completes_commands_and_flags(ctl):
+    script = ctl.ok("completion", "bash") + """
+    try() { COMP_WORDS=(resultctl "$@"); COMP_CWORD=$#; _resultctl; echo "${COMPREPLY[*]}"; }
+    try job cl; try get --fo; try job create --in; try res; try put --new
+    """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["claim", "--format --force", "--input", "restore", "--new-batch"]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_every_command(ctl, shell):
+    script = ctl.ok("completion", shell)
+    for word in ("put", "claim", "archive", "new-batch", "expires"):
+        assert word in script
