@@ -334,7 +334,7 @@ static int pass_over(void *ctx, const struct s3_entry *entry)
 static int look(struct s3 *s, struct err *e)
 {
     struct s3_call c;
-    struct s3_page page;
+    struct s3_page page = {"", ""};
     struct err why = {.code = 0};
     s3_call_init(&c, s, "GET", "");
     s3_call_query(&c, "list-type", "2");

@@ -69,7 +69,8 @@ void s3_bare_etag(const char *etag, char *ret, size_t size);
 
 extern const struct blob_ops s3_ops;
 
-/* One page of a list, as the call asks for it; 1: there is another. */
+/* One page of a list, as the call asks for it; 1: there is another. `page`: what the one before said, or
+ * empty. */
 struct s3_call;
 int s3_list_page(struct s3_call *c, s3_entry_fn *each, void *ctx, struct s3_page *page, struct err *e);
 

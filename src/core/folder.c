@@ -48,7 +48,9 @@ int folder_find(const char *data, bool has_database, struct folder *ret, struct 
 static int open_lock(const char *path, struct err *e)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    return fd < 0 ? err_set(e, ERR_STORAGE, "cannot open %.200s: %s", path, strerror(errno)) : fd;
+    if (fd < 0)
+        return err_set(e, ERR_STORAGE, "cannot open %.200s: %s", path, strerror(errno));
+    return fd;
 }
 
 /* The other lock's file is there from now on: what a folder consists of does not depend on who has been busy.
