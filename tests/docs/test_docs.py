@@ -447,6 +447,66 @@ def test_tour(server):
     assert {status: count for status, count in statuses.items() if status >= 400} == {410: 1, 409: 1}
 
 
+# ---- the guides: each command in them is run --------------------------------------------------------------
+
+
+def guide(name):
+    """[(commands, expected output or None)]: each block marked `sh`, and the `text` block right after it."""
+    block = re.compile(r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M | re.S)
+    return [(m[1], m[2]) for m in block.finditer(read(name))]
+
+
+@pytest.fixture
+def desk(server, tmp_path):
+    """Runs a guide's commands one after the other, in a folder with the files that it speaks of."""
+    key = server.folder / "data" / "first-key"
+    folder = tmp_path / "desk"
+    for name, data in {"report.csv": "name,price\nnut,9\nbolt,12\n", "out/a.bin": "a", "out/deep/c.txt": "c", "logs/x.txt": "x",
+                       "photo.jpg": "not really", "key.txt": key.read_text(encoding="ascii")}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(data, encoding="utf-8")
+    subprocess.run(["sqlite3", "shop.db", "CREATE TABLE shop (id INTEGER);"], cwd=folder, check=True)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RESULTD_")}
+    clean |= {"PATH": f"{os.path.dirname(BINARY)}:{os.environ['PATH']}", "HOME": str(folder), "ADDRESS": server.url,
+              "XDG_CONFIG_HOME": str(folder / "config")}
+
+    def run_all(before, blocks):
+        text = f"set -euo pipefail\n{before}\n" + "".join(f"{commands}\nprintf '\\n-- end of block --\\n'\n" for commands, _ in blocks)
+        done = subprocess.run(["bash", "-c", text], cwd=folder, env=clean, capture_output=True, text=True, timeout=4 * PATIENCE)
+        outputs = done.stdout.split("\n-- end of block --\n")
+        assert done.returncode == 0, f"after {len(outputs) - 1} blocks: {done.stderr}\n{outputs[-1]}"
+        return folder, outputs[:-1]
+
+    return run_all
+
+
+def test_every_command_about_publishing(desk):
+    blocks = guide("docs/publishing.md")
+    folder, outputs = desk("", blocks)
+    assert len(outputs) == len(blocks) >= 7
+    for (commands, expected), output in zip(blocks, outputs):
+        assert expected is None or matches(expected, output), (commands, expected, output)
+    key = (folder / "key.txt").read_text(encoding="ascii").strip()
+    assert key not in "".join(outputs)
+
+
+def test_every_command_about_fetching(desk):
+    before = """
+    export RESULTD_URL=$ADDRESS RESULTD_KEY=$(cat key.txt)
+    batch=$(resultctl batch create july)
+    job=$(resultctl job create report --batch "$batch" --reference-id crawl-17)
+    result=$(resultctl put --job "$job" --finish report.csv | cut -f 1)
+    """
+    blocks = guide("docs/fetching.md")
+    folder, outputs = desk(before, blocks)
+    assert len(outputs) == len(blocks) >= 7
+    wanted = (folder / "report.csv").read_bytes()
+    for name in ("results/report.csv", "july/crawl-17/report.csv", "copy.csv"):
+        assert (folder / name).read_bytes() == wanted, name
+    assert (folder / "report.xlsx").read_bytes()[:2] == b"PK" and (folder / "july.zip").is_file()
+    assert "bolt\t12" in "".join(outputs) and "nut\t9" not in "".join(outputs)
+
+
 if __name__ == "__main__":
     if sys.argv[1:] != ["--update"]:
         sys.exit("usage: test_docs.py --update; the tests are run by pytest")
