@@ -462,7 +462,7 @@ def test_a_server_that_stops_ends_it(fresh_server):
         server.stop()
         answer = wire.rest()
     head_, _, body = answer.partition(b"\r\n\r\n")
-    if head_.startswith(b"HTTP/1.1 200"):  # a machine that is fast enough
-        assert len(body) == int(re.search(rb"Content-Length: (\d+)", head_)[1])
+    if head_.startswith(b"HTTP/1.1 200"):  # all were made within that second, and what nobody reads is cut then
+        assert len(body) < int(re.search(rb"Content-Length: (\d+)", head_)[1]), "its length says so"
     else:
         assert head_[:12] in (b"HTTP/1.1 503", b"")

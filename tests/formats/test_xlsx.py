@@ -254,8 +254,15 @@ def libreoffice(content, folder):
     path.write_bytes(content)
     # 44,34,76: comma, quotes, UTF-8; then not "as shown" but the values themselves; -1: every sheet.
     options = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1"
-    run("soffice", f"-env:UserInstallation=file://{folder}/profile", "--headless", "--convert-to", options,
-        "--outdir", folder / "csv", path, env={**os.environ, "HOME": str(folder), "LC_ALL": "C.UTF-8"})
+    for attempt in range(3):  # it sometimes does not survive its own start, whatever it is given
+        profile = f"-env:UserInstallation=file://{folder}/profile{attempt}"
+        try:
+            run("soffice", profile, "--headless", "--convert-to", options, "--outdir", folder / "csv", path,
+                env={**os.environ, "HOME": str(folder), "LC_ALL": "C.UTF-8"})
+            break
+        except AssertionError as failure:
+            if attempt == 2 or "terminate called after throwing" not in str(failure):
+                raise
     return sorted((folder / "csv").iterdir())
 
 
