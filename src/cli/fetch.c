@@ -6,8 +6,13 @@
  */
 #include "cli/fetch.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define SUMMED_LATE (INT64_C(64) << 20) /* bytes; more would be a long wait at the end */
 
 static void end(struct fetch *f)
 {
@@ -25,12 +30,29 @@ static void fail(struct fetch *f, const struct failure *why)
     end(f);
 }
 
-static void finish(struct fetch *f)
+static struct fetch *fetch_aside(struct http_aside *a)
 {
+    return (struct fetch *)(void *)((char *)a - offsetof(struct fetch, aside));
+}
+
+/* In another thread: reading, hashing and syncing would hold up what else is received. */
+static void prove(struct http_aside *a)
+{
+    struct fetch *f = fetch_aside(a);
     const char *said = *f->get.digest ? f->get.digest : f->look.digest;
     const char *sum = *f->sha256 ? f->sha256 : said;
     (void)part_finish(f->part, sum, f->final, f->durable, f->replace, &f->failure);
-    end(f);
+}
+
+static void on_proved(struct http_aside *a)
+{
+    end(fetch_aside(a));
+}
+
+static void finish(struct fetch *f)
+{
+    f->aside = (struct http_aside){.run = prove, .done = on_proved};
+    http_aside(f->ctl->http, &f->aside);
 }
 
 /* ---- the bytes ---- */
@@ -42,7 +64,8 @@ static struct fetch *fetch_of(struct http_request *r)
 
 static int open_part(struct fetch *f, struct failure *why)
 {
-    int rc = part_open(part_path(&f->arena, f->final, f->id, f->etag), &f->part, why);
+    int rc = part_open(part_path(&f->arena, f->final, f->id, f->etag), f->size >= 0 && f->size <= SUMMED_LATE,
+                       &f->part, why);
     if (rc == 0 && part_received(f->part) > 0) {
         f->bar.done = part_received(f->part);
         bars_passed(f->bars, f->bar.done);
@@ -148,30 +171,43 @@ static void begin(struct fetch *f)
 
 /* ---- what is here already ---- */
 
-/* Whether there is nothing to fetch. */
-static bool is_there(struct fetch *f, const char *sha256)
+static void find(struct http_aside *a)
 {
-    char sum[65];
-    int64_t size = 0;
-    struct failure why;
-    int rc = part_sum(f->final, &size, sum, &why);
-    if (rc == FAILURE_ABSENT)
-        return false;
-    if (rc == 0 && *sha256 && strcmp(sum, sha256) == 0) {
-        f->was_there = true;
-        bars_passed(f->bars, size);
-        if (f->durable)
-            (void)part_sync(f->final, &f->failure);
+    struct fetch *f = fetch_aside(a);
+    const char *sha256 = *f->sha256 ? f->sha256 : f->look.digest;
+    f->find.exit = FAILURE_NONE;
+    (void)part_sum(f->final, &f->found_size, f->found, &f->find);
+    f->was_there = f->find.exit == FAILURE_NONE && *sha256 && strcmp(f->found, sha256) == 0;
+    if (f->was_there && f->durable)
+        (void)part_sync(f->final, &f->failure);
+}
+
+static void on_found(struct http_aside *a)
+{
+    struct fetch *f = fetch_aside(a);
+    if (f->was_there) {
+        bars_passed(f->bars, f->found_size);
         end(f);
-        return true;
+    } else if (f->find.exit == FAILURE_ABSENT || (f->replace && f->find.exit == FAILURE_NONE)) {
+        begin(f);
+    } else {
+        if (f->find.exit == FAILURE_NONE)
+            (void)failure_set(&f->find, FAILURE_CONFLICT,
+                              "%.300s is there already, with other bytes; --force replaces it", f->final);
+        fail(f, &f->find);
     }
-    if (f->replace && rc == 0)
-        return false;
-    if (rc == 0)
-        (void)failure_set(&why, FAILURE_CONFLICT,
-                          "%.300s is there already, with other bytes; --force replaces it", f->final);
-    fail(f, &why);
-    return true;
+}
+
+/* Whether there is anything to fetch; then it is begun. */
+static void compare(struct fetch *f)
+{
+    struct stat st;
+    if (lstat(f->final, &st) < 0 && errno == ENOENT) {
+        begin(f);
+        return;
+    }
+    f->aside = (struct http_aside){.run = find, .done = on_found};
+    http_aside(f->ctl->http, &f->aside);
 }
 
 static void on_looked(struct http_request *r)
@@ -183,8 +219,7 @@ static void on_looked(struct http_request *r)
     }
     f->etag = arena_strdup(&f->arena, r->etag);
     f->size = r->answer_length;
-    if (!is_there(f, r->digest))
-        begin(f);
+    compare(f);
 }
 
 static void look(struct fetch *f)
@@ -203,8 +238,7 @@ void fetch_start(struct fetch *f)
     f->failure.exit = FAILURE_NONE;
     if (*f->sha256) {
         f->etag = f->sha256;
-        if (!is_there(f, f->sha256))
-            begin(f);
+        compare(f);
     } else if (access(f->final, F_OK) == 0 || part_any(&f->arena, f->final, f->id)) {
         look(f);
     } else {

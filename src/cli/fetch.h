@@ -30,6 +30,10 @@ struct fetch {
     /* fetch.c's own. */
     struct arena arena;
     struct http_request look, get;
+    struct http_aside aside;
+    char found[65]; /* the sum of the file that is here already */
+    int64_t found_size;
+    struct failure find; /* why there is none */
     struct part *part;
     const char *etag; /* NULL: not known yet */
     struct bar bar;

@@ -6,6 +6,8 @@
 #include "base/text.h"
 
 #include <curl/curl.h>
+#include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@ enum {
     CONNECT_SECONDS = 15,
     MAX_REDIRECTS = 5,
     JSON_DEPTH = 128,
+    ASIDE_THREADS = 2,
 };
 #define FIRST_PAUSE   (CLOCK_SECOND / 4)
 #define LONGEST_PAUSE (30 * CLOCK_SECOND)
@@ -31,6 +34,10 @@ struct http {
     struct http_request *running, *waiting; /* waiting: for its next try */
     int under_way;
     unsigned seed;
+    struct pool *pool; /* of what is done aside; NULL until there is some */
+    pthread_mutex_t mutex;
+    struct http_aside *over; /* mutex: was run */
+    int asides;              /* how many are not done */
 };
 
 /* ---- an answer ---- */
@@ -423,6 +430,47 @@ static void begin_due(struct http *h)
     }
 }
 
+/* ---- aside ---- */
+
+static void run_aside(struct pool_task *task)
+{
+    struct http_aside *a = (struct http_aside *)(void *)((char *)task - offsetof(struct http_aside, task));
+    struct http *h = a->http;
+    a->run(a);
+    (void)pthread_mutex_lock(&h->mutex);
+    a->next = h->over;
+    h->over = a;
+    (void)curl_multi_wakeup(h->multi); /* under the lock: afterwards `h` may be gone */
+    (void)pthread_mutex_unlock(&h->mutex);
+}
+
+void http_aside(struct http *h, struct http_aside *a)
+{
+    if (!h->pool)
+        h->pool = pool_new(ASIDE_THREADS, "aside");
+    a->http = h;
+    a->task = (struct pool_task){.run = run_aside};
+    h->under_way++;
+    h->asides++;
+    pool_add(h->pool, &a->task);
+}
+
+static void end_asides(struct http *h)
+{
+    (void)pthread_mutex_lock(&h->mutex);
+    struct http_aside *a = h->over;
+    h->over = NULL;
+    (void)pthread_mutex_unlock(&h->mutex);
+    while (a) {
+        struct http_aside *next = a->next;
+        h->under_way--;
+        h->asides--;
+        a->done(a);
+        a = next;
+    }
+}
+
+/* What is run aside is waited for. */
 static void give_up(struct http *h)
 {
     while (h->running || h->waiting) {
@@ -434,12 +482,17 @@ static void give_up(struct http *h)
         (void)failure_set(&r->failure, FAILURE_INTERRUPTED, "interrupted");
         finish(h, r);
     }
+    while (h->asides > 0) {
+        (void)curl_multi_poll(h->multi, NULL, 0, ROUND_MS, NULL);
+        end_asides(h);
+    }
 }
 
 static void turn(struct http *h)
 {
     CURLMsg *message = NULL;
     int count = 0;
+    end_asides(h);
     begin_due(h);
     (void)curl_multi_perform(h->multi, &count);
     while ((message = curl_multi_info_read(h->multi, &count)) != NULL) {
@@ -481,6 +534,8 @@ int http_new(const struct http_options *o, struct http **ret, struct failure *f)
         h->key_line = mem_alloc(size);
         (void)snprintf(h->key_line, size, "Authorization: Bearer %s", o->key);
     }
+    if (pthread_mutex_init(&h->mutex, NULL))
+        abort();
     h->seed = (unsigned)(clock_now() ^ getpid());
     *ret = h;
     return 0;
@@ -490,6 +545,8 @@ void http_free(struct http *h)
 {
     if (!h)
         return;
+    pool_free(h->pool);
+    (void)pthread_mutex_destroy(&h->mutex);
     (void)curl_multi_cleanup(h->multi);
     if (h->key_line)
         explicit_bzero(h->key_line, strlen(h->key_line));

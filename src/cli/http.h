@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/pool.h"
 #include "cli/failure.h"
 
 #include <signal.h>
@@ -89,6 +90,19 @@ void http_start(struct http *h, struct http_request *r);
 int http_run(struct http *h, void (*tick)(void *ctx), void *ctx, struct failure *f);
 /* Starts it and waits for it alone; r->failure is copied to `f`. */
 int http_call(struct http *h, struct http_request *r, struct failure *f);
+
+/*
+ * What would hold up the loop: `run` is called in a thread of its own kind, of which there are two, and then
+ * `done` in the loop, which counts it as under way until then. The owner keeps it until it is done.
+ */
+struct http_aside {
+    void (*run)(struct http_aside *a);
+    void (*done)(struct http_aside *a);
+    struct pool_task task; /* http.c's own, and what follows */
+    struct http *http;
+    struct http_aside *next;
+};
+void http_aside(struct http *h, struct http_aside *a);
 
 /* The whole address of a path below /api/v1. */
 const char *http_address(const struct http *h, struct arena *a, const char *path);

@@ -21,7 +21,8 @@ struct part {
     char *path;
     int fd;
     int64_t size; /* -1: it is not ours */
-    struct digest *digest;
+    bool sums_late;
+    struct digest *digest; /* of all that is here, unless it sums late */
 };
 
 static const char *folder_of(struct arena *a, const char *path)
@@ -97,19 +98,29 @@ static bool is_named(int fd, const char *path)
            here.st_ino == there.st_ino;
 }
 
-int part_open(const char *path, struct part **ret, struct failure *f)
+/* How much is here, and, unless that comes later, its sum. -1: errno says why. */
+static int64_t take_stock(struct part *p)
+{
+    struct stat st;
+    if (!p->sums_late)
+        return sum_all(p->fd, p->digest);
+    return fstat(p->fd, &st) < 0 ? -1 : st.st_size;
+}
+
+int part_open(const char *path, bool sums_late, struct part **ret, struct failure *f)
 {
     struct part *p = mem_alloc(sizeof *p);
     int rc = 0;
     *p = (struct part){.path = mem_strdup(path),
                        .fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666),
                        .size = -1,
+                       .sums_late = sums_late,
                        .digest = digest_new()};
     if (p->fd < 0)
         rc = failure_errno(f, "cannot write", path);
     else if (flock(p->fd, LOCK_EX | LOCK_NB) < 0 || !is_named(p->fd, path))
         rc = failure_set(f, FAILURE_CONFLICT, "another resultctl is receiving %.300s", path);
-    else if ((p->size = sum_all(p->fd, p->digest)) < 0)
+    else if ((p->size = take_stock(p)) < 0)
         rc = failure_errno(f, "cannot read", path);
     if (rc == 0)
         *ret = p;
@@ -146,7 +157,8 @@ int part_write(struct part *p, const void *bytes, size_t len, struct failure *f)
         at += n > 0 ? n : 0;
         left -= n > 0 ? (size_t)n : 0;
     }
-    digest_update_rest(p->digest, bytes, len);
+    if (!p->sums_late)
+        digest_update_rest(p->digest, bytes, len);
     p->size += (int64_t)len;
     return 0;
 }
@@ -188,6 +200,8 @@ int part_finish(struct part *p, const char *sha256, const char *final, bool dura
                 struct failure *f)
 {
     struct digest_values sums;
+    if (p->sums_late && sum_all(p->fd, p->digest) != p->size)
+        return failure_errno(f, "cannot read", p->path);
     digest_finish(p->digest, &sums);
     if (*sha256 && strcmp(sums.sha256, sha256) != 0) {
         (void)unlink(p->path);

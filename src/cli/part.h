@@ -4,7 +4,7 @@
  * all of it is there and proved. A second run goes on where the first was ended, however it was: the name
  * says which bytes these are the beginning of.
  *
- * Sums are made as bytes come; what was there before is read once.
+ * A part belongs to one thread at a time.
  */
 #pragma once
 
@@ -24,8 +24,9 @@ bool part_any(struct arena *a, const char *final, const char *id);
 /* Removes those. */
 void part_forget(struct arena *a, const char *final, const char *id);
 
-/* Opens it, makes it if it is missing. FAILURE_CONFLICT: another process is at it. */
-int part_open(const char *path, struct part **ret, struct failure *f);
+/* Opens it, makes it if it is missing. FAILURE_CONFLICT: another process is at it. `sums_late`: all of it is
+ * read once more by part_finish, which may be in another thread; else it is summed as it comes. */
+int part_open(const char *path, bool sums_late, struct part **ret, struct failure *f);
 int64_t part_received(const struct part *p);
 int part_restart(struct part *p, struct failure *f); /* nothing of it is good */
 int part_write(struct part *p, const void *bytes, size_t len, struct failure *f);
