@@ -169,7 +169,7 @@ static int fetch_archive(struct ctl *c, const struct archive_options *o, const c
     if (fetch.failure.exit != FAILURE_NONE)
         *f = fetch.failure;
     fetch_free(&fetch);
-    if (f->exit == FAILURE_NONE || rc == 0)
+    if (rc == 0)
         rc = (int)fetch.failure.exit;
     if (rc == 0)
         ctl_say(c, "%s", fetch.label);

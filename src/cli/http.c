@@ -269,7 +269,7 @@ static int prepare(struct http *h, struct http_request *r)
     set_options(h, r);
     for (const char *const *line = r->headers; line && *line; line++)
         add_line(r, *line);
-    if (h->key_line && !r->keyless)
+    if (h->key_line)
         add_line(r, h->key_line);
     set_range(r);
     set_body(r);
@@ -326,8 +326,8 @@ static void read_problem(struct http_request *r)
         where = text_member(problem, "parameter");
     text_copy(r->failure.code, sizeof r->failure.code, text_member(problem, "code"));
     if (*what)
-        (void)snprintf(r->failure.text, sizeof r->failure.text, "%s%s%s%.500s", *where ? "" : "", where,
-                       *where ? ": " : "", what);
+        (void)snprintf(r->failure.text, sizeof r->failure.text, "%s%s%.500s", where, *where ? ": " : "",
+                       what);
 }
 
 static bool was_not_sent(CURLcode code)

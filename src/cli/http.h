@@ -49,7 +49,6 @@ struct http_request {
     int (*read)(struct http_request *r, void *to, size_t room, size_t *ret, struct failure *f); /* or this */
     int64_t length; /* of what `read` gives; -1: not known */
     bool harmless;  /* sent twice it does what it does once */
-    bool keyless;   /* its address needs no key */
     void *owner;
     /* Before each try, or NULL: begins a body again, says where to go on. */
     int (*begin)(struct http_request *r, struct failure *f);

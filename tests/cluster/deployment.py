@@ -193,8 +193,8 @@ class Ceph(Daemons):
         return set(done.stdout.split())
 
     def admin(self, *arguments):
-        """What it prints. Once in hundreds of starts the program waits for a monitor for ever: it is started again,
-        since all that it is asked for here may be done twice."""
+        """What it prints. Sometimes, in a cluster that has borne many faults, the program hangs: it is started again,
+        which does not always help, and may be, since all that it is asked for here can be done twice."""
         command = ["radosgw-admin", "-c", str(self.folder / "ceph.conf"), "--no-mon-config", *map(str, arguments)]
         for last in (False, False, True):
             try:
