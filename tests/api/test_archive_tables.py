@@ -14,8 +14,9 @@ import threading
 import zipfile
 
 import pytest
+import requests
 from harness import BLOBS, FILED, INLINE, Wire, eventually, expect, problem, request_head, sha256, sleep_until
-from tables import FORMATS, MEDIA_TYPES, convert
+from tables import FORMATS, MEDIA_TYPES, ask, convert
 
 SETTINGS = {"sweep_interval": "1s"}
 ROWS = "".join(f"{i},some words of row {i}\n" for i in range(60_000))
@@ -59,6 +60,13 @@ def opened(answer):
     for file in manifest["files"]:
         assert (file["size"], file["sha256"]) == (len(files[file["path"]]), sha256(files[file["path"]]))
     return manifest, files
+
+
+def can_be_had(api, result, format_):
+    try:
+        return ask(api, result, format_).status_code == 200
+    except requests.exceptions.ChunkedEncodingError:
+        return False
 
 
 def made(server):
@@ -433,6 +441,8 @@ def test_what_fails_while_it_is_sent_breaks_the_connection(fresh_server, how):
         else:
             blob.chmod(0o600)
             blob.write_bytes(blob.read_bytes()[:-1000] + b"\xff" * 1000)
+            convert(api, put(api, api.job()["id"], "other.csv", unique(), "csv"), "json")  # takes the cache's place
+            eventually(lambda: not can_be_had(api, last, "json"), "what was made of it before has gone")
         received = len(wire.rest())
     assert 20_000_000 < received < length
     assert api.get(f"/jobs/{job}").status_code == 200
