@@ -26,10 +26,11 @@ struct app {
     struct replica *replica; /* NULL: there is none */
     struct metrics *metrics;
     struct executor *executor; /* cmd's own: where handlers run */
+    struct docs *docs;
     int64_t started_at;
 };
 
-extern const struct api api_native, api_ops, api_links, api_playment, api_ricloud, api_nostradamus,
+extern const struct api api_native, api_docs, api_ops, api_links, api_playment, api_ricloud, api_nostradamus,
     api_datafiniti, api_ufdl;
 
 /* Valid inside a handler, begin or admit. */

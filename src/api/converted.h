@@ -14,6 +14,9 @@ enum converted_what { CONVERTED_CONTENT = 1, CONVERTED_PAGE = 2, CONVERTED_ARCHI
 int converted_options(struct request *rq, enum converted_what what, struct conversion_options *ret,
                       bool *ret_given, struct err *e);
 
+/* The parameters that these take (of enum converted_what), for a description. Their number. */
+size_t converted_parameters(unsigned what, struct param *ret);
+
 /* What the Accept field prefers to the original; false: the original. */
 bool converted_by_accept(struct request *rq, const struct result *r, enum format *ret);
 

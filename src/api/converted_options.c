@@ -164,27 +164,58 @@ static int read_safe(struct asking *a, const char *value, struct err *e)
 /* Where the answer is a file, and where it can be a part of a table. */
 enum { FILES = CONVERTED_CONTENT | CONVERTED_ARCHIVE, PARTS = CONVERTED_CONTENT | CONVERTED_PAGE };
 
+static const char *const formats[] = {"json", "ndjson", "csv", "tsv", "xlsx"};
+static const char *const nestings[] = {"flat", "json"};
+static const char *const typings[] = {"auto", "text"};
+static const char *const line_ends[] = {"crlf", "lf"};
+static const char *const switches[] = {"1", "0", "true", "false"};
+
 static const struct parameter {
     const char *name;
     int (*read)(struct asking *a, const char *value, struct err *e);
     bool repeatable;
     unsigned of; /* which of enum converted_what know it */
+    const char *about;
+    const char *const *words;
+    int word_count;
 } parameters[] = {
-    {"format", read_format, false, FILES},
-    {"fields", read_fields, true, PARTS},
-    {"field", read_field, true, PARTS},
-    {"omit", read_omit, true, PARTS},
-    {"where", read_where, true, PARTS},
-    {"offset", read_offset, false, PARTS},
-    {"limit", read_limit, false, PARTS},
-    {"nested", read_nested, false, FILES | PARTS},
-    {"types", read_types, false, FILES | PARTS},
-    {"delimiter", read_delimiter, false, FILES},
-    {"eol", read_eol, false, FILES},
-    {"bom", read_bom, false, FILES},
-    {"safe", read_safe, false, FILES},
+    {"format", read_format, false, FILES,
+     "The format to convert a table to; without it the bytes come as they were uploaded.", formats,
+     API_COUNT(formats)},
+    {"fields", read_fields, true, PARTS, "Columns to keep, with commas between them, in their order."},
+    {"field", read_field, true, PARTS, "One column to keep; again for another. For names with commas."},
+    {"omit", read_omit, true, PARTS, "Columns to leave out, with commas between them."},
+    {"where", read_where, true, PARTS,
+     "Rows to keep, like `price>=10`; again for another condition, all must hold. `= != < <= > >= ~`."},
+    {"offset", read_offset, false, PARTS, "Rows to pass over, of those that are kept."},
+    {"limit", read_limit, false, PARTS, "At most so many rows; of a page 1 to 1000 (100)."},
+    {"nested", read_nested, false, FILES | PARTS,
+     "What becomes of nested values: columns like `a.b` (flat), or JSON text.", nestings,
+     API_COUNT(nestings)},
+    {"types", read_types, false, FILES | PARTS, "`text` keeps all cells as text.", typings,
+     API_COUNT(typings)},
+    {"delimiter", read_delimiter, false, FILES, "Of CSV: one of `, ; |`, or `tab`."},
+    {"eol", read_eol, false, FILES, "How lines of CSV and TSV end.", line_ends, API_COUNT(line_ends)},
+    {"bom", read_bom, false, FILES, "Whether CSV and TSV begin with a byte order mark.", switches,
+     API_COUNT(switches)},
+    {"safe", read_safe, false, FILES, "Whether cells that a spreadsheet would take for formulas are guarded.",
+     switches, API_COUNT(switches)},
 };
 enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
+
+size_t converted_parameters(unsigned what, struct param *ret)
+{
+    size_t n = 0;
+    for (int i = 0; i < PARAMETERS; i++)
+        if (parameters[i].of & what)
+            ret[n++] = (struct param){.name = parameters[i].name,
+                                      .largest = INT64_MAX,
+                                      .about = parameters[i].about,
+                                      .words = parameters[i].words,
+                                      .word_count = parameters[i].word_count,
+                                      .is_list = parameters[i].repeatable};
+    return n;
+}
 
 static int find_parameter(const struct asking *a, const char *name, struct err *e)
 {

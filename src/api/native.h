@@ -3,10 +3,20 @@
  * object. */
 #pragma once
 
-#include "api/api.h"
+#include "api/operation.h"
 #include "base/json.h"
 
 #define NATIVE "/api/v1"
+
+/* What many operations have. */
+#define NATIVE_EXAMPLE_ID "01939a5e-7c2b-7d41-9f0a-3b6c5d4e2f10"
+#define NATIVE_PLACE_ID   .places = {"id"}, .place_examples = {NATIVE_EXAMPLE_ID}
+extern const char *const native_deleted_words[3];
+#define NATIVE_DELETED_PARAM(type, field)                                                                    \
+    {                                                                                                        \
+        "deleted", PARAM_TEXT, offsetof(type, field), 1, 16,                                                 \
+            "Without deleted ones (`false`), only those, or all.", native_deleted_words, 3                   \
+    }
 
 handler_fn native_job_create, native_job_list, native_job_get, native_job_claim, native_job_progress,
     native_job_finish, native_job_fail, native_job_cancel, native_job_delete, native_job_restore;
@@ -19,6 +29,17 @@ handler_fn native_job_archive, native_batch_archive;
 handler_fn native_storage_create, native_storage_list, native_storage_get, native_storage_change,
     native_storage_delete, native_storage_test;
 handler_fn native_usage;
+handler_fn native_openapi;
+extern const struct description native_description;
+extern const struct shape native_problem_shape;
+extern const struct operation native_op_batch_archive, native_op_batch_create, native_op_batch_get,
+    native_op_batch_list, native_op_content, native_op_job_archive, native_op_job_cancel, native_op_job_claim,
+    native_op_job_create, native_op_job_delete, native_op_job_fail, native_op_job_finish, native_op_job_get,
+    native_op_job_list, native_op_job_progress, native_op_job_restore, native_op_openapi, native_op_publish,
+    native_op_result_ack, native_op_result_delete, native_op_result_get, native_op_result_keep,
+    native_op_result_link, native_op_result_list, native_op_result_restore, native_op_result_unkeep,
+    native_op_rows, native_op_storage_change, native_op_storage_create, native_op_storage_delete,
+    native_op_storage_get, native_op_storage_list, native_op_storage_test, native_op_upload, native_op_usage;
 void native_upload_render(struct request *rq);
 void native_result_render(struct request *rq);
 
@@ -26,6 +47,7 @@ void native_result_render(struct request *rq);
 void native_fail(struct request *rq, const struct err *e);
 
 /* native_render.c: objects as JSON. */
+extern const struct shape native_job_shape, native_claimed_shape, native_result_shape, native_batch_shape;
 void native_put_job(struct json_out *j, struct request *rq, const struct job *job);
 void native_put_result(struct json_out *j, struct request *rq, const struct result *r);
 void native_put_batch(struct json_out *j, struct request *rq, const struct batch *b);
@@ -47,4 +69,4 @@ struct native_page {
 int native_page_open(struct request *rq, struct native_page *p, struct err *e); /* rq->query: filters only */
 bool native_page_take(struct native_page *p, int64_t pk); /* false: this one is the next page's */
 int native_page_send(struct request *rq, struct native_page *p, struct json_out *j, bool more);
-int native_parse_deleted(const char *word, enum deleted_filter *ret, struct err *e);
+enum deleted_filter native_deleted(const char *word); /* of NATIVE_DELETED_PARAM; NULL: it was not given */

@@ -109,6 +109,47 @@ static int ask(struct request *rq, archive_fn *of, struct err *e)
     return prepare_and_send(rq, e);
 }
 
+#define ABOUT                                                                                                \
+    "Stored, not compressed, with `MANIFEST.json` as the first file. Its length is exact, so it can be "     \
+    "resumed by `Range` and `If-Range`. With `format` tables are converted first."
+#define WHOLE                                                                                                \
+    {                                                                                                        \
+        200, "The archive.", .media_type = "application/zip", .headers = {                                   \
+            "ETag",                                                                                          \
+            "Last-Modified",                                                                                 \
+            "Accept-Ranges",                                                                                 \
+            "Content-Disposition"                                                                            \
+        }                                                                                                    \
+    }
+#define PART                                                                                                 \
+    {                                                                                                        \
+        206, "The ranges that were asked for.", .media_type = "application/zip", .headers = {                \
+            "Content-Range"                                                                                  \
+        }                                                                                                    \
+    }
+
+const struct operation native_op_job_archive = {
+    .id = "archiveJob",
+    .group = "archives",
+    .summary = "All results of a job as one ZIP archive",
+    .about = ABOUT,
+    NATIVE_PLACE_ID,
+    .converts = CONVERTED_ARCHIVE,
+    .answers = {WHOLE, PART, {304, "The ETag is still that one."}},
+    .refusals = {404, 406, 409, 410, 412, 416},
+};
+
+const struct operation native_op_batch_archive = {
+    .id = "archiveBatch",
+    .group = "archives",
+    .summary = "All results of a batch as one ZIP archive",
+    .about = ABOUT,
+    NATIVE_PLACE_ID,
+    .converts = CONVERTED_ARCHIVE,
+    .answers = {WHOLE, PART, {304, "The ETag is still that one."}},
+    .refusals = {404, 406, 409, 410, 412, 416},
+};
+
 int native_job_archive(struct request *rq, struct err *e)
 {
     return rq->own ? go_on(rq, e) : ask(rq, archive_of_job, e);

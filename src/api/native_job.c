@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Native API: jobs. */
 #include "api/native.h"
+#include "api/operation.h"
 #include "core/batch.h"
 #include "core/job.h"
 #include "core/name.h"
@@ -8,6 +9,8 @@
 #include <string.h>
 
 enum { LONGEST_TEXT = 255, MOST_KINDS = 100 };
+
+#define GROUP "jobs"
 
 static int check_label(const char *value, const char *pointer, struct err *e)
 {
@@ -27,25 +30,44 @@ static int check_labels(const struct job_new *n, struct err *e)
     return rc;
 }
 
+struct job_body {
+    struct job_new job;
+    const struct json *input;
+};
+
+#define TEXT_FIELD(name, field) name, JSON_TO_STRING, offsetof(struct job_body, field)
+
+static const struct json_field create_fields[] = {
+    {TEXT_FIELD("kind", job.kind), true, 1, LONGEST_TEXT, .about = "What kind of work it is."},
+    {TEXT_FIELD("batch", job.batch), false, 0, LONGEST_TEXT, .about = "The id of its batch."},
+    {TEXT_FIELD("reference_id", job.reference_id), false, 1, LONGEST_TEXT,
+     .about = "Your own name for it, unique in the project."},
+    {TEXT_FIELD("tag", job.tag), false, 1, LONGEST_TEXT, .about = "A word to list jobs by."},
+    {"priority_weight", JSON_TO_INT, offsetof(struct job_body, job.priority_weight), false, 1, 10,
+     .about = "The highest is claimed first (5)."},
+    {TEXT_FIELD("storage", job.storage), false, 1, LONGEST_TEXT,
+     .about = "The name of the storage that its results go to; `default` is the server's own."},
+    {"input", JSON_TO_VALUE, offsetof(struct job_body, input), false, 0, 0, true,
+     .about = "What the worker needs to know: any JSON."},
+};
+
+const struct operation native_op_job_create = {
+    .id = "createJob",
+    .group = GROUP,
+    .summary = "Make a job",
+    .fields = create_fields,
+    .field_count = API_COUNT(create_fields),
+    .body_example =
+        "{\"kind\":\"scrape\",\"priority_weight\":7,\"input\":{\"url\":\"https://site.example/\"}}",
+    .answers = {{201, "The job, which is queued.", &native_job_shape, .headers = {"Location"}}},
+    .refusals = {409},
+};
+
 int native_job_create(struct request *rq, struct err *e)
 {
-    struct body {
-        struct job_new job;
-        const struct json *input;
-    } b = {.job = {.priority_weight = 5}};
-    static const struct json_field fields[] = {
-        {"kind", JSON_TO_STRING, offsetof(struct body, job.kind), true, 1, LONGEST_TEXT},
-        {"batch", JSON_TO_STRING, offsetof(struct body, job.batch), false, 0, LONGEST_TEXT},
-        {"reference_id", JSON_TO_STRING, offsetof(struct body, job.reference_id), false, 1, LONGEST_TEXT},
-        {"tag", JSON_TO_STRING, offsetof(struct body, job.tag), false, 1, LONGEST_TEXT},
-        {"priority_weight", JSON_TO_INT, offsetof(struct body, job.priority_weight), false, 1, 10},
-        {"storage", JSON_TO_STRING, offsetof(struct body, job.storage), false, 1, LONGEST_TEXT},
-        {"input", JSON_TO_VALUE, offsetof(struct body, input), false, 0, 0, true},
-    };
+    struct job_body b = {.job = {.priority_weight = 5}};
     struct job *job = NULL;
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = api_read_body(rq, false, fields, API_COUNT(fields), &b, e);
+    int rc = api_read(rq, NULL, &b, e);
     if (rc == 0)
         rc = check_labels(&b.job, e);
     if (rc < 0)
@@ -66,22 +88,34 @@ struct list_params {
 };
 
 static const struct param list_params[] = {
-    {"status", PARAM_TEXT, offsetof(struct list_params, filter.status), 1, LONGEST_TEXT},
-    {"kind", PARAM_TEXT, offsetof(struct list_params, filter.kind), 1, LONGEST_TEXT},
-    {"batch", PARAM_TEXT, offsetof(struct list_params, batch), 1, LONGEST_TEXT},
-    {"reference_id", PARAM_TEXT, offsetof(struct list_params, filter.reference_id), 1, LONGEST_TEXT},
-    {"tag", PARAM_TEXT, offsetof(struct list_params, filter.tag), 1, LONGEST_TEXT},
-    {"deleted", PARAM_TEXT, offsetof(struct list_params, deleted), 1, LONGEST_TEXT},
+    {"status", PARAM_TEXT, offsetof(struct list_params, filter.status), 1, LONGEST_TEXT,
+     "Only jobs in this status.", job_status_names, JOB_STATUS_END},
+    {"kind", PARAM_TEXT, offsetof(struct list_params, filter.kind), 1, LONGEST_TEXT,
+     "Only jobs of this kind."},
+    {"batch", PARAM_TEXT, offsetof(struct list_params, batch), 1, LONGEST_TEXT,
+     "Only jobs of the batch with this id."},
+    {"reference_id", PARAM_TEXT, offsetof(struct list_params, filter.reference_id), 1, LONGEST_TEXT,
+     "Only the job with this name of yours."},
+    {"tag", PARAM_TEXT, offsetof(struct list_params, filter.tag), 1, LONGEST_TEXT,
+     "Only jobs with this tag."},
+    NATIVE_DELETED_PARAM(struct list_params, deleted),
+};
+
+const struct operation native_op_job_list = {
+    .id = "listJobs",
+    .group = GROUP,
+    .summary = "List jobs, newest first",
+    .params = list_params,
+    .param_count = API_COUNT(list_params),
+    .has_pages = true,
+    .answers = {{200, "One page.", &native_job_shape, ANSWER_PAGE, .headers = {"Link"}}},
 };
 
 static int read_filter(struct request *rq, struct list_params *p, struct err *e)
 {
-    int rc = request_params(rq, list_params, API_COUNT(list_params), p, e);
+    int rc = api_read(rq, p, NULL, e);
     if (rc == 0)
-        rc = native_parse_deleted(p->deleted, &p->filter.deleted, e);
-    if (rc == 0 && p->filter.status && store_word(job_status_names, JOB_STATUS_END, p->filter.status) < 0)
-        rc = err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, "status",
-                    "the parameter \"status\" must be queued, running, completed, failed or cancelled");
+        p->filter.deleted = native_deleted(p->deleted);
     if (rc == 0 && p->batch)
         rc = batch_refer(api_session(rq), p->batch, ERR_PARAMETER, "batch", &p->filter.batch, e);
     return rc;
@@ -109,27 +143,22 @@ int native_job_list(struct request *rq, struct err *e)
     return native_page_send(rq, &page, &j, job != NULL || cut);
 }
 
+const struct operation native_op_job_get = {
+    .id = "getJob",
+    .group = GROUP,
+    .summary = "Show a job, deleted ones too",
+    NATIVE_PLACE_ID,
+    .answers = {{200, "The job.", &native_job_shape}},
+    .refusals = {404},
+};
+
 int native_job_get(struct request *rq, struct err *e)
 {
     struct job *job = NULL;
-    int rc = request_no_params(rq, e);
+    int rc = api_read(rq, NULL, NULL, e);
     if (rc == 0)
         rc = job_get(api_session(rq), rq->places[0], &job, e);
     return rc < 0 ? rc : native_send_job(rq, 200, job);
-}
-
-/* The job, and with it what only the claimer may know. */
-static int send_claimed(struct request *rq, const struct job *job)
-{
-    struct json_out j = {.buf = {.arena = &rq->arena}};
-    native_put_job(&j, rq, job);
-    j.buf.len--; /* its closing brace: two members follow */
-    json_key(&j, "lease");
-    json_string(&j, job->lease);
-    json_key(&j, "lease_expires_at");
-    json_time(&j, job->lease_expires_at);
-    json_end_object(&j);
-    return native_send(rq, 200, &j);
 }
 
 /* What no job's kind can be is a mistake that would otherwise wait for ever. */
@@ -151,29 +180,49 @@ static int list_kinds(struct request *rq, const struct json *kinds, const char *
     return 0;
 }
 
+struct claim_body {
+    const struct json *kinds;
+    int64_t lease_seconds;
+};
+
+static const struct json_field claim_fields[] = {
+    {"kinds", JSON_TO_STRINGS, offsetof(struct claim_body, kinds), false, 1, MOST_KINDS,
+     .about = "Only jobs of these kinds; of any without it."},
+    {"lease_seconds", JSON_TO_INT, offsetof(struct claim_body, lease_seconds), false, 1, 3600,
+     .about = "How long the job is the worker's unless it renews that (60)."},
+};
+
+const struct operation native_op_job_claim = {
+    .id = "claimJob",
+    .group = GROUP,
+    .summary = "Take the most urgent job that is queued",
+    .about =
+        "The highest weight first, among those the oldest. Progress with the lease renews it for as long "
+        "again; when it has run out the job is queued again.",
+    .fields = claim_fields,
+    .field_count = API_COUNT(claim_fields),
+    .body_optional = true,
+    .body_example = "{\"kinds\":[\"scrape\"],\"lease_seconds\":300}",
+    .answers = {{200, "The job, which is running now.", &native_claimed_shape}, {204, "No job is queued."}},
+};
+
 int native_job_claim(struct request *rq, struct err *e)
 {
-    struct body {
-        const struct json *kinds;
-        int64_t lease_seconds;
-    } b = {.lease_seconds = 60};
-    static const struct json_field fields[] = {
-        {"kinds", JSON_TO_STRINGS, offsetof(struct body, kinds), false, 1, MOST_KINDS},
-        {"lease_seconds", JSON_TO_INT, offsetof(struct body, lease_seconds), false, 1, 3600},
-    };
+    struct claim_body b = {.lease_seconds = 60};
+    struct json_out j = {.buf = {.arena = &rq->arena}};
     const char *const *kinds = NULL;
     struct job *job = NULL;
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = api_read_body(rq, true, fields, API_COUNT(fields), &b, e);
+    int rc = api_read(rq, NULL, &b, e);
     if (rc == 0)
         rc = list_kinds(rq, b.kinds, &kinds, e);
     if (rc == 0)
         rc = job_claim(api_session(rq), kinds, b.lease_seconds, &job, e);
     if (rc < 0)
         return rc;
-    if (rc > 0 && job)
-        return send_claimed(rq, job);
+    if (rc > 0 && job) {
+        shape_put(&j, rq, &native_claimed_shape, job);
+        return native_send(rq, 200, &j);
+    }
     response_empty(rq, 204);
     return 0;
 }
@@ -185,91 +234,123 @@ static int move(struct request *rq, const struct job_move *m, struct err *e)
     return rc < 0 ? rc : native_send_job(rq, 200, job);
 }
 
+struct move_body {
+    struct job_move move;
+    const struct json *error;
+};
+
+struct job_failure {
+    const char *code, *message;
+};
+
+static const struct json_field move_error_fields[] = {
+    {"code", JSON_TO_STRING, offsetof(struct job_failure, code), true, 1, LONGEST_TEXT,
+     .about = "A word for programs."},
+    {"message", JSON_TO_STRING, offsetof(struct job_failure, message), true, 0, 65536,
+     .about = "A sentence for people."},
+};
+
 #define LEASE_FIELD                                                                                          \
     {                                                                                                        \
-        "lease", JSON_TO_STRING, offsetof(struct job_move, lease), false, 1, LONGEST_TEXT                    \
+        "lease", JSON_TO_STRING, offsetof(struct move_body, move.lease), false, 1, LONGEST_TEXT,             \
+            .about = "The token of the claim; a claimed job moves only with it."                             \
     }
 
-int native_job_progress(struct request *rq, struct err *e)
-{
-    struct job_move m = {.verb = JOB_PROGRESS};
-    static const struct json_field fields[] = {
-        {"progress", JSON_TO_REAL, offsetof(struct job_move, progress), true, 0, 1},
-        LEASE_FIELD,
-    };
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = api_read_body(rq, false, fields, API_COUNT(fields), &m, e);
-    return rc < 0 ? rc : move(rq, &m, e);
-}
+static const struct json_field lease_fields[] = {LEASE_FIELD};
+static const struct json_field progress_fields[] = {
+    {"progress", JSON_TO_REAL, offsetof(struct move_body, move.progress), true, 0, 1,
+     .about = "How much is done, 0 to 1."},
+    LEASE_FIELD,
+};
+static const struct json_field fail_fields[] = {
+    {"error", JSON_TO_OBJECT, offsetof(struct move_body, error), true, .about = "Why.",
+     .members = move_error_fields, .member_count = API_COUNT(move_error_fields)},
+    LEASE_FIELD,
+};
 
-int native_job_finish(struct request *rq, struct err *e)
-{
-    struct job_move m = {.verb = JOB_FINISH};
-    static const struct json_field fields[] = {LEASE_FIELD};
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = api_read_body(rq, true, fields, API_COUNT(fields), &m, e);
-    return rc < 0 ? rc : move(rq, &m, e);
-}
+/* What the four moves have in common. */
+#define MOVE_OPERATION(id_, summary_, fields_)                                                               \
+    .id = (id_), .group = GROUP, .summary = (summary_), .places = {"id"},                                    \
+    .place_examples = {NATIVE_EXAMPLE_ID}, .fields = (fields_), .field_count = API_COUNT(fields_),           \
+    .answers = {{200, "The job as it is now.", &native_job_shape}}, .refusals = {404, 409, 410}
+
+const struct operation native_op_job_progress = {
+    MOVE_OPERATION("reportProgress", "Say how far a job is, and renew its lease", progress_fields),
+    .about = "A queued job begins to run by it.",
+    .body_example = "{\"progress\":0.25}",
+};
+const struct operation native_op_job_finish = {
+    MOVE_OPERATION("finishJob", "Say that a job is completed: its results are all there", lease_fields),
+    .body_optional = true,
+};
+const struct operation native_op_job_fail = {
+    MOVE_OPERATION("failJob", "Say that a job has failed", fail_fields),
+    .body_example = "{\"error\":{\"code\":\"timeout\",\"message\":\"no answer within 60 s\"}}",
+};
+const struct operation native_op_job_cancel = {
+    MOVE_OPERATION("cancelJob", "Take a job back; this needs no lease", lease_fields),
+    .body_optional = true,
+};
 
 /* {code, message}, written anew so that what is stored is what was checked. */
 static int read_error(struct request *rq, const struct json *error, const char **ret, struct err *e)
 {
-    struct texts {
-        const char *code, *message;
-    } t = {.code = NULL};
-    static const struct json_field fields[] = {
-        {"code", JSON_TO_STRING, offsetof(struct texts, code), true, 1, LONGEST_TEXT},
-        {"message", JSON_TO_STRING, offsetof(struct texts, message), true, 0, 65536},
-    };
+    struct job_failure t = {.code = NULL};
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    int rc = json_read(error, fields, API_COUNT(fields), &t, e);
+    int rc = json_read(error, move_error_fields, API_COUNT(move_error_fields), &t, e);
     if (rc < 0) {
         err_prefix(e, "/error");
         return rc;
     }
     json_begin_object(&j);
-    json_key(&j, "code");
-    json_string(&j, t.code);
-    json_key(&j, "message");
-    json_string(&j, t.message);
+    json_put_string(&j, "code", t.code);
+    json_put_string(&j, "message", t.message);
     json_end_object(&j);
     *ret = buf_str(&j.buf);
     return 0;
 }
 
-int native_job_fail(struct request *rq, struct err *e)
+static int read_and_move(struct request *rq, enum job_verb verb, struct err *e)
 {
-    struct body {
-        struct job_move move;
-        const struct json *error;
-    } b = {.move = {.verb = JOB_FAIL}};
-    static const struct json_field fields[] = {
-        {"error", JSON_TO_OBJECT, offsetof(struct body, error), true, 0, 0},
-        {"lease", JSON_TO_STRING, offsetof(struct body, move.lease), false, 1, LONGEST_TEXT},
-    };
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = api_read_body(rq, false, fields, API_COUNT(fields), &b, e);
-    if (rc == 0)
+    struct move_body b = {.move = {.verb = verb}};
+    int rc = api_read(rq, NULL, &b, e);
+    if (rc == 0 && b.error)
         rc = read_error(rq, b.error, &b.move.error, e);
     return rc < 0 ? rc : move(rq, &b.move, e);
 }
 
+int native_job_progress(struct request *rq, struct err *e)
+{
+    return read_and_move(rq, JOB_PROGRESS, e);
+}
+
+int native_job_finish(struct request *rq, struct err *e)
+{
+    return read_and_move(rq, JOB_FINISH, e);
+}
+
+int native_job_fail(struct request *rq, struct err *e)
+{
+    return read_and_move(rq, JOB_FAIL, e);
+}
+
 int native_job_cancel(struct request *rq, struct err *e)
 {
-    struct job_move m = {.verb = JOB_CANCEL};
-    static const struct json_field fields[] = {LEASE_FIELD};
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = api_read_body(rq, true, fields, API_COUNT(fields), &m, e);
-    return rc < 0 ? rc : move(rq, &m, e);
+    return read_and_move(rq, JOB_CANCEL, e);
 }
+
+const struct operation native_op_job_delete = {
+    .id = "deleteJob",
+    .group = GROUP,
+    .summary = "Move a job and its results to the trash",
+    NATIVE_PLACE_ID,
+    .answers = {{204, "It is deleted, or was already."}},
+    .refusals = {404, 409},
+};
 
 int native_job_delete(struct request *rq, struct err *e)
 {
-    int rc = request_no_params(rq, e);
+    int rc = api_read(rq, NULL, NULL, e);
     if (rc == 0)
         rc = job_delete(api_session(rq), rq->places[0], e);
     if (rc == 0)
@@ -277,10 +358,19 @@ int native_job_delete(struct request *rq, struct err *e)
     return rc;
 }
 
+const struct operation native_op_job_restore = {
+    .id = "restoreJob",
+    .group = GROUP,
+    .summary = "Take a job and its results out of the trash",
+    NATIVE_PLACE_ID,
+    .answers = {{200, "The job.", &native_job_shape}},
+    .refusals = {404, 409},
+};
+
 int native_job_restore(struct request *rq, struct err *e)
 {
     struct job *job = NULL;
-    int rc = request_no_params(rq, e);
+    int rc = api_read(rq, NULL, NULL, e);
     if (rc == 0)
         rc = job_restore(api_session(rq), rq->places[0], &job, e);
     return rc < 0 ? rc : native_send_job(rq, 200, job);

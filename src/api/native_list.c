@@ -157,16 +157,10 @@ int native_page_send(struct request *rq, struct native_page *p, struct json_out 
     return native_send(rq, 200, j);
 }
 
-int native_parse_deleted(const char *word, enum deleted_filter *ret, struct err *e)
+const char *const native_deleted_words[] = {
+    [DELETED_NO] = "false", [DELETED_ONLY] = "true", [DELETED_ANY] = "any"};
+
+enum deleted_filter native_deleted(const char *word)
 {
-    if (!word || strcmp(word, "false") == 0)
-        *ret = DELETED_NO;
-    else if (strcmp(word, "true") == 0)
-        *ret = DELETED_ONLY;
-    else if (strcmp(word, "any") == 0)
-        *ret = DELETED_ANY;
-    else
-        return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, "deleted",
-                      "the parameter \"deleted\" must be false, true or any");
-    return 0;
+    return word ? (enum deleted_filter)store_word(native_deleted_words, 3, word) : DELETED_NO;
 }

@@ -19,69 +19,98 @@ struct body {
     const struct json *link_lifetime; /* a number or null */
 };
 
-static const struct json_field fields[] = {
-    {"name", JSON_TO_STRING, offsetof(struct body, name), false, 1, LONGEST_TEXT},
-    {"url", JSON_TO_STRING, offsetof(struct body, url), false, 1, LONGEST_ADDRESS},
-    {"endpoint", JSON_TO_STRING, offsetof(struct body, endpoint), false, 1, LONGEST_ADDRESS},
-    {"region", JSON_TO_STRING, offsetof(struct body, region), false, 1, LONGEST_TEXT},
-    {"path_style", JSON_TO_VALUE, offsetof(struct body, path_style), false, 0, 0},
-    {"deliver", JSON_TO_STRING, offsetof(struct body, deliver), false, 1, LONGEST_TEXT},
-    {"link_lifetime", JSON_TO_VALUE, offsetof(struct body, link_lifetime), false, 0, 0},
-    {"default", JSON_TO_VALUE, offsetof(struct body, is_default), false, 0, 0},
-    {"credentials", JSON_TO_OBJECT, offsetof(struct body, credentials), false, 0, 0},
-};
+static const char *const deliver_words[] = {"proxy", "redirect"};
+
+#define TEXT_FIELD(name, field, largest) name, JSON_TO_STRING, offsetof(struct body, field), false, 1, largest
+
 static const struct json_field credential_fields[] = {
-    {"access_key_id", JSON_TO_STRING, offsetof(struct body, access_key_id), false, 1, LONGEST_TEXT},
-    {"secret_access_key", JSON_TO_STRING, offsetof(struct body, secret_access_key), false, 1, LONGEST_SECRET},
+    {TEXT_FIELD("access_key_id", access_key_id, LONGEST_TEXT),
+     .about = "The public half of the bucket's key."},
+    {TEXT_FIELD("secret_access_key", secret_access_key, LONGEST_SECRET),
+     .about = "The secret half. It is sealed before it is stored, and never shown again."},
+};
+static const struct json_field fields[] = {
+    {TEXT_FIELD("name", name, LONGEST_TEXT), .about = "Unique in the project; required for a new one."},
+    {TEXT_FIELD("url", url, LONGEST_ADDRESS), .about = "`s3://BUCKET` or `s3://BUCKET/PREFIX`."},
+    {TEXT_FIELD("endpoint", endpoint, LONGEST_ADDRESS),
+     .about = "`https://HOST[:PORT]`; without it Amazon's."},
+    {TEXT_FIELD("region", region, LONGEST_TEXT), .about = "`us-east-1` without it."},
+    {"path_style", JSON_TO_VALUE, offsetof(struct body, path_style), false, 0, 0,
+     .about = "Whether the bucket stands in the path; null: where there is an endpoint."},
+    {TEXT_FIELD("deliver", deliver, LONGEST_TEXT),
+     .about = "Whether clients get bytes through the server, or are sent to the bucket.",
+     .words = deliver_words, .word_count = API_COUNT(deliver_words)},
+    {"link_lifetime", JSON_TO_VALUE, offsetof(struct body, link_lifetime), false, 0, 0,
+     .about = "Seconds that an address of the bucket is good for; null: as the server says."},
+    {"default", JSON_TO_VALUE, offsetof(struct body, is_default), false, 0, 0,
+     .about = "Whether the project's results go there."},
+    {"credentials", JSON_TO_OBJECT, offsetof(struct body, credentials), .about = "What opens the bucket.",
+     .members = credential_fields, .member_count = API_COUNT(credential_fields)},
 };
 
 /* --- out --- */
 
-static void put(struct json_out *j, const char *key, const char *value)
+static void put_path_style(struct json_out *j, struct request *rq, const void *object)
 {
-    json_key(j, key);
-    json_string(j, value);
-}
-
-static void put_storage(struct json_out *j, const struct storage *st)
-{
-    assert(st);
-    json_begin_object(j);
-    put(j, "id", st->id);
-    put(j, "name", st->name);
-    put(j, "url", st->url);
-    put(j, "endpoint", st->endpoint);
-    put(j, "region", st->region);
-    json_key(j, "path_style");
+    const struct storage *st = object;
+    (void)rq;
     if (st->path_style < 0)
         json_null(j);
     else
         json_bool(j, st->path_style != 0);
-    put(j, "deliver", st->redirects ? "redirect" : "proxy");
-    json_key(j, "link_lifetime");
+}
+
+static void put_deliver(struct json_out *j, struct request *rq, const void *object)
+{
+    (void)rq;
+    json_string(j, deliver_words[((const struct storage *)object)->redirects]);
+}
+
+static void put_lifetime(struct json_out *j, struct request *rq, const void *object)
+{
+    const struct storage *st = object;
+    (void)rq;
     if (st->link_lifetime)
         json_int(j, st->link_lifetime);
     else
         json_null(j);
-    json_key(j, "default");
-    json_bool(j, st->is_default);
-    json_key(j, "credentials");
-    json_begin_object(j);
-    put(j, "access_key_id", st->access_key_id);
-    json_end_object(j);
-    put(j, "state", storage_state_names[st->state]);
-    put(j, "creator", st->creator_name);
-    json_key(j, "created_at");
-    json_time(j, st->created_at);
-    json_key(j, "changed_at");
-    json_time(j, st->changed_at);
-    json_end_object(j);
 }
+
+static const struct member credential_members[] = {
+    {"access_key_id", SHAPE_TEXT, offsetof(struct storage, access_key_id),
+     "The public half of the bucket's key.", "\"AKIA0EXAMPLE\""},
+};
+static const struct shape credential_shape = {NULL, NULL, credential_members, API_COUNT(credential_members)};
+
+#define STORAGE(name, kind, field) name, kind, offsetof(struct storage, field)
+
+static const struct member storage_members[] = {
+    {STORAGE("id", SHAPE_UUID, id), "The name under which it is found, for good."},
+    {STORAGE("name", SHAPE_TEXT, name), "Unique in the project.", "\"ours\""},
+    {STORAGE("url", SHAPE_URL, url), "`s3://BUCKET` or `s3://BUCKET/PREFIX`.", "\"s3://our-bucket/results\""},
+    {STORAGE("endpoint", SHAPE_URL, endpoint), "null: Amazon's of the region.", "null", .can_be_null = true},
+    {STORAGE("region", SHAPE_TEXT, region), "null: `us-east-1`.", "\"eu-west-1\"", .can_be_null = true},
+    {STORAGE("path_style", SHAPE_BOOL, path_style), "null: where there is an endpoint.", "null",
+     .can_be_null = true, .put = put_path_style},
+    {STORAGE("deliver", SHAPE_TEXT, redirects), "How clients get the bytes.", .words = deliver_words,
+     .word_count = API_COUNT(deliver_words), .put = put_deliver},
+    {STORAGE("link_lifetime", SHAPE_INT, link_lifetime), "Seconds; null: as the server says.", "null",
+     .can_be_null = true, .put = put_lifetime},
+    {STORAGE("default", SHAPE_BOOL, is_default), "Whether the project's results go there."},
+    {"credentials", SHAPE_OBJECT, 0, "Without the secret.", .of = &credential_shape},
+    {STORAGE("state", SHAPE_WORD, state), "How its last test went.", .words = storage_state_names,
+     .word_count = STORAGE_STATE_END},
+    {STORAGE("creator", SHAPE_TEXT, creator_name), "The key or user that made it.", "\"admin\""},
+    {STORAGE("created_at", SHAPE_TIME, created_at), "RFC 3339 in UTC."},
+    {STORAGE("changed_at", SHAPE_TIME, changed_at), "RFC 3339 in UTC."},
+};
+static const struct shape storage_shape = {"Storage", "A bucket of the project's own.", storage_members,
+                                           API_COUNT(storage_members)};
 
 static int send_storage(struct request *rq, int status, const struct storage *st)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    put_storage(&j, st);
+    shape_put(&j, rq, &storage_shape, st);
     return native_send(rq, status, &j);
 }
 
@@ -113,16 +142,6 @@ static int read_lifetime(const struct json *value, struct storage *st, struct er
     return rc;
 }
 
-static int read_deliver(const char *word, struct storage *st, struct err *e)
-{
-    if (word && strcmp(word, "proxy") != 0 && strcmp(word, "redirect") != 0)
-        return err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/deliver",
-                      "the member \"deliver\" must be proxy or redirect");
-    if (word)
-        st->redirects = strcmp(word, "redirect") == 0;
-    return 0;
-}
-
 static void take_texts(const struct body *b, struct storage *st)
 {
     const struct {
@@ -140,9 +159,7 @@ static void take_texts(const struct body *b, struct storage *st)
 
 static int read_body(struct request *rq, struct body *b, struct storage *st, struct err *e)
 {
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = api_read_body(rq, false, fields, API_COUNT(fields), b, e);
+    int rc = api_read(rq, NULL, b, e);
     if (rc == 0 && b->credentials) {
         rc = json_read(b->credentials, credential_fields, API_COUNT(credential_fields), b, e);
         if (rc < 0)
@@ -152,11 +169,11 @@ static int read_body(struct request *rq, struct body *b, struct storage *st, str
         rc = read_path_style(b->path_style, st, e);
     if (rc == 0)
         rc = read_lifetime(b->link_lifetime, st, e);
-    if (rc == 0)
-        rc = read_deliver(b->deliver, st, e);
     if (rc == 0 && b->is_default && b->is_default->type != JSON_BOOL)
         rc =
             err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/default", "the member \"default\" must be true or false");
+    if (rc == 0 && b->deliver)
+        st->redirects = strcmp(b->deliver, "redirect") == 0;
     take_texts(b, st);
     return rc;
 }
@@ -171,6 +188,18 @@ static int finish(struct request *rq, int status, struct storage *st, const stru
 }
 
 /* --- handlers --- */
+
+const struct operation native_op_storage_create = {
+    .id = "createStorage",
+    .group = "storages",
+    .summary = "Make a storage: a bucket of your own",
+    .fields = fields,
+    .field_count = API_COUNT(fields),
+    .body_example = "{\"name\":\"ours\",\"url\":\"s3://our-bucket/results\",\"region\":\"eu-west-1\","
+                    "\"credentials\":{\"access_key_id\":\"AKIA0EXAMPLE\",\"secret_access_key\":\"secret\"}}",
+    .answers = {{201, "The storage.", &storage_shape, .headers = {"Location"}}},
+    .refusals = {409},
+};
 
 int native_storage_create(struct request *rq, struct err *e)
 {
@@ -187,6 +216,14 @@ int native_storage_create(struct request *rq, struct err *e)
     return finish(rq, 201, &st, &b, e);
 }
 
+const struct operation native_op_storage_list = {
+    .id = "listStorages",
+    .group = "storages",
+    .summary = "List storages, newest first",
+    .has_pages = true,
+    .answers = {{200, "One page.", &storage_shape, ANSWER_PAGE, .headers = {"Link"}}},
+};
+
 int native_storage_list(struct request *rq, struct err *e)
 {
     struct storage_filter f = {.newest_first = true};
@@ -195,7 +232,7 @@ int native_storage_list(struct request *rq, struct err *e)
     struct storage *st = NULL;
     int rc = native_page_open(rq, &page, e);
     if (rc == 0)
-        rc = request_no_params(rq, e);
+        rc = api_read(rq, NULL, NULL, e);
     if (rc == 0)
         rc = storage_list(api_session(rq), &f, &page.page, &st, e);
     if (rc < 0)
@@ -204,18 +241,39 @@ int native_storage_list(struct request *rq, struct err *e)
     json_key(&j, "data");
     json_begin_array(&j);
     for (; st && native_page_take(&page, st->pk); st = st->next)
-        put_storage(&j, st);
+        shape_put(&j, rq, &storage_shape, st);
     return native_page_send(rq, &page, &j, st != NULL);
 }
+
+const struct operation native_op_storage_get = {
+    .id = "getStorage",
+    .group = "storages",
+    .summary = "Show a storage",
+    NATIVE_PLACE_ID,
+    .answers = {{200, "The storage.", &storage_shape}},
+    .refusals = {404},
+};
 
 int native_storage_get(struct request *rq, struct err *e)
 {
     struct storage *st = NULL;
-    int rc = request_no_params(rq, e);
+    int rc = api_read(rq, NULL, NULL, e);
     if (rc == 0)
         rc = storage_get(api_session(rq), rq->places[0], &st, e);
     return rc < 0 ? rc : send_storage(rq, 200, st);
 }
+
+const struct operation native_op_storage_change = {
+    .id = "changeStorage",
+    .group = "storages",
+    .summary = "Change a storage: what is named, and nothing else",
+    NATIVE_PLACE_ID,
+    .fields = fields,
+    .field_count = API_COUNT(fields),
+    .body_example = "{\"deliver\":\"redirect\"}",
+    .answers = {{200, "The storage.", &storage_shape}},
+    .refusals = {404, 409},
+};
 
 int native_storage_change(struct request *rq, struct err *e)
 {
@@ -231,10 +289,19 @@ int native_storage_change(struct request *rq, struct err *e)
     return rc < 0 ? rc : finish(rq, 200, &st, &b, e);
 }
 
+const struct operation native_op_storage_delete = {
+    .id = "deleteStorage",
+    .group = "storages",
+    .summary = "Forget a storage, where no result lies",
+    NATIVE_PLACE_ID,
+    .answers = {{204, "It is gone. The bucket is untouched."}},
+    .refusals = {404, 409},
+};
+
 int native_storage_delete(struct request *rq, struct err *e)
 {
     struct storage *st = NULL;
-    int rc = request_no_params(rq, e);
+    int rc = api_read(rq, NULL, NULL, e);
     if (rc == 0)
         rc = storage_get(api_session(rq), rq->places[0], &st, e);
     if (rc == 0)
@@ -246,6 +313,31 @@ int native_storage_delete(struct request *rq, struct err *e)
 
 /* --- trying one out --- */
 
+static const struct member step_members[] = {
+    {"step", SHAPE_TEXT, 0, "What was tried.", "\"list\""},
+    {"ok", SHAPE_BOOL, 0, "Whether it went well.", "true"},
+    {"code", SHAPE_TEXT, 0, "A word for programs, else.", "null", .can_be_null = true},
+    {"detail", SHAPE_TEXT, 0, "A sentence for people, else.", "null", .can_be_null = true},
+};
+static const struct shape step_shape = {"StorageStep", "One of a test.", step_members,
+                                        API_COUNT(step_members)};
+
+static const struct member test_members[] = {
+    {"ok", SHAPE_BOOL, 0, "Whether all of it went well.", "true"},
+    {"steps", SHAPE_OBJECT, 0, "Up to the first that failed.", .is_list = true, .of = &step_shape},
+};
+static const struct shape test_shape = {"StorageTest", "How a storage was tried out.", test_members,
+                                        API_COUNT(test_members)};
+
+const struct operation native_op_storage_test = {
+    .id = "testStorage",
+    .group = "storages",
+    .summary = "List, write, read and remove a small object in a storage",
+    NATIVE_PLACE_ID,
+    .answers = {{200, "How it went, well or not.", &test_shape}},
+    .refusals = {404},
+};
+
 static void put_steps(struct json_out *j, const struct trial *t)
 {
     json_key(j, "steps");
@@ -253,11 +345,10 @@ static void put_steps(struct json_out *j, const struct trial *t)
     for (int i = 0; i < t->done; i++) {
         bool good = !t->word || i < t->done - 1;
         json_begin_object(j);
-        put(j, "step", bucket_steps[i]);
-        json_key(j, "ok");
-        json_bool(j, good);
-        put(j, "code", good ? NULL : t->word);
-        put(j, "detail", good ? NULL : t->sentence);
+        json_put_string(j, "step", bucket_steps[i]);
+        json_put_bool(j, "ok", good);
+        json_put_string(j, "code", good ? NULL : t->word);
+        json_put_string(j, "detail", good ? NULL : t->sentence);
         json_end_object(j);
     }
     json_end_array(j);
@@ -268,7 +359,7 @@ int native_storage_test(struct request *rq, struct err *e)
     const struct tried *t = rq->own;
     struct json_out j = {.buf = {.arena = &rq->arena}};
     struct storage *st = NULL;
-    int rc = t ? tried_outcome(t, e) : request_no_params(rq, e);
+    int rc = t ? tried_outcome(t, e) : api_read(rq, NULL, NULL, e);
     if (rc == 0 && !t)
         rc = storage_get(api_session(rq), rq->places[0], &st, e);
     if (rc < 0 || !t)

@@ -6,42 +6,76 @@
 enum { LONGEST_TEXT = 255, TEN_YEARS = 3652 * 86400 };
 
 #define UPLOAD_PARAMS                                                                                        \
-    {"type", PARAM_TEXT, offsetof(struct publish, type), 0, LONGEST_TEXT},                                   \
-        {"primary", PARAM_BOOL, offsetof(struct publish, primary), 0, 0},                                    \
-        {"storage", PARAM_TEXT, offsetof(struct publish, storage), 1, LONGEST_TEXT},                         \
-        {"keep", PARAM_BOOL, offsetof(struct publish, keep), 0, 0},                                          \
+    {"type", PARAM_TEXT,   offsetof(struct publish, type),                                                   \
+     0,      LONGEST_TEXT, "What it is to its users; with job and name it is unique."},                      \
+        {"primary", PARAM_BOOL, offsetof(struct publish, primary), 0, 0, "Whether it is the main result."},  \
+        {"storage", PARAM_TEXT,   offsetof(struct publish, storage),                                         \
+         1,         LONGEST_TEXT, "The name of the storage that it goes to."},                               \
+        {"keep", PARAM_BOOL, offsetof(struct publish, keep),                                                 \
+         0,      0,          "Neither expires nor can be deleted; needs the scope `delete`, too."},          \
     {                                                                                                        \
-        "expires_in", PARAM_INT, offsetof(struct publish, expires_in), 1, TEN_YEARS                          \
+        "expires_in", PARAM_INT, offsetof(struct publish, expires_in), 1, TEN_YEARS,                         \
+            "Seconds that it lives for, unlike others of its project."                                       \
     }
 
 static const struct param upload_params[] = {UPLOAD_PARAMS};
 static const struct param publish_params[] = {
-    {"name", PARAM_TEXT, offsetof(struct publish, name), 1, LONGEST_TEXT},
-    {"kind", PARAM_TEXT, offsetof(struct publish, kind), 1, LONGEST_TEXT},
+    {"name", PARAM_TEXT, offsetof(struct publish, name), 1, LONGEST_TEXT, "The file's name.",
+     .required = true},
+    {"kind", PARAM_TEXT, offsetof(struct publish, kind), 1, LONGEST_TEXT,
+     "Of the job around it (`publish`)."},
     UPLOAD_PARAMS,
 };
 
-static int begin(struct request *rq, const struct param *params, size_t count, struct publish *p,
-                 struct err *e)
+#define ABOUT                                                                                                \
+    "The body is the bytes; `Content-Type` becomes the media type. `Content-MD5`, `Content-Digest` and "     \
+    "`Repr-Digest` are verified: where one is wrong nothing is kept."
+
+const struct operation native_op_upload = {
+    .id = "uploadResult",
+    .group = "results",
+    .summary = "Upload a result of a job",
+    .about = ABOUT " The same name, type and bytes again are answered with what is there.",
+    .places = {"id", "name"},
+    .place_examples = {NATIVE_EXAMPLE_ID, "rows.csv"},
+    .params = upload_params,
+    .param_count = API_COUNT(upload_params),
+    .body_media = "application/octet-stream",
+    .answers = {{201, "It is stored, durably.", &native_result_shape, .headers = {"Location"}},
+                {200, "It was there already.", &native_result_shape, .headers = {"Location"}}},
+    .refusals = {404, 409, 410, 413, 507},
+};
+
+const struct operation native_op_publish = {
+    .id = "publishResult",
+    .group = "results",
+    .summary = "Publish one file, with a completed job around it",
+    .about = ABOUT " Sent twice it makes two.",
+    .params = publish_params,
+    .param_count = API_COUNT(publish_params),
+    .body_media = "application/octet-stream",
+    .answers = {{201, "It is stored, durably.", &native_result_shape, .headers = {"Location"}}},
+    .refusals = {409, 413, 507},
+};
+
+static int begin(struct request *rq, struct publish *p, struct err *e)
 {
     p->type = "";
     p->kind = "publish";
-    int rc = request_params(rq, params, count, p, e);
-    if (rc == 0 && !p->name)
-        rc = err_at(e, ERR_MISSING, ERR_PARAMETER, "name", "the parameter \"name\" is required");
+    int rc = api_read(rq, p, NULL, e);
     return rc < 0 ? rc : received_begin(rq, p, e);
 }
 
 int native_upload_begin(struct request *rq, struct err *e)
 {
     struct publish p = {.job = rq->places[0], .name = rq->places[1]};
-    return begin(rq, upload_params, API_COUNT(upload_params), &p, e);
+    return begin(rq, &p, e);
 }
 
 int native_publish_begin(struct request *rq, struct err *e)
 {
     struct publish p = {.job = NULL};
-    return begin(rq, publish_params, API_COUNT(publish_params), &p, e);
+    return begin(rq, &p, e);
 }
 
 void native_upload_render(struct request *rq)

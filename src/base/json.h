@@ -55,6 +55,12 @@ struct json_field {
     int64_t smallest;
     int64_t largest;
     bool raw; /* of VALUE and OBJECT: only the text is wanted, see json_parse_bounded */
+    /* For those who ask what can be sent: */
+    const char *about;
+    const char *const *words; /* of STRING: the only ones it can be; json_read refuses others */
+    int word_count;
+    const struct json_field *members; /* of OBJECT: the table that it is read by */
+    size_t member_count;
 };
 
 /*
@@ -94,7 +100,10 @@ void json_begin_object(struct json_out *j);
 void json_end_object(struct json_out *j);
 void json_begin_array(struct json_out *j);
 void json_end_array(struct json_out *j);
-void json_key(struct json_out *j, const char *key);  /* a key that needs no escape */
+void json_key(struct json_out *j, const char *key);                       /* a key that needs no escape */
+void json_put_string(struct json_out *j, const char *key, const char *s); /* a key and its value */
+void json_put_int(struct json_out *j, const char *key, int64_t v);
+void json_put_bool(struct json_out *j, const char *key, bool v);
 void json_string(struct json_out *j, const char *s); /* NULL writes null */
 void json_string_len(struct json_out *j, const char *s, size_t len);
 void json_int(struct json_out *j, int64_t v);

@@ -458,6 +458,10 @@ static int read_text(const struct json *m, const struct json_field *f, const cha
                        (long long)f->largest);
         return bad_member(m, e, ERR_BAD_VALUE, right);
     }
+    if (f->word_count && !text_is_choice(f->words, f->word_count, m->string)) {
+        text_choice(f->words, f->word_count, right, sizeof right);
+        return bad_member(m, e, ERR_BAD_VALUE, right);
+    }
     *to = m->string;
     return 0;
 }

@@ -179,3 +179,21 @@ void json_time(struct json_out *j, int64_t t)
     text[CLOCK_RFC3339_SIZE] = '"';
     json_raw(j, text, CLOCK_RFC3339_SIZE + 1);
 }
+
+void json_put_string(struct json_out *j, const char *key, const char *s)
+{
+    json_key(j, key);
+    json_string(j, s);
+}
+
+void json_put_int(struct json_out *j, const char *key, int64_t v)
+{
+    json_key(j, key);
+    json_int(j, v);
+}
+
+void json_put_bool(struct json_out *j, const char *key, bool v)
+{
+    json_key(j, key);
+    json_bool(j, v);
+}

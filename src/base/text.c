@@ -247,6 +247,24 @@ bool text_uint(const char *s, size_t len, int64_t *ret)
     return true;
 }
 
+bool text_is_choice(const char *const *words, int count, const char *value)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(words[i], value) == 0)
+            return true;
+    return false;
+}
+
+void text_choice(const char *const *words, int count, char *to, size_t size)
+{
+    size_t len = 0;
+    *to = '\0';
+    for (int i = 0; i < count && len < size; i++) {
+        const char *before = i == 0 ? "" : i == count - 1 ? " or " : ", ";
+        len += (size_t)snprintf(to + len, size - len, "%s%s", before, words[i]);
+    }
+}
+
 void text_copy(char *to, size_t size, const char *from)
 {
     (void)snprintf(to, size, "%s", from);

@@ -36,5 +36,9 @@ bool text_unpercent(struct arena *a, const char *s, size_t len, bool plus, char 
 /* A decimal number without sign, blank or leading zero that fits; false otherwise and *ret untouched. */
 bool text_uint(const char *s, size_t len, int64_t *ret);
 
+bool text_is_choice(const char *const *words, int count, const char *value); /* one of them */
+/* "red, green or blue", as far as it fits. */
+void text_choice(const char *const *words, int count, char *to, size_t size);
+
 /* Copies at most size-1 bytes and a NUL. */
 void text_copy(char *to, size_t size, const char *from);

@@ -15,7 +15,7 @@ struct command {
 
 extern const struct command cmd_serve, cmd_project_create, cmd_key_create, cmd_key_list, cmd_key_revoke,
     cmd_key_rotate, cmd_key_rotate_secrets, cmd_user_create, cmd_check, cmd_adopt, cmd_backup, cmd_move,
-    cmd_reconcile, cmd_settings;
+    cmd_reconcile, cmd_settings, cmd_openapi;
 
 enum { EXIT_USAGE = 2 };
 

@@ -9,6 +9,7 @@
  */
 #include "cmd/cmd.h"
 
+#include "api/docs.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pool.h"
@@ -86,6 +87,7 @@ static void choose_apis(struct daemon *d, const struct settings *set)
         {set->datafiniti, {&api_datafiniti, set->datafiniti_prefix}},
         {set->ufdl, {&api_ufdl, set->ufdl_prefix}},
         {true, {&api_links, ""}},
+        {true, {&api_docs, ""}},
         {true, {&api_ops, ""}}, /* last: answers for what nobody owns */
     };
     struct api_mount *next = d->mounts;
@@ -239,6 +241,7 @@ static int start_server(struct daemon *d, const struct settings *set, struct err
         o.threads = (int)o.connection_limit;
     struct server_hooks hooks = executor_hooks(d->executor);
     choose_apis(d, set);
+    d->app.docs = docs_new(d->mounts);
     d->listen_fd = -1;
     return server_new(&o, &hooks, d->mounts, &d->server, &d->app.metrics, e);
 }
@@ -278,6 +281,7 @@ static void stop(struct daemon *d)
     if (d->server && !server_drain(d->server, set->shutdown_timeout))
         log_text(LOG_WARN, "some requests did not finish within shutdown_timeout and are cut off");
     server_free(d->server);
+    docs_free(d->app.docs);
     sweeper_free(d->sweeper);
     removal_free(d->removal);
     spools_free(d->app.core.spools); /* they read through the executor */

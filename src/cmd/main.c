@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
     &cmd_move,
     &cmd_reconcile,
     &cmd_settings,
+    &cmd_openapi,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

@@ -71,6 +71,7 @@ enum scope {
     SCOPE_WRITE = 1 << 2,
     SCOPE_DELETE = 1 << 3,
     SCOPE_ADMIN = 1 << 4,
+    SCOPE_ALL = SCOPE_READ | SCOPE_ACK | SCOPE_WRITE | SCOPE_DELETE | SCOPE_ADMIN,
 };
 
 /* Who asks. */

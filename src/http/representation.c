@@ -274,7 +274,8 @@ void representation_headers(struct request *rq, const struct representation *rep
     add_validators(rq, rep);
     if (rep->sha256)
         response_header(rq, "Repr-Digest", fields_repr_digest(&rq->arena, rep->sha256));
-    response_header(rq, "Content-Disposition", fields_disposition(&rq->arena, rep->file_name));
+    if (rep->file_name)
+        response_header(rq, "Content-Disposition", fields_disposition(&rq->arena, rep->file_name));
     response_header(rq, "X-Content-Type-Options", "nosniff");
 }
 

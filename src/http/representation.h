@@ -14,7 +14,7 @@ struct representation {
     const char *sha256;   /* hex, for Repr-Digest; NULL: not known */
     int64_t modified;     /* microseconds */
     bool vague_date; /* not every change moves `modified`: it is told, and conditions go by the tag alone */
-    const char *file_name;
+    const char *file_name; /* NULL: it is shown, not saved */
     int64_t size;
     /* Where the bytes are: `bytes`, or a file; `read` reads from the same source, for several ranges. Or
      * `read` alone. */

@@ -75,8 +75,19 @@ static int read_param(struct request *rq, const struct param *p, const char *val
                        (long long)p->largest);
         return wrong(p, e, right);
     }
+    if (p->word_count && !text_is_choice(p->words, p->word_count, value)) {
+        text_choice(p->words, p->word_count, right, sizeof right);
+        return wrong(p, e, right);
+    }
     *(const char **)at = arena_strdup(&rq->arena, value);
     return 0;
+}
+
+static int need_param(struct request *rq, const struct param *p, struct err *e)
+{
+    return !p->required || request_query(rq, p->name)
+               ? 0
+               : err_at(e, ERR_MISSING, ERR_PARAMETER, p->name, "the parameter \"%s\" is required", p->name);
 }
 
 static const struct param *find_param(const struct param *params, size_t count, const char *name)
@@ -101,7 +112,10 @@ int request_params(struct request *rq, const struct param *params, size_t count,
         if (rc < 0)
             return rc;
     }
-    return 0;
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = need_param(rq, &params[i], e);
+    return rc;
 }
 
 int request_no_params(struct request *rq, struct err *e)

@@ -49,7 +49,8 @@ struct route {
     void (*render)(struct request *rq);
     bool exact;       /* of an API with trailing_slash: not for this route */
     bool no_database; /* of R_READ: admit and the handler ask for nothing of it: always in the event loop */
-    const char *last_place; /* what errors call the last {} of the path; NULL: nothing */
+    const char *last_place;            /* what errors call the last {} of the path; NULL: nothing */
+    const struct operation *operation; /* what it is to those who call it: the API's own */
 };
 
 enum { ROUTE_OPEN = 0 }; /* `need` of a route that anybody may call */
@@ -68,6 +69,7 @@ struct api {
     handler_fn *admit;
     /* Renders an error in this API's words; never fails. */
     void (*fail)(struct request *rq, const struct err *e);
+    const struct description *description; /* like a route's operation; NULL: it is not described */
 };
 
 /* An API and the place of its paths: "", or like "/there", before all of them. */
@@ -197,6 +199,11 @@ struct param {
     size_t offset;
     int64_t smallest; /* of a text: its length in bytes */
     int64_t largest;
+    const char *about;        /* for those who ask what can be sent */
+    const char *const *words; /* of a text: the only ones it can be */
+    int word_count;
+    bool required;
+    bool is_list; /* may stand there again; not for request_params */
 };
 
 /* Unknown, repeated and malformed parameters are errors that name them. Absent ones leave `to` as it is. */

@@ -11,6 +11,7 @@ import pytest
 sys.dont_write_bytecode = True
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
 
+import described  # noqa: E402
 import harness  # noqa: E402
 from faulty_s3 import FaultyS3  # noqa: E402
 
@@ -29,6 +30,14 @@ def pytest_configure(config):
     services("pg-up.sh", folder)
     with open(os.path.join(folder, "pg.env"), encoding="utf-8") as lines:
         os.environ.update(line.strip().split("=", 1) for line in lines)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptions():
+    """Every answer of every test is held against the server's description of itself."""
+    undo = described.watch(harness.BINARY)
+    yield
+    undo()
 
 
 started = pytest.StashKey[str]()
