@@ -164,7 +164,7 @@ tsan_api() {
 
 # shellcheck disable=SC2034  # these three are for whoever sources this
 {
-    all_steps='build format sources includes shell unit storage fault fuzz api api-s3 readers pg pg-s3 docs formats crash cluster clang tidy cppcheck asan tsan'
+    all_steps='build format sources includes shell unit storage fault fuzz api api-s3 readers pg pg-s3 docs formats openapi crash cluster clang tidy cppcheck asan tsan'
     quick_steps='build format sources includes shell unit docs api'
     check_steps='format sources includes shell clang tidy cppcheck'
 }
@@ -282,6 +282,9 @@ crash_test() { counted_test crash-rounds tests/crash/crash.py "$@"; }
 cluster_test() { counted_test cluster-rounds tests/cluster/cluster.py "$@"; }
 
 step_docs() { build_test && python_tests docs build-test; }
+
+# The descriptions of the APIs, by public tools from npm: validated, compiled, their examples replayed.
+step_openapi() { build_test && python_tests openapi build-test; }
 
 # What is written, as other programs read it. The tools for that are built here only.
 step_formats() {
