@@ -101,6 +101,20 @@ int ctl_connect(struct ctl *c, struct failure *f)
 
 /* ---- requests ---- */
 
+/* The answer of a 2xx, copied to `a`. */
+static int take_answer(const struct ctl *c, struct arena *a, struct http_request *r, const struct json **ret,
+                       struct failure *f)
+{
+    if (r->answer.len == 0 && r->status == 204)
+        return 0;
+    if (r->answer.len == 0)
+        return failure_set(f, FAILURE_DAMAGED, "the server's answer is empty; is %.200s a resultd?",
+                           c->where);
+    r->answer = (struct buf){.bytes = arena_copy(a, r->answer.bytes, r->answer.len), .len = r->answer.len};
+    r->arena = a;
+    return http_json(r, ret, f);
+}
+
 /* Only the answer stays, in `a`: who asks again and again has an arena for each time. */
 static int call(struct ctl *c, struct arena *a, struct http_request r, const struct json **ret,
                 struct failure *f)
@@ -112,15 +126,12 @@ static int call(struct ctl *c, struct arena *a, struct http_request r, const str
     r.arena = &own;
     if (rc == 0)
         rc = http_call(c->http, &r, f);
-    if (rc == FAILURE_UNREACHABLE && f->status == 0)
+    if (rc == FAILURE_ABSENT && r.maybe_before && strcmp(r.method, "DELETE") == 0)
+        rc = 0; /* gone, as was wanted: by the try whose answer was lost */
+    else if (rc == FAILURE_UNREACHABLE && f->status == 0)
         rc = failure_in(f, c->where);
-    if (rc == 0 && ret && r.answer.len == 0 && r.status != 204)
-        rc = failure_set(f, FAILURE_DAMAGED, "the server's answer is empty; is %.200s a resultd?", c->where);
-    if (rc == 0 && ret && r.answer.len > 0) {
-        r.answer = (struct buf){.bytes = arena_copy(a, r.answer.bytes, r.answer.len), .len = r.answer.len};
-        r.arena = a;
-        rc = http_json(&r, ret, f);
-    }
+    else if (rc == 0 && ret)
+        rc = take_answer(c, a, &r, ret, f);
     arena_free(&own);
     return rc;
 }

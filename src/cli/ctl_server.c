@@ -69,6 +69,17 @@ static int try_key(struct ctl *c, const struct server *s, struct failure *f)
     return rc == 0 ? http_json(&r, &usage, f) : rc;
 }
 
+static void print_server(struct ctl *c, const struct server *s, bool chosen)
+{
+    struct json_out j = {.buf = {.arena = &c->arena}};
+    json_begin_object(&j);
+    json_put_string(&j, "name", s->name);
+    json_put_string(&j, "url", s->url);
+    json_put_bool(&j, "chosen", chosen);
+    json_end_object(&j);
+    (void)printf("%s\n", buf_str(&j.buf));
+}
+
 static int run_login(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     const struct login_options *o = options;
@@ -88,6 +99,8 @@ static int run_login(struct ctl *c, const void *options, const char **words, int
     servers_put(&c->arena, &all, &s);
     all.chosen = s.name;
     rc = servers_write(&c->arena, &all, f);
+    if (rc == 0 && c->options.json)
+        print_server(c, &s, true);
     if (rc == 0)
         ctl_say(c, "logged in: %s is the server that is asked from now on (%s)", s.name, all.path);
     return rc;
@@ -120,13 +133,18 @@ const struct command ctl_command_login = {
 static int run_logout(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     struct servers all;
+    struct server gone = {0};
     (void)options;
     int rc = servers_read(&c->arena, c->options.config, &all, f);
     const char *name = count > 0 ? words[0] : all.chosen;
+    if (rc == 0 && name && servers_find(&all, name))
+        gone = *servers_find(&all, name);
     if (rc == 0 && (!name || !servers_remove(&all, name)))
         rc = failure_set(f, FAILURE_ABSENT, "no server \"%.100s\" is known", name ? name : "");
     if (rc == 0)
         rc = servers_write(&c->arena, &all, f);
+    if (rc == 0 && c->options.json)
+        print_server(c, &gone, false);
     if (rc == 0)
         ctl_say(c, "%s is forgotten; its key is still good until it is revoked", name);
     return rc;
@@ -154,20 +172,10 @@ static int run_servers(struct ctl *c, const void *options, const char **words, i
     for (int i = 0; rc == 0 && i < all.count; i++) {
         const struct server *s = &all.all[i];
         bool chosen = all.chosen && strcmp(all.chosen, s->name) == 0;
-        struct json_out j = {.buf = {.arena = &c->arena}};
-        if (!c->options.json) {
+        if (c->options.json)
+            print_server(c, s, chosen);
+        else
             screen_table_add(&t, (const char *const[]){chosen ? "*" : " ", s->name, s->url});
-            continue;
-        }
-        json_begin_object(&j);
-        json_key(&j, "name");
-        json_string(&j, s->name);
-        json_key(&j, "url");
-        json_string(&j, s->url);
-        json_key(&j, "chosen");
-        json_bool(&j, chosen);
-        json_end_object(&j);
-        (void)printf("%s\n", buf_str(&j.buf));
     }
     if (rc == 0 && !c->options.json)
         screen_table_print(&t, stdout);

@@ -142,6 +142,18 @@ static void nothing(struct fetch *f)
     (void)f;
 }
 
+static void print_file(struct ctl *c, const char *path)
+{
+    struct json_out j = {.buf = {.arena = &c->arena}};
+    struct stat st = {0};
+    (void)stat(path, &st);
+    json_begin_object(&j);
+    json_put_string(&j, "file", path);
+    json_put_int(&j, "size", st.st_size);
+    json_end_object(&j);
+    (void)printf("%s\n", buf_str(&j.buf));
+}
+
 static int fetch_archive(struct ctl *c, const struct archive_options *o, const char *path, struct failure *f)
 {
     struct stat st;
@@ -171,6 +183,8 @@ static int fetch_archive(struct ctl *c, const struct archive_options *o, const c
     fetch_free(&fetch);
     if (rc == 0)
         rc = (int)fetch.failure.exit;
+    if (rc == 0 && c->options.json)
+        print_file(c, final);
     if (rc == 0)
         ctl_say(c, "%s", fetch.label);
     return rc;

@@ -17,7 +17,7 @@
 /* ---- wait ---- */
 
 struct wait_options {
-    int64_t timeout;
+    const char *timeout; /* NULL: as long as it takes; 0 looks once */
 };
 
 static bool has_ended(const char *status)
@@ -78,11 +78,15 @@ static int look_once(struct ctl *c, const char *path, bool last, bool *ret_over,
 static int wait_one(struct ctl *c, const void *options, const char *id, struct failure *f)
 {
     const struct wait_options *o = options;
-    int64_t until = o->timeout ? clock_monotonic() + o->timeout * CLOCK_SECOND : INT64_MAX;
+    int64_t seconds = INT64_MAX / CLOCK_SECOND / 2;
     int64_t pause = FIRST_PAUSE;
     const char *path = ctl_path_of(c, "/jobs/", id, "");
     bool over = false;
-    int rc = look_once(c, path, false, &over, f);
+    if (o->timeout && !args_time(o->timeout, &seconds))
+        return failure_set(f, FAILURE_USAGE, "--timeout is a time such as 90s, 5m, 2h or 7d, not \"%.100s\"",
+                           o->timeout);
+    int64_t until = clock_monotonic() + seconds * CLOCK_SECOND;
+    int rc = look_once(c, path, seconds == 0, &over, f);
     while (rc == 0 && !over) {
         rc = ctl_sleep(pause, f);
         pause = pause * 3 / 2 < LONGEST_PAUSE ? pause * 3 / 2 : LONGEST_PAUSE;
@@ -98,8 +102,8 @@ static int run_wait(struct ctl *c, const void *options, const char **words, int 
 }
 
 static const struct args_flag wait_flags[] = {
-    {"timeout", 't', ARGS_TIME, offsetof(struct wait_options, timeout), "TIME",
-     "for each; else as long as it takes", NULL},
+    {"timeout", 't', ARGS_TEXT, offsetof(struct wait_options, timeout), "TIME",
+     "for each; 0 looks once; else as long as it takes", NULL},
 };
 
 const struct command ctl_command_wait = {

@@ -407,6 +407,7 @@ static void end_try(struct http *h, struct http_request *r, CURLcode code)
         finish(h, r);
         return;
     }
+    r->maybe_before = r->maybe_before || (code != CURLE_OK && !was_not_sent(code));
     int64_t pause = pause_of(h, r);
     if (h->o.on_retry)
         h->o.on_retry(h->o.ctx, r, pause);

@@ -67,6 +67,7 @@ struct http_request {
     int64_t answer_from;    /* of a 206, else 0 */
     char etag[200];         /* with its quotes; "" */
     char digest[65];        /* sha256 of the representation in hex, or "" */
+    bool maybe_before;      /* an earlier try had no answer and may have been done nevertheless */
 
     /* http.c's own. */
     struct http *http;

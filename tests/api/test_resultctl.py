@@ -542,6 +542,8 @@ def test_an_archive_is_gone_on_with(ctl, relay):
     assert (ctl.work / f"{job}.zip").read_bytes() == ctl.api.get(f"/jobs/{job}/archive.zip").content
     assert "Range: bytes=" in relay.asked("GET /api/v1/jobs/" + job + "/archive.zip")[-1]
     assert ctl.ok("archive", "--job", job, "-o", "-", stdin=b"") == (ctl.work / f"{job}.zip").read_bytes()
+    (told,) = ctl.json("archive", "--job", job, "--force")
+    assert told == {"file": f"{job}.zip", "size": (ctl.work / f"{job}.zip").stat().st_size}
 
 
 def test_rows_are_a_table(ctl):
@@ -574,6 +576,8 @@ def test_waiting_ends_with_what_became_of_the_job(ctl):
     ctl.ok("job", "fail", failing, "--code", "oom", "--message", "out of memory")
     assert "out of memory (oom)" in ctl.fails(JOB, "wait", failing)
     assert "still queued" in ctl.fails(TIME, "wait", endless, "--timeout", "1s")
+    assert "still queued" in ctl.fails(TIME, "wait", endless, "--timeout", "0")
+    assert "such as 90s" in ctl.fails(USAGE, "wait", endless, "--timeout", "soon")
     ctl.ok("job", "cancel", endless)
     assert "cancelled" in ctl.fails(JOB, "wait", endless)
 
@@ -629,6 +633,14 @@ def test_the_life_of_a_result(ctl):
     assert "Nobody can be asked here; --yes says yes" in ctl.fails(USAGE, "rm", result, "--permanent")
     ctl.ok("rm", result, "--permanent", "--yes")
     assert ctl.fails(ABSENT, "show", result)
+
+
+def test_what_is_gone_by_a_try_whose_answer_was_lost_is_gone(ctl, relay):
+    result = ctl.api.publish("a", FILED)["id"]
+    relay.cut_after = 0
+    ctl.ok("rm", result, "--permanent", "--yes")
+    assert len(relay.asked("DELETE")) == 2
+    assert ctl.fails(ABSENT, "rm", result, "--permanent", "--yes")
 
 
 def test_one_that_fails_does_not_stop_the_others(ctl):
@@ -742,10 +754,11 @@ def test_logging_in_notes_the_key_for_its_owner_alone(ctl):
     noted.chmod(0o644)
     assert "chmod 600" in ctl.fails(LOCAL, "ls")
     noted.chmod(0o600)
-    ctl.ok("login", url, "--name", "again", stdin=key + "\n")
+    told = json.loads(ctl.ok("login", url, "--name", "again", "--json", stdin=key + "\n"))
+    assert told == {"name": "again", "url": url, "chosen": True}
     assert ctl.ok("ls", "--server", "here") == ""
     assert "no server" in ctl.fails(USAGE, "ls", "--server", "other")
-    ctl.ok("logout", "again")
+    assert ctl.json("logout", "again") == [{"name": "again", "url": url, "chosen": False}]
     assert ctl.ok("servers") == f"*\there\t{url}\n"
 
 
@@ -800,8 +813,35 @@ def test_bash_completes_commands_and_flags(ctl):
     assert done.stdout.splitlines() == ["claim", "--format --force", "--input", "restore", "--new-batch"]
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_get_every_command(ctl, shell):
-    script = ctl.ok("completion", shell)
-    for word in ("put", "claim", "archive", "new-batch", "expires"):
-        assert word in script
+def test_fish_completes_commands_and_flags(ctl):
+    script = ctl.ok("completion", "fish")
+
+    def offered(line):
+        done = subprocess.run(["fish", "--no-config", "-c", f"{script}\ncomplete -C '{line}'"], capture_output=True,
+                              text=True, check=True, env={**os.environ, "HOME": str(ctl.folder)})
+        return [option.split("\t")[0] for option in done.stdout.splitlines()]
+
+    assert "claim" in offered("resultctl job cl")
+    assert {"--format", "--force"} <= set(offered("resultctl get --fo"))
+    assert "restore" in offered("resultctl res")
+    assert offered("resultctl put --new") == ["--new-batch"]
+
+
+ZSH = """
+zmodload zsh/zpty
+zpty -b shell zsh -f -i
+zpty -w shell 'autoload -Uz compinit; compinit -u -d $HOME/dump; LISTMAX=0; PS1=; unsetopt zle_bracketed_paste'
+zpty -w shell "fpath=($PWD \\$fpath); autoload -Uz _resultctl; compdef _resultctl resultctl; print read''y"
+while zpty -r shell line; do [[ $line == *ready* ]] && break; done
+zpty -w -n shell $'resultctl '"$1"$'\\t'
+zpty -r shell line "*$2*"
+print -r -- $line
+"""
+
+
+@pytest.mark.parametrize("typed, completed", [("job cl", "claim"), ("res", "restore"), ("put --new-b", "--new-batch")])
+def test_zsh_completes_commands_and_flags(ctl, typed, completed):
+    (ctl.work / "_resultctl").write_text(ctl.ok("completion", "zsh"))
+    done = subprocess.run(["zsh", "-f", "-c", ZSH, "zsh", typed, completed], cwd=ctl.work, capture_output=True,
+                          text=True, timeout=PATIENCE, env={**os.environ, "HOME": str(ctl.folder), "TERM": "dumb"})
+    assert completed in done.stdout, done.stdout + done.stderr
