@@ -29,7 +29,7 @@ struct app {
     int64_t started_at;
 };
 
-extern const struct api api_native, api_ops, api_links, api_playment, api_ricloud, api_nostradamus,
+extern const struct api api_native, api_ops, api_links, api_login, api_playment, api_ricloud, api_nostradamus,
     api_datafiniti, api_ufdl;
 
 /* Valid inside a handler, begin or admit. */
@@ -46,6 +46,11 @@ static inline struct app *api_app(struct request *rq)
 /* The key that a request carries in any of the forms that `forms` allows, or NULL. */
 enum key_form { KEY_BEARER = 1, KEY_TOKEN = 2, KEY_BASIC = 4, KEY_HEADER = 8 };
 const char *api_key_of(struct request *rq, unsigned forms);
+
+enum { KEY_ANY = KEY_BEARER | KEY_TOKEN | KEY_BASIC | KEY_HEADER };
+
+/* Keeps who was found to ask: s->actor as rq->actor. */
+void api_keep_actor(struct request *rq);
 
 /* Authenticates by such a key, checks the route's scopes, sets rq->actor and the session's actor. */
 int api_admit_key(struct request *rq, unsigned forms, struct err *e);

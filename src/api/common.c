@@ -53,6 +53,13 @@ const char *api_key_of(struct request *rq, unsigned forms)
     return key;
 }
 
+void api_keep_actor(struct request *rq)
+{
+    struct actor *copy = arena_alloc(&rq->arena, sizeof *copy);
+    *copy = api_session(rq)->actor;
+    rq->actor = copy;
+}
+
 int api_admit_key(struct request *rq, unsigned forms, struct err *e)
 {
     struct session *s = api_session(rq);
@@ -61,11 +68,8 @@ int api_admit_key(struct request *rq, unsigned forms, struct err *e)
     int rc = access_authenticate(s, api_key_of(rq, forms), e);
     if (rc == 0)
         rc = access_require(s, rq->route->need, e);
-    if (rc == 0) {
-        struct actor *copy = arena_alloc(&rq->arena, sizeof *copy);
-        *copy = s->actor;
-        rq->actor = copy;
-    }
+    if (rc == 0)
+        api_keep_actor(rq);
     return rc;
 }
 

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The native API: its table of routes and its way to say who asks. */
 #include "api/native.h"
+#include "api/login.h"
 #include "api/received.h"
-
-static int admit(struct request *rq, struct err *e)
-{
-    return api_admit_key(rq, KEY_BEARER | KEY_TOKEN | KEY_BASIC | KEY_HEADER, e);
-}
 
 static const char *const prefixes[] = {NATIVE, NULL};
 
@@ -57,6 +53,6 @@ const struct api api_native = {
     .prefixes = prefixes,
     .routes = routes,
     .route_count = API_COUNT(routes),
-    .admit = admit,
+    .admit = login_admit,
     .fail = native_fail,
 };

@@ -86,6 +86,7 @@ static void choose_apis(struct daemon *d, const struct settings *set)
         {set->datafiniti, {&api_datafiniti, set->datafiniti_prefix}},
         {set->ufdl, {&api_ufdl, set->ufdl_prefix}},
         {true, {&api_links, ""}},
+        {true, {&api_login, ""}},
         {true, {&api_ops, ""}}, /* last: answers for what nobody owns */
     };
     struct api_mount *next = d->mounts;
