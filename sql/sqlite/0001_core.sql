@@ -232,6 +232,30 @@ CREATE TABLE usage (
     PRIMARY KEY (project, state, trash)
 ) STRICT, WITHOUT ROWID;
 
+-- What GET /usage/history answers: what happened in an hour, and what there was after the last change in it. An hour
+-- without a change has no row.
+CREATE TABLE usage_hour (
+    pk                INTEGER PRIMARY KEY,
+    project           INTEGER NOT NULL REFERENCES project (pk),
+    at                INTEGER NOT NULL, -- its begin
+    uploads           INTEGER NOT NULL,
+    uploaded_bytes    INTEGER NOT NULL,
+    downloads         INTEGER NOT NULL,
+    downloaded_bytes  INTEGER NOT NULL,
+    acks              INTEGER NOT NULL,
+    expired           INTEGER NOT NULL,
+    deleted           INTEGER NOT NULL,
+    available_results INTEGER NOT NULL,
+    available_bytes   INTEGER NOT NULL,
+    consumed_results  INTEGER NOT NULL,
+    consumed_bytes    INTEGER NOT NULL,
+    expired_results   INTEGER NOT NULL,
+    expired_bytes     INTEGER NOT NULL,
+    trash_results     INTEGER NOT NULL,
+    trash_bytes       INTEGER NOT NULL,
+    UNIQUE (project, at)
+) STRICT;
+
 -- Small JSON documents that APIs keep for their clients and that mean nothing to core: sessions, templates, nodes ….
 CREATE TABLE document (
     pk         INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -45,6 +45,7 @@ static const struct route routes[] = {
     {HTTP_DELETE, NATIVE "/storages/{}",             R_WRITE, BODY_NONE,   SCOPE_ADMIN,  native_storage_delete},
     {HTTP_POST,   NATIVE "/storages/{}/test",        R_READ,  BODY_NONE,   SCOPE_ADMIN,  native_storage_test},
     {HTTP_GET,    NATIVE "/usage",                   R_READ,  BODY_NONE,   SCOPE_READ,   native_usage},
+    {HTTP_GET,    NATIVE "/usage/history",           R_READ,  BODY_NONE,   SCOPE_READ,   native_usage_history},
 };
 /* clang-format on */
 

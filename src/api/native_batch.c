@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Native API: batches, and what a project uses. */
+/* Native API: batches. */
 #include "api/native.h"
 #include "core/batch.h"
 #include "core/name.h"
-#include "core/usage.h"
 
 #include <string.h>
 
@@ -78,43 +77,4 @@ int native_batch_get(struct request *rq, struct err *e)
     if (rc == 0)
         rc = batch_get(api_session(rq), rq->places[0], &b, e);
     return rc < 0 ? rc : send_batch(rq, 200, b);
-}
-
-static void put_sum(struct json_out *j, const char *key, int64_t results, int64_t bytes)
-{
-    json_key(j, key);
-    json_begin_object(j);
-    json_key(j, "results");
-    json_int(j, results);
-    json_key(j, "bytes");
-    json_int(j, bytes);
-    json_end_object(j);
-}
-
-int native_usage(struct request *rq, struct err *e)
-{
-    struct usage u = {0};
-    struct json_out j = {.buf = {.arena = &rq->arena}};
-    int64_t bytes = 0;
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = usage_get(api_session(rq), &u, e);
-    if (rc < 0)
-        return rc;
-    bytes = u.trash_bytes;
-    for (int i = 0; i < RESULT_STATE_END; i++)
-        bytes += u.bytes[i];
-    json_begin_object(&j);
-    json_key(&j, "results");
-    json_int(&j, u.results[RESULT_AVAILABLE] + u.results[RESULT_CONSUMED]);
-    json_key(&j, "bytes");
-    json_int(&j, bytes);
-    json_key(&j, "by_state");
-    json_begin_object(&j);
-    for (int i = 0; i < RESULT_STATE_END; i++)
-        put_sum(&j, result_state_names[i], u.results[i], u.bytes[i]);
-    json_end_object(&j);
-    put_sum(&j, "trash", u.trash_results, u.trash_bytes);
-    json_end_object(&j);
-    return native_send(rq, 200, &j);
 }

@@ -48,14 +48,27 @@ static int count(struct db *db, const struct result *r, int sign, struct err *e)
     return usage_add(db, r->project, r->counted.state, r->counted.trash, sign, sign * r->counted.bytes, e);
 }
 
-/* After the row was changed. */
-static int recount(struct db *db, struct result *r, struct err *e)
+/* What the history says of a change from what was counted to what the row is now. */
+static struct activity activity_of(const struct result *r)
 {
+    return (struct activity){
+        .acks = r->state == RESULT_CONSUMED && r->counted.state == RESULT_AVAILABLE,
+        .expired = r->state == RESULT_EXPIRED && r->counted.state != RESULT_EXPIRED,
+        .deleted = r->deleted_at && !r->counted.trash,
+    };
+}
+
+/* After the row was changed. */
+static int recount(struct db *db, struct result *r, int64_t now, struct err *e)
+{
+    struct activity seen = activity_of(r);
     int rc = move_to_state(db, r, r->counted.state, e);
     if (rc == 0)
         rc = count(db, r, -1, e);
     set_counted(r);
-    return rc < 0 ? rc : count(db, r, 1, e);
+    if (rc == 0)
+        rc = count(db, r, 1, e);
+    return rc < 0 ? rc : usage_note(db, r->project, now, &seen, e);
 }
 
 struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena *a)
@@ -195,6 +208,9 @@ int store_result_add(struct db *db, struct result *r, struct err *e)
     rc = put_in_state(db, r, e);
     if (rc == 0)
         rc = count(db, r, 1, e);
+    struct activity seen = {.uploads = 1, .uploaded_bytes = r->size};
+    if (rc == 0)
+        rc = usage_note(db, r->project, r->created_at, &seen, e);
     return rc < 0 ? rc : 1;
 }
 
@@ -252,7 +268,7 @@ int store_result_kept_of_job(struct db *db, int64_t job, struct err *e)
     return row_int(db, &s, args, STORE_COUNT(args), &pk, e);
 }
 
-int store_result_change(struct db *db, struct result *to, struct err *e)
+int store_result_change(struct db *db, struct result *to, int64_t now, struct err *e)
 {
     static const struct stmt s DB_LISTED = {
         "result_change",
@@ -274,7 +290,7 @@ int store_result_change(struct db *db, struct result *to, struct err *e)
         db_of_int(to->with_job),
     };
     int rc = db_run(db, &s, args, STORE_COUNT(args), NULL, e);
-    return rc < 0 ? rc : recount(db, to, e);
+    return rc < 0 ? rc : recount(db, to, now, e);
 }
 
 /* Acknowledging is the most frequent change of all: only the indexes that it concerns are touched. */
@@ -286,10 +302,10 @@ int store_result_consume(struct db *db, struct result *to, struct err *e)
         .one = true};
     struct db_value args[] = {db_of_int(to->pk), db_of_int(to->consumed_at)};
     int rc = db_run(db, &s, args, STORE_COUNT(args), NULL, e);
-    return rc < 0 ? rc : recount(db, to, e);
+    return rc < 0 ? rc : recount(db, to, to->consumed_at, e);
 }
 
-int store_result_remove(struct db *db, const struct result *r, struct err *e)
+int store_result_remove(struct db *db, const struct result *r, int64_t now, struct err *e)
 {
     static const struct stmt s DB_LISTED = {"result_remove", "DELETE FROM result WHERE pk = $1", false};
     struct db_value args[] = {db_of_int(r->pk)};
@@ -297,6 +313,9 @@ int store_result_remove(struct db *db, const struct result *r, struct err *e)
     int followed = rc > 0 ? take_out_of_state(db, r, e) : 0;
     if (rc > 0 && followed == 0)
         followed = count(db, r, -1, e);
+    struct activity seen = {.deleted = !r->counted.trash};
+    if (rc > 0 && followed == 0)
+        followed = usage_note(db, r->project, now, &seen, e);
     return followed < 0 ? followed : rc;
 }
 

@@ -20,6 +20,9 @@ int row_change(struct db *db, const struct stmt *s, const struct db_value *args,
 int usage_add(struct db *db, int64_t project, enum result_state state, bool trash, int64_t results,
               int64_t bytes, struct err *e);
 
+/* After what it adds to the sums: adds to the hour of `now`, likewise at the end. */
+int usage_note(struct db *db, int64_t project, int64_t now, const struct activity *seen, struct err *e);
+
 const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int column);
 int64_t row_count(struct db *db, struct db_cursor *c, int column); /* -1 for NULL */
 /* A digest as hex_len digits and a NUL; "" if it has another length. */
