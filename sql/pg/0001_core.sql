@@ -123,6 +123,8 @@ CREATE TABLE result (
     expired_at   BIGINT,
     deleted_at   BIGINT,
     with_job     BIGINT NOT NULL DEFAULT 0,                          -- 1: soft-deleted because its job was
+    downloads    BIGINT NOT NULL DEFAULT 0,                          -- complete ones
+    downloaded_at BIGINT,                                            -- the last of them
     content_encoding TEXT COLLATE "C" NOT NULL DEFAULT '',           -- gzip or zstd, as it was uploaded
     rows         BIGINT,                                             -- of a table; NULL: it is none
     columns      BIGINT,

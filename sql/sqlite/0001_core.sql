@@ -104,6 +104,8 @@ CREATE TABLE result (
     expired_at   INTEGER,
     deleted_at   INTEGER,
     with_job     INTEGER NOT NULL DEFAULT 0,    -- 1: soft-deleted because its job was
+    downloads    INTEGER NOT NULL DEFAULT 0,    -- complete ones
+    downloaded_at INTEGER,                      -- the last of them
     content_encoding TEXT NOT NULL DEFAULT '',  -- gzip or zstd, as it was uploaded
     rows         INTEGER,                       -- of a table; NULL: it is none
     columns      INTEGER,

@@ -62,6 +62,9 @@ const char *api_base_url(struct request *rq);
 /* Sends a result's bytes: a representation with validators and ranges. */
 int api_send_content(struct request *rq, const struct result *r, struct err *e);
 
+/* The answer is a download of that result: what is sent of it is counted. */
+void api_count_download(struct request *rq, const struct result *r);
+
 struct representation;
 struct blob;
 /* Sets where a representation's bytes come from: a descriptor, or what is fetched while the request sleeps.

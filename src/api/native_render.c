@@ -239,6 +239,10 @@ static void put_life(struct json_out *j, const struct result *r)
 {
     json_key(j, "creator");
     json_string(j, r->creator_name);
+    json_key(j, "downloads");
+    json_int(j, r->downloads);
+    json_key(j, "downloaded_at");
+    json_time(j, r->downloaded_at);
     json_key(j, "created_at");
     json_time(j, r->created_at);
     json_key(j, "consumed_at");

@@ -104,6 +104,8 @@ struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena 
     r->expired_at = db_int(db, c, n++);
     r->deleted_at = db_int(db, c, n++);
     r->with_job = db_int(db, c, n++) != 0;
+    r->downloads = db_int(db, c, n++);
+    r->downloaded_at = db_int(db, c, n++);
     r->content_encoding = row_text(db, c, a, n++);
     r->table.rows = row_count(db, c, n++);
     r->table.columns = row_count(db, c, n++);
@@ -303,6 +305,18 @@ int store_result_consume(struct db *db, struct result *to, struct err *e)
     struct db_value args[] = {db_of_int(to->pk), db_of_int(to->consumed_at)};
     int rc = db_run(db, &s, args, STORE_COUNT(args), NULL, e);
     return rc < 0 ? rc : recount(db, to, to->consumed_at, e);
+}
+
+/* No index has these columns. The row may be gone. */
+int store_result_downloaded(struct db *db, int64_t pk, int64_t downloads, int64_t at, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "result_downloaded",
+        "UPDATE result SET downloads = downloads + $2,"
+        " downloaded_at = CASE WHEN downloaded_at > $3 THEN downloaded_at ELSE $3 END WHERE pk = $1",
+        false};
+    struct db_value args[] = {db_of_int(pk), db_of_int(downloads), db_of_int(at)};
+    return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
 }
 
 int store_result_remove(struct db *db, const struct result *r, int64_t now, struct err *e)

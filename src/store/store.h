@@ -126,6 +126,8 @@ struct result {
     int64_t expired_at;
     int64_t deleted_at;
     bool with_job;
+    int64_t downloads; /* to the last byte */
+    int64_t downloaded_at;
     const char *content_encoding; /* of the stored bytes; "": none */
     int64_t storage;              /* where they are; 0: in the server's own, and the rest of these is NULL */
     const char *object;           /* their whole key there */
@@ -473,6 +475,7 @@ int store_result_count(struct db *db, struct arena *a, const struct result_filte
 int store_result_change(struct db *db, struct result *to, int64_t now, struct err *e);
 int store_result_consume(struct db *db, struct result *to,
                          struct err *e); /* the same, of available → consumed only */
+int store_result_downloaded(struct db *db, int64_t pk, int64_t downloads, int64_t at, struct err *e);
 int store_result_remove(struct db *db, const struct result *r, int64_t now, struct err *e);
 /* What expiry takes and what the end of the trash takes, the longest due first. */
 int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit, struct result **ret,
@@ -678,6 +681,8 @@ int store_usage_spans(struct db *db, int64_t project, int64_t from, int64_t step
                       struct usage_span *ret, int64_t *ret_count, struct err *e);
 /* What there was at `at`: 1, or 0 if nothing had happened before. */
 int store_usage_before(struct db *db, int64_t project, int64_t at, struct usage *ret, struct err *e);
+int store_usage_downloaded(struct db *db, int64_t project, int64_t now, const struct activity *seen,
+                           struct err *e); /* gathered like what transactions count themselves */
 int store_usage_prune(struct db *db, int64_t before, int64_t limit, struct err *e);
 
 /* whole.c: tables as they are, for copies of a whole database. */

@@ -107,6 +107,12 @@ int usage_note(struct db *db, int64_t project, int64_t now, const struct activit
     return rc;
 }
 
+int store_usage_downloaded(struct db *db, int64_t project, int64_t now, const struct activity *seen,
+                           struct err *e)
+{
+    return usage_note(db, project, now, seen, e);
+}
+
 static void add(struct usage *u, int state, bool trash, int64_t results, int64_t bytes)
 {
     if (trash) {
