@@ -122,7 +122,9 @@ CREATE INDEX result_kind ON result (project, kind, pk);
 CREATE INDEX result_creator ON result (project, creator, pk);
 CREATE INDEX result_created ON result (project, created_at, pk);
 CREATE INDEX result_batch ON result (batch, pk) WHERE batch IS NOT NULL;
-CREATE INDEX result_due ON result (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX result_due ON result (due_at) WHERE due_at IS NOT NULL AND expired_at IS NULL; -- as always: so who sorts by
+-- due_at within a project is not led through all of them
+CREATE INDEX result_expiring ON result (project, due_at) WHERE due_at IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX result_trash ON result (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX result_deleted ON result (project, pk) WHERE deleted_at IS NOT NULL;
 

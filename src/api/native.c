@@ -46,6 +46,7 @@ static const struct route routes[] = {
     {HTTP_POST,   NATIVE "/storages/{}/test",        R_READ,  BODY_NONE,   SCOPE_ADMIN,  native_storage_test},
     {HTTP_GET,    NATIVE "/usage",                   R_READ,  BODY_NONE,   SCOPE_READ,   native_usage},
     {HTTP_GET,    NATIVE "/usage/history",           R_READ,  BODY_NONE,   SCOPE_READ,   native_usage_history},
+    {HTTP_GET,    NATIVE "/usage/expiring",          R_READ,  BODY_NONE,   SCOPE_READ,   native_usage_expiring},
 };
 /* clang-format on */
 

@@ -2,7 +2,10 @@
 /* Native API: what a project uses, and has used. */
 #include "api/native.h"
 #include "base/clock.h"
+#include "core/result.h"
 #include "core/usage.h"
+
+enum { EXPIRING_MOST = 100 };
 
 static void put_sum(struct json_out *j, const char *key, int64_t results, int64_t bytes)
 {
@@ -88,6 +91,27 @@ int native_usage_history(struct request *rq, struct err *e)
     json_begin_array(&j);
     for (int64_t i = 0; i < h.count; i++)
         put_span(&j, &h.spans[i]);
+    json_end_array(&j);
+    json_end_object(&j);
+    return native_send(rq, 200, &j);
+}
+
+int native_usage_expiring(struct request *rq, struct err *e)
+{
+    static const struct param params[] = {{"limit", PARAM_INT, 0, 1, EXPIRING_MOST}};
+    struct json_out j = {.buf = {.arena = &rq->arena}};
+    struct result *r = NULL;
+    int64_t limit = 20;
+    int rc = request_params(rq, params, API_COUNT(params), &limit, e);
+    if (rc == 0)
+        rc = result_expiring(api_session(rq), limit, &r, e);
+    if (rc < 0)
+        return rc;
+    json_begin_object(&j);
+    json_key(&j, "data");
+    json_begin_array(&j);
+    for (; r; r = r->next)
+        native_put_result(&j, rq, r);
     json_end_array(&j);
     json_end_object(&j);
     return native_send(rq, 200, &j);

@@ -75,6 +75,11 @@ int result_list(struct session *s, struct result_filter *f, const struct page *p
     return rc;
 }
 
+int result_expiring(struct session *s, int64_t limit, struct result **ret, struct err *e)
+{
+    return store_result_expiring(s->db, s->arena, s->actor.project, s->now, limit, ret, e);
+}
+
 int result_query(struct session *s, const struct filter *f, store_result_fn *each, void *ctx, struct err *e)
 {
     return store_result_query(s->db, s->actor.project, f, each, ctx, e);

@@ -337,9 +337,25 @@ int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit,
                      struct err *e)
 {
     static const struct stmt s DB_LISTED = {
-        "result_due", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.due_at <= $1 ORDER BY r.due_at LIMIT $2",
+        "result_due",
+        "SELECT " RESULT_COLUMNS RESULT_FROM
+        "WHERE r.due_at <= $1 AND r.expired_at IS NULL ORDER BY r.due_at LIMIT $2",
         false};
     struct db_value args[] = {db_of_int(now), db_of_int(limit)};
+    return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+/* Without what an index of all projects would serve: of a small one that would be read through. */
+int store_result_expiring(struct db *db, struct arena *a, int64_t project, int64_t now, int64_t limit,
+                          struct result **ret, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "result_expiring",
+        "SELECT " RESULT_COLUMNS RESULT_FROM
+        "WHERE r.project = $1 AND r.due_at > $2 AND r.due_at IS NOT NULL AND r.deleted_at IS NULL"
+        " ORDER BY r.due_at LIMIT $3",
+        true};
+    struct db_value args[] = {db_of_int(project), db_of_int(now), db_of_int(limit)};
     return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
@@ -357,7 +373,8 @@ int store_result_purgeable(struct db *db, struct arena *a, int64_t deleted_befor
 int store_result_next_due(struct db *db, int64_t *ret, struct err *e)
 {
     static const struct stmt s DB_LISTED = {
-        "result_next_due", "SELECT due_at FROM result WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1",
+        "result_next_due",
+        "SELECT due_at FROM result WHERE due_at IS NOT NULL AND expired_at IS NULL ORDER BY due_at LIMIT 1",
         false};
     *ret = 0;
     int rc = row_int(db, &s, NULL, 0, ret, e);

@@ -480,6 +480,9 @@ int store_result_remove(struct db *db, const struct result *r, int64_t now, stru
 /* What expiry takes and what the end of the trash takes, the longest due first. */
 int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit, struct result **ret,
                      struct err *e);
+/* Of a project: what has not expired at `now` and will, soonest first; without soft-deleted ones. */
+int store_result_expiring(struct db *db, struct arena *a, int64_t project, int64_t now, int64_t limit,
+                          struct result **ret, struct err *e);
 int store_result_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
                            struct result **ret, struct err *e);
 int store_result_next_due(struct db *db, int64_t *ret, struct err *e); /* 0: nothing will be */

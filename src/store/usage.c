@@ -153,7 +153,7 @@ int store_usage_get(struct db *db, int64_t project, int64_t now, struct usage *r
     static const struct stmt due DB_LISTED = {
         "usage_due",
         "SELECT state, 0, count(*), sum(size * stored) FROM result"
-        " WHERE due_at <= $2 AND deleted_at IS NULL AND ($1 = 0 OR project = $1) GROUP BY state",
+        " WHERE due_at <= $2 AND expired_at IS NULL AND deleted_at IS NULL AND ($1 = 0 OR project = $1) GROUP BY state",
         false};
     struct db_value args[] = {db_of_int(project), db_of_int(now)};
     struct usage u = {0};

@@ -2,7 +2,7 @@
 """Usage: exact counts of a project, right after each change."""
 
 import pytest
-from harness import eventually, expect, moment, problem, sleep_until
+from harness import eventually, expect, ids, moment, problem, sleep_until
 
 
 def shape(available=(0, 0), consumed=(0, 0), expired=(0, 0), trash=(0, 0)):
@@ -155,3 +155,41 @@ def test_the_history_is_of_the_keys_project_and_outlives_a_restart(fresh_server)
     server.kill()
     server.start()
     assert (happened(api, "uploads"), happened(stranger, "uploads")) == (1, 0)
+
+
+# ---- what expires next ------------------------------------------------------------------------------------
+
+
+def expiring(api, **parameters):
+    return expect(api.get("/usage/expiring", params=parameters), 200)["data"]
+
+
+def test_what_expires_next(own_api):
+    made = {days: own_api.publish(f"n{days}", b"x", expires_in=str(days * 86400))["id"] for days in (5, 1, 9, 3, 7)}
+    kept = own_api.publish("kept", b"x", expires_in="3600")["id"]
+    expect(own_api.put(f"/results/{kept}/keep"), 200)
+    expect(own_api.delete(f"/results/{made[3]}"), 204)
+    expect(own_api.ack(made[1]), 200)
+    assert ids(expiring(own_api)) == [made[1], made[5], made[7], made[9]]
+    assert ids(expiring(own_api, limit=2)) == [made[1], made[5]]
+    assert expiring(own_api)[0] == own_api.result(made[1])
+    expect(own_api.post(f"/results/{made[3]}/restore"), 200)
+    expect(own_api.delete(f"/results/{kept}/keep"), 200)
+    assert ids(expiring(own_api)) == [kept, made[1], made[3], made[5], made[7], made[9]]
+
+
+def test_what_has_expired_is_not_among_what_will(fresh_server):
+    server = fresh_server(sweep_interval="1d")
+    api = server.api()
+    server.wait_for_sweeper()
+    result = api.publish("a", b"12345", expires_in="2")
+    assert ids(expiring(api)) == [result["id"]]
+    sleep_until(result["expires_at"])
+    assert expiring(api) == []
+
+
+def test_what_expires_is_of_the_keys_project_and_has_bounds(server, own_api):
+    server.api().publish("a", b"12345")
+    assert expiring(own_api) == []
+    for limit in ("0", "101", "x"):
+        problem(own_api.get("/usage/expiring", params={"limit": limit}), 400, "bad_value", parameter="limit")
