@@ -104,6 +104,8 @@ CREATE TABLE result (
     expired_at   INTEGER,
     deleted_at   INTEGER,
     with_job     INTEGER NOT NULL DEFAULT 0,    -- 1: soft-deleted because its job was
+    downloads    INTEGER NOT NULL DEFAULT 0,    -- complete ones
+    downloaded_at INTEGER,                      -- the last of them
     content_encoding TEXT NOT NULL DEFAULT '',  -- gzip or zstd, as it was uploaded
     rows         INTEGER,                       -- of a table; NULL: it is none
     columns      INTEGER,
@@ -120,7 +122,9 @@ CREATE INDEX result_kind ON result (project, kind, pk);
 CREATE INDEX result_creator ON result (project, creator, pk);
 CREATE INDEX result_created ON result (project, created_at, pk);
 CREATE INDEX result_batch ON result (batch, pk) WHERE batch IS NOT NULL;
-CREATE INDEX result_due ON result (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX result_due ON result (due_at) WHERE due_at IS NOT NULL AND expired_at IS NULL; -- as always: so who sorts by
+-- due_at within a project is not led through all of them
+CREATE INDEX result_expiring ON result (project, due_at) WHERE due_at IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX result_trash ON result (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX result_deleted ON result (project, pk) WHERE deleted_at IS NOT NULL;
 
@@ -231,6 +235,30 @@ CREATE TABLE usage (
     bytes   INTEGER NOT NULL,                   -- that are stored
     PRIMARY KEY (project, state, trash)
 ) STRICT, WITHOUT ROWID;
+
+-- What GET /usage/history answers: what happened in an hour, and what there was after the last change in it. An hour
+-- without a change has no row.
+CREATE TABLE usage_hour (
+    pk                INTEGER PRIMARY KEY,
+    project           INTEGER NOT NULL REFERENCES project (pk),
+    at                INTEGER NOT NULL, -- its begin
+    uploads           INTEGER NOT NULL,
+    uploaded_bytes    INTEGER NOT NULL,
+    downloads         INTEGER NOT NULL,
+    downloaded_bytes  INTEGER NOT NULL,
+    acks              INTEGER NOT NULL,
+    expired           INTEGER NOT NULL,
+    deleted           INTEGER NOT NULL,
+    available_results INTEGER NOT NULL,
+    available_bytes   INTEGER NOT NULL,
+    consumed_results  INTEGER NOT NULL,
+    consumed_bytes    INTEGER NOT NULL,
+    expired_results   INTEGER NOT NULL,
+    expired_bytes     INTEGER NOT NULL,
+    trash_results     INTEGER NOT NULL,
+    trash_bytes       INTEGER NOT NULL,
+    UNIQUE (project, at)
+) STRICT;
 
 -- Small JSON documents that APIs keep for their clients and that mean nothing to core: sessions, templates, nodes ….
 CREATE TABLE document (

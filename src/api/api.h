@@ -30,8 +30,8 @@ struct app {
     int64_t started_at;
 };
 
-extern const struct api api_native, api_docs, api_ops, api_links, api_playment, api_ricloud, api_nostradamus,
-    api_datafiniti, api_ufdl;
+extern const struct api api_native, api_docs, api_ops, api_links, api_login, api_playment, api_ricloud,
+    api_nostradamus, api_datafiniti, api_ufdl;
 
 /* Valid inside a handler, begin or admit. */
 static inline struct session *api_session(struct request *rq)
@@ -48,6 +48,11 @@ static inline struct app *api_app(struct request *rq)
 enum key_form { KEY_BEARER = 1, KEY_TOKEN = 2, KEY_BASIC = 4, KEY_HEADER = 8 };
 const char *api_key_of(struct request *rq, unsigned forms);
 
+enum { KEY_ANY = KEY_BEARER | KEY_TOKEN | KEY_BASIC | KEY_HEADER };
+
+/* Keeps who was found to ask: s->actor as rq->actor. */
+void api_keep_actor(struct request *rq);
+
 /* Authenticates by such a key, checks the route's scopes, sets rq->actor and the session's actor. */
 int api_admit_key(struct request *rq, unsigned forms, struct err *e);
 
@@ -57,6 +62,9 @@ const char *api_base_url(struct request *rq);
 
 /* Sends a result's bytes: a representation with validators and ranges. */
 int api_send_content(struct request *rq, const struct result *r, struct err *e);
+
+/* The answer is a download of that result: what is sent of it is counted. */
+void api_count_download(struct request *rq, const struct result *r);
 
 struct representation;
 struct blob;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "core/access.h"
 #include "core/deliver.h"
+#include "core/downloads.h"
 #include "core/upload.h"
 #include "http/fields.h"
 #include "http/representation.h"
@@ -53,6 +54,13 @@ const char *api_key_of(struct request *rq, unsigned forms)
     return key;
 }
 
+void api_keep_actor(struct request *rq)
+{
+    struct actor *copy = arena_alloc(&rq->arena, sizeof *copy);
+    *copy = api_session(rq)->actor;
+    rq->actor = copy;
+}
+
 int api_admit_key(struct request *rq, unsigned forms, struct err *e)
 {
     struct session *s = api_session(rq);
@@ -61,11 +69,8 @@ int api_admit_key(struct request *rq, unsigned forms, struct err *e)
     int rc = access_authenticate(s, api_key_of(rq, forms), e);
     if (rc == 0)
         rc = access_require(s, rq->route->need, e);
-    if (rc == 0) {
-        struct actor *copy = arena_alloc(&rq->arena, sizeof *copy);
-        *copy = s->actor;
-        rq->actor = copy;
-    }
+    if (rc == 0)
+        api_keep_actor(rq);
     return rc;
 }
 
@@ -220,6 +225,26 @@ static int redirect(struct request *rq, const struct result *r, struct err *e)
     return 0;
 }
 
+struct delivery {
+    struct downloads *downloads;
+    int64_t project, result;
+};
+
+static void count_delivery(void *ctx, int64_t bytes, bool to_end)
+{
+    const struct delivery *d = ctx;
+    if (bytes > 0 || to_end)
+        downloads_count(d->downloads, d->project, d->result, bytes, to_end);
+}
+
+void api_count_download(struct request *rq, const struct result *r)
+{
+    struct delivery *d = arena_alloc(&rq->arena, sizeof *d);
+    *d = (struct delivery){api_app(rq)->core.downloads, r->project, r->pk};
+    rq->response.sent = count_delivery;
+    rq->response.sent_ctx = d;
+}
+
 int api_send_content(struct request *rq, const struct result *r, struct err *e)
 {
     struct content c;
@@ -232,6 +257,7 @@ int api_send_content(struct request *rq, const struct result *r, struct err *e)
     rep.bytes = c.bytes;
     if (c.blob)
         api_source(rq, c.blob, &rep);
+    api_count_download(rq, r);
     return representation_send(rq, &rep, e);
 }
 

@@ -132,6 +132,7 @@ static void send_as_it_comes(struct request *rq, const struct representation *re
     add_headers(rq, rep);
     rq->response.status = 200;
     rq->response.size = -1;
+    rq->response.to_end = true;
     rq->response.read_some = read_some;
     rq->response.read_wait = wait_for_more;
     rq->response.read_ctx = rq->own;
@@ -244,6 +245,7 @@ int converted_send(struct request *rq, const struct result *r, const struct conv
         .size = -1,
     };
     response_header(rq, "Vary", "Accept");
+    api_count_download(rq, r);
     const struct waiting *w = rq->own;
     if (w && w->making)
         return send_held(rq, &rep, e);

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The native API: its table of routes and its way to say who asks. */
 #include "api/native.h"
+#include "api/login.h"
 #include "api/received.h"
-
-static int admit(struct request *rq, struct err *e)
-{
-    if (rq->route->need == ROUTE_OPEN)
-        return 0;
-    return api_admit_key(rq, KEY_BEARER | KEY_TOKEN | KEY_BASIC | KEY_HEADER, e);
-}
 
 static const char *const prefixes[] = {NATIVE, NULL};
 
@@ -53,6 +47,8 @@ static const struct route routes[] = {
     {HTTP_DELETE, NATIVE "/storages/{}",             R_WRITE, BODY_NONE,   SCOPE_ADMIN,  IS(storage_delete)},
     {HTTP_POST,   NATIVE "/storages/{}/test",        R_READ,  BODY_NONE,   SCOPE_ADMIN,  IS(storage_test)},
     {HTTP_GET,    NATIVE "/usage",                   R_READ,  BODY_NONE,   SCOPE_READ,   IS(usage)},
+    {HTTP_GET,    NATIVE "/usage/history",           R_READ,  BODY_NONE,   SCOPE_READ,   IS(usage_history)},
+    {HTTP_GET,    NATIVE "/usage/expiring",          R_READ,  BODY_NONE,   SCOPE_READ,   IS(usage_expiring)},
     {HTTP_GET,    NATIVE "/openapi.json",            R_READ,  BODY_NONE,   ROUTE_OPEN,   IS(openapi),
                   .no_database = true},
 };
@@ -63,7 +59,7 @@ const struct api api_native = {
     .prefixes = prefixes,
     .routes = routes,
     .route_count = API_COUNT(routes),
-    .admit = admit,
+    .admit = login_admit,
     .fail = native_fail,
     .description = &native_description,
 };

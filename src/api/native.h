@@ -28,7 +28,7 @@ handler_fn native_upload_begin, native_publish_begin;
 handler_fn native_job_archive, native_batch_archive;
 handler_fn native_storage_create, native_storage_list, native_storage_get, native_storage_change,
     native_storage_delete, native_storage_test;
-handler_fn native_usage;
+handler_fn native_usage, native_usage_history, native_usage_expiring;
 handler_fn native_openapi;
 extern const struct description native_description;
 extern const struct shape native_problem_shape;
@@ -39,7 +39,8 @@ extern const struct operation native_op_batch_archive, native_op_batch_create, n
     native_op_result_ack, native_op_result_delete, native_op_result_get, native_op_result_keep,
     native_op_result_link, native_op_result_list, native_op_result_restore, native_op_result_unkeep,
     native_op_rows, native_op_storage_change, native_op_storage_create, native_op_storage_delete,
-    native_op_storage_get, native_op_storage_list, native_op_storage_test, native_op_upload, native_op_usage;
+    native_op_storage_get, native_op_storage_list, native_op_storage_test, native_op_upload, native_op_usage,
+    native_op_usage_history, native_op_usage_expiring;
 void native_upload_render(struct request *rq);
 void native_result_render(struct request *rq);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Native API: batches, and what a project uses. */
+/* Native API: batches. */
 #include "api/native.h"
 #include "core/batch.h"
 #include "core/name.h"
-#include "core/usage.h"
 
 #include <string.h>
 
@@ -107,74 +106,4 @@ int native_batch_get(struct request *rq, struct err *e)
     if (rc == 0)
         rc = batch_get(api_session(rq), rq->places[0], &b, e);
     return rc < 0 ? rc : send_batch(rq, 200, b);
-}
-
-struct sum {
-    int64_t results, bytes;
-};
-
-/* As it is answered: enum result_state is the order of by_state. */
-struct usage_answer {
-    int64_t results, bytes;
-    struct sum by_state[RESULT_STATE_END];
-    struct sum trash;
-};
-
-static const struct member sum_members[] = {
-    {"results", SHAPE_INT, offsetof(struct sum, results), "How many.", "12"},
-    {"bytes", SHAPE_INT, offsetof(struct sum, bytes), "Of those that are still stored.", "1048576"},
-};
-static const struct shape sum_shape = {"Sum", "Results, and their bytes.", sum_members,
-                                       API_COUNT(sum_members)};
-
-#define STATE_MEMBER(name, state, about)                                                                     \
-    {                                                                                                        \
-        name, SHAPE_OBJECT, sizeof(struct sum) * (state), about, .of = &sum_shape                            \
-    }
-static const struct member state_members[] = {
-    STATE_MEMBER("available", RESULT_AVAILABLE, "Not acknowledged yet."),
-    STATE_MEMBER("consumed", RESULT_CONSUMED, "Acknowledged."),
-    STATE_MEMBER("expired", RESULT_EXPIRED, "Their time is over; bytes go with the next sweep."),
-};
-static const struct shape states_shape = {NULL, NULL, state_members, API_COUNT(state_members)};
-
-static const struct member usage_members[] = {
-    {"results", SHAPE_INT, offsetof(struct usage_answer, results), "Neither expired nor deleted.", "12"},
-    {"bytes", SHAPE_INT, offsetof(struct usage_answer, bytes), "All that is stored, the trash included.",
-     "1048576"},
-    {"by_state", SHAPE_OBJECT, offsetof(struct usage_answer, by_state), "Without the trash.",
-     .of = &states_shape},
-    {"trash", SHAPE_OBJECT, offsetof(struct usage_answer, trash), "Deleted and not yet purged.",
-     .of = &sum_shape},
-};
-static const struct shape usage_shape = {"Usage", "What a project has stored.", usage_members,
-                                         API_COUNT(usage_members)};
-
-const struct operation native_op_usage = {
-    .id = "getUsage",
-    .group = "usage",
-    .summary = "What the key's project has stored, exactly",
-    .answers = {{200, "The sums.", &usage_shape}},
-};
-
-int native_usage(struct request *rq, struct err *e)
-{
-    struct usage u = {0};
-    struct json_out j = {.buf = {.arena = &rq->arena}};
-    int rc = api_read(rq, NULL, NULL, e);
-    if (rc == 0)
-        rc = usage_get(api_session(rq), &u, e);
-    if (rc < 0)
-        return rc;
-    struct usage_answer a = {
-        .results = u.results[RESULT_AVAILABLE] + u.results[RESULT_CONSUMED],
-        .bytes = u.trash_bytes,
-        .trash = {u.trash_results, u.trash_bytes},
-    };
-    for (int i = 0; i < RESULT_STATE_END; i++) {
-        a.by_state[i] = (struct sum){u.results[i], u.bytes[i]};
-        a.bytes += u.bytes[i];
-    }
-    shape_put(&j, rq, &usage_shape, &a);
-    return native_send(rq, 200, &j);
 }

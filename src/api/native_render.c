@@ -280,6 +280,8 @@ static const struct member result_members[] = {
     {"url", SHAPE_URL, 0, "Where its bytes are: the address of its content, or `s3://BUCKET/KEY`.",
      .put = put_url},
     {RESULT("creator", SHAPE_TEXT, creator_name), "The key or user that published it.", "\"scraper\""},
+    {RESULT("downloads", SHAPE_INT, downloads), "How often it was downloaded to the end.", "2"},
+    {RESULT("downloaded_at", SHAPE_TIME, downloaded_at), "When last.", .can_be_null = true},
     {RESULT("created_at", SHAPE_TIME, created_at), "RFC 3339 in UTC."},
     {RESULT("consumed_at", SHAPE_TIME, consumed_at), "When it was acknowledged.", "null",
      .can_be_null = true},

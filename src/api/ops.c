@@ -17,7 +17,7 @@ static int admit(struct request *rq, struct err *e)
 {
     bool closed = !core_settings(&api_app(rq)->core)->ops_open;
     if (closed && rq->route->need != ROUTE_OPEN)
-        return api_admit_key(rq, KEY_BEARER | KEY_TOKEN | KEY_BASIC | KEY_HEADER, e);
+        return api_admit_key(rq, KEY_ANY, e);
     return 0;
 }
 

@@ -186,6 +186,8 @@ int ufdl_send_bytes(struct request *rq, const struct result *r, const char *file
         response_header(rq, "Content-Disposition",
                         fields_disposition(&rq->arena, plain_name(&rq->arena, file_name)));
     response_header(rq, "X-Content-Type-Options", "nosniff");
+    api_count_download(rq, r);
+    rq->response.to_end = true;
     if (c.blob)
         api_send_blob(rq, c.blob);
     return 0;

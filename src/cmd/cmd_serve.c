@@ -18,6 +18,7 @@
 #include "core/buckets.h"
 #include "core/clocks.h"
 #include "core/database.h"
+#include "core/downloads.h"
 #include "core/instance.h"
 #include "core/making.h"
 #include "core/password.h"
@@ -88,6 +89,7 @@ static void choose_apis(struct daemon *d, const struct settings *set)
         {set->ufdl, {&api_ufdl, set->ufdl_prefix}},
         {true, {&api_links, ""}},
         {true, {&api_docs, ""}},
+        {true, {&api_login, ""}},
         {true, {&api_ops, ""}}, /* last: answers for what nobody owns */
     };
     struct api_mount *next = d->mounts;
@@ -264,6 +266,7 @@ static int start(struct daemon *d, const struct settings *set, struct err *e)
     d->app.core.buckets = buckets_new(&d->app.core, d->folder.scratch_path);
     d->app.core.outgoing = pool_new(OUTGOING_THREADS, "outgoing");
     d->app.core.passwords = passwords_new();
+    d->app.core.downloads = downloads_new(&d->app.core, d->app.writer);
     rc = start_makings(d, set, e);
     if (rc < 0)
         return rc;
@@ -291,6 +294,7 @@ static void stop(struct daemon *d)
     makings_free(d->app.core.makings);
     pool_free(d->app.core.workers);
     buckets_free(d->app.core.buckets);
+    downloads_free(d->app.core.downloads);
     writer_free(d->app.writer);
     blob_store_close(d->app.core.blobs);
     secrets_close(d->app.core.secrets);
@@ -341,6 +345,7 @@ static void wait_for_signals(struct daemon *d, const sigset_t *signals, int argc
         executor_tick(d->executor);
         writer_tick(d->app.writer, core_settings(&d->app.core)->write_queue_timeout);
         makings_tick(d->app.core.makings);
+        downloads_tick(d->app.core.downloads);
     }
 }
 

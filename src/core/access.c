@@ -161,18 +161,23 @@ bool access_recall(struct session *s, const char *credential)
     return recall(s, hash);
 }
 
-int access_become(struct session *s, int64_t pk, const char *credential, struct err *e)
+int access_assume(struct session *s, const struct principal *p, const char *credential, struct err *e)
 {
     unsigned char hash[DIGEST_SHA256_LEN];
-    struct principal *p = NULL;
-    int rc = store_principal_by_pk(s->db, s->arena, pk, &p, e);
-    if (rc < 0)
-        return rc;
-    if (rc == 0 || p->revoked_at)
+    if (p->revoked_at)
         return refuse(e);
     digest_sha256(credential, strlen(credential), hash);
     act_as(s, p, hash);
     return 0;
+}
+
+int access_become(struct session *s, int64_t pk, const char *credential, struct err *e)
+{
+    struct principal *p = NULL;
+    int rc = store_principal_by_pk(s->db, s->arena, pk, &p, e);
+    if (rc < 0)
+        return rc;
+    return rc == 0 ? refuse(e) : access_assume(s, p, credential, e);
 }
 
 int access_user(struct session *s, const char *name, int64_t *ret_pk, const char **ret_stored, struct err *e)
@@ -229,12 +234,22 @@ int access_parse_scopes(const char *list, int64_t *ret, struct err *e)
     return 0;
 }
 
+const char *access_scope_name(int64_t scopes, size_t *at)
+{
+    while (*at < sizeof scope_names / sizeof scope_names[0]) {
+        size_t i = (*at)++;
+        if (scopes & scope_names[i].bit)
+            return scope_names[i].name;
+    }
+    return NULL;
+}
+
 const char *access_format_scopes(struct arena *a, int64_t scopes)
 {
     const char *list = "";
-    for (size_t i = 0; i < sizeof scope_names / sizeof scope_names[0]; i++)
-        if (scopes & scope_names[i].bit)
-            list = arena_printf(a, "%s%s%s", list, *list ? "," : "", scope_names[i].name);
+    size_t at = 0;
+    for (const char *name; (name = access_scope_name(scopes, &at));)
+        list = arena_printf(a, "%s%s%s", list, *list ? "," : "", name);
     return list;
 }
 

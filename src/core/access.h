@@ -43,6 +43,7 @@ int access_authenticate(struct session *s, const char *key, struct err *e);
  */
 bool access_recall(struct session *s, const char *credential);
 int access_become(struct session *s, int64_t pk, const char *credential, struct err *e);
+int access_assume(struct session *s, const struct principal *p, const char *credential, struct err *e);
 
 /*
  * A user's stored password, and whether `password` is that. The second takes some tenths of a second and 64
@@ -57,6 +58,8 @@ int access_require(const struct session *s, int64_t scopes,
 
 /* "read,ack" to bits. */
 int access_parse_scopes(const char *list, int64_t *ret, struct err *e);
+/* Their names one after another, from *at = 0 on; NULL: there are no more. */
+const char *access_scope_name(int64_t scopes, size_t *at);
 const char *access_format_scopes(struct arena *a, int64_t scopes);
 
 /* Makes a key for s->actor.project; s->db is in a write transaction. The key itself is never seen again. */

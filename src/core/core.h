@@ -25,6 +25,7 @@
 
 struct pool;
 struct makings;
+struct downloads;
 struct passwords;
 struct spools;
 struct secrets;
@@ -50,6 +51,7 @@ struct core {
     struct buckets *buckets;     /* what those of clients are reached through */
     struct makings *makings;     /* representations that are being made */
     struct passwords *passwords; /* being checked */
+    struct downloads *downloads; /* being counted */
     struct spools *spools;       /* long texts that are being made */
     bool joined;                 /* the database and the bytes belong together: before, nothing is removed */
     atomic_bool disowned;        /* the bytes are not this database's any more, and the log says so */

@@ -423,7 +423,7 @@ static int mark_results(struct session *s, struct job *j, int64_t deleted_at, bo
             continue;
         r->deleted_at = deleted_at;
         r->with_job = with_job;
-        rc = store_result_change(s->db, r, e);
+        rc = store_result_change(s->db, r, s->now, e);
         if (rc >= 0)
             rc = event_of_result(s, r, deleted_at ? "deleted" : "restored", e);
     }

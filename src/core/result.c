@@ -75,6 +75,11 @@ int result_list(struct session *s, struct result_filter *f, const struct page *p
     return rc;
 }
 
+int result_expiring(struct session *s, int64_t limit, struct result **ret, struct err *e)
+{
+    return store_result_expiring(s->db, s->arena, s->actor.project, s->now, limit, ret, e);
+}
+
 int result_query(struct session *s, const struct filter *f, store_result_fn *each, void *ctx, struct err *e)
 {
     return store_result_query(s->db, s->actor.project, f, each, ctx, e);
@@ -134,7 +139,7 @@ static int find_live(struct session *s, const char *id, struct result **ret, str
 
 static int write_change(struct session *s, struct result *r, const char *verb, struct err *e)
 {
-    int rc = store_result_change(s->db, r, e);
+    int rc = store_result_change(s->db, r, s->now, e);
     return rc < 0 ? rc : event_of_result(s, r, verb, e);
 }
 
@@ -172,7 +177,7 @@ int result_acknowledge(struct session *s, const char *id, const struct result_ac
     if (ttl && (!r->expires_at || s->now + ttl * CLOCK_SECOND < r->expires_at)) {
         r->expires_at = s->now + ttl * CLOCK_SECOND;
         set_due(r);
-        rc = store_result_change(s->db, r, e);
+        rc = store_result_change(s->db, r, s->now, e);
     } else {
         rc = store_result_consume(s->db, r, e);
     }
@@ -260,7 +265,7 @@ int result_remove(struct session *s, struct result *r, struct err *e)
 {
     int rc = let_go_of_bytes(s, r, e);
     if (rc == 0)
-        rc = store_result_remove(s->db, r, e) < 0 ? e->code : 0;
+        rc = store_result_remove(s->db, r, s->now, e) < 0 ? e->code : 0;
     if (rc == 0)
         rc = store_job_count_result(s->db, r->job, -1, INT64_MAX, e) < 0 ? e->code : 0;
     return rc < 0 ? rc : event_of_result(s, r, "purged", e);

@@ -18,6 +18,9 @@ int result_by_name(struct session *s, const struct job *j, const char *name, con
 int result_list(struct session *s, struct result_filter *f, const struct page *page, struct result **ret,
                 struct err *e);
 
+/* What will expire next, soonest first; neither kept nor soft-deleted ones. */
+int result_expiring(struct session *s, int64_t limit, struct result **ret, struct err *e);
+
 /* What a filter lets through, as store_result_query gives it: expired ones, too. */
 int result_query(struct session *s, const struct filter *f, store_result_fn *each, void *ctx, struct err *e);
 

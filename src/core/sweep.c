@@ -185,6 +185,8 @@ static int prune_step(struct step *st, struct session *s, struct err *e)
         rc = store_making_prune(s->db, s->now - CLOCK_SECOND, set->sweep_batch, e);
     if (rc == 0)
         rc = store_signing_prune(s->db, s->now - (int64_t)(SIGN_LONGEST + 1) * CLOCK_SECOND, e);
+    if (rc == 0)
+        rc = store_usage_prune(s->db, s->now - set->usage_history_ttl * CLOCK_SECOND, set->sweep_batch, e);
     st->more = events == 10 * set->sweep_batch;
     return rc;
 }

@@ -125,6 +125,7 @@ static void send_multipart(struct request *rq, const struct representation *rep,
 {
     struct multipart *m = arena_alloc(&rq->arena, sizeof *m);
     char boundary[25];
+    bool ends = false;
     id_token(boundary, sizeof boundary - 1);
     m->rep = *rep;
     m->count = count;
@@ -136,6 +137,7 @@ static void send_multipart(struct request *rq, const struct representation *rep,
                                rep->encoding ? "\r\n" : "", content_range(&rq->arena, &ranges[i], rep->size));
         p->head_len = strlen(p->head);
         p->range = ranges[i];
+        ends = ends || ranges[i].last == rep->size - 1;
         p->at = m->size;
         m->size += (int64_t)p->head_len + p->range.last - p->range.first + 1;
     }
@@ -153,6 +155,7 @@ static void send_multipart(struct request *rq, const struct representation *rep,
     } else {
         r->read = read_multipart;
     }
+    r->to_end = ends;
     r->slow = rep->slow;
     r->read_done = finish_multipart;
     r->read_ctx = m;
@@ -220,6 +223,7 @@ static int send_piece(struct request *rq, const struct representation *rep, int6
     struct response *r = &rq->response;
     int rc = 0;
     r->size = len;
+    r->to_end = first + len == rep->size;
     response_header(rq, "Content-Type", rep->media_type);
     if (rep->encoding)
         response_header(rq, "Content-Encoding", rep->encoding);

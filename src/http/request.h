@@ -113,8 +113,13 @@ struct response {
     int (*read_begin)(void *ctx, struct err *e);
     void (*read_done)(void *ctx); /* always called in the end if set; any thread */
     void *read_ctx;
-    bool slow; /* `read` and `read_some` may wait for a database: where there is a thread that may, they are
-                * called there while the connection sleeps; else in an event-loop thread */
+    /* If set: called once when the answer to anything but a HEAD has ended, in the event loop: how many bytes
+     * of its body were sent (of one that broke off none may be told), and whether all were and `to_end`. */
+    void (*sent)(void *ctx, int64_t bytes, bool to_end);
+    void *sent_ctx;
+    bool to_end; /* the last byte of what is represented is among them */
+    bool slow;   /* `read` and `read_some` may wait for a database: where there is a thread that may, they are
+                  * called there while the connection sleeps; else in an event-loop thread */
 };
 
 struct query_pair {

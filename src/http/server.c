@@ -175,6 +175,9 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         log_request(x, took, complete);
         atomic_fetch_sub(&s->active, 1);
     }
+    const struct response *r = &x->rq.response;
+    if (r->sent && x->rq.method != HTTP_HEAD)
+        r->sent(r->sent_ctx, bytes_sent(x, complete), complete && r->to_end);
     (void)conn_deadline(x->conn, s->options.keepalive_timeout + s->options.header_timeout, false);
     if (x->other_timeout)
         exchange_timeout(x, s->options.keepalive_timeout);

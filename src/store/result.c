@@ -48,14 +48,27 @@ static int count(struct db *db, const struct result *r, int sign, struct err *e)
     return usage_add(db, r->project, r->counted.state, r->counted.trash, sign, sign * r->counted.bytes, e);
 }
 
-/* After the row was changed. */
-static int recount(struct db *db, struct result *r, struct err *e)
+/* What the history says of a change from what was counted to what the row is now. */
+static struct activity activity_of(const struct result *r)
 {
+    return (struct activity){
+        .acks = r->state == RESULT_CONSUMED && r->counted.state == RESULT_AVAILABLE,
+        .expired = r->state == RESULT_EXPIRED && r->counted.state != RESULT_EXPIRED,
+        .deleted = r->deleted_at && !r->counted.trash,
+    };
+}
+
+/* After the row was changed. */
+static int recount(struct db *db, struct result *r, int64_t now, struct err *e)
+{
+    struct activity seen = activity_of(r);
     int rc = move_to_state(db, r, r->counted.state, e);
     if (rc == 0)
         rc = count(db, r, -1, e);
     set_counted(r);
-    return rc < 0 ? rc : count(db, r, 1, e);
+    if (rc == 0)
+        rc = count(db, r, 1, e);
+    return rc < 0 ? rc : usage_note(db, r->project, now, &seen, e);
 }
 
 struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena *a)
@@ -91,6 +104,8 @@ struct result *result_row_read(struct db *db, struct db_cursor *c, struct arena 
     r->expired_at = db_int(db, c, n++);
     r->deleted_at = db_int(db, c, n++);
     r->with_job = db_int(db, c, n++) != 0;
+    r->downloads = db_int(db, c, n++);
+    r->downloaded_at = db_int(db, c, n++);
     r->content_encoding = row_text(db, c, a, n++);
     r->table.rows = row_count(db, c, n++);
     r->table.columns = row_count(db, c, n++);
@@ -195,6 +210,9 @@ int store_result_add(struct db *db, struct result *r, struct err *e)
     rc = put_in_state(db, r, e);
     if (rc == 0)
         rc = count(db, r, 1, e);
+    struct activity seen = {.uploads = 1, .uploaded_bytes = r->size};
+    if (rc == 0)
+        rc = usage_note(db, r->project, r->created_at, &seen, e);
     return rc < 0 ? rc : 1;
 }
 
@@ -252,7 +270,7 @@ int store_result_kept_of_job(struct db *db, int64_t job, struct err *e)
     return row_int(db, &s, args, STORE_COUNT(args), &pk, e);
 }
 
-int store_result_change(struct db *db, struct result *to, struct err *e)
+int store_result_change(struct db *db, struct result *to, int64_t now, struct err *e)
 {
     static const struct stmt s DB_LISTED = {
         "result_change",
@@ -274,7 +292,7 @@ int store_result_change(struct db *db, struct result *to, struct err *e)
         db_of_int(to->with_job),
     };
     int rc = db_run(db, &s, args, STORE_COUNT(args), NULL, e);
-    return rc < 0 ? rc : recount(db, to, e);
+    return rc < 0 ? rc : recount(db, to, now, e);
 }
 
 /* Acknowledging is the most frequent change of all: only the indexes that it concerns are touched. */
@@ -286,10 +304,22 @@ int store_result_consume(struct db *db, struct result *to, struct err *e)
         .one = true};
     struct db_value args[] = {db_of_int(to->pk), db_of_int(to->consumed_at)};
     int rc = db_run(db, &s, args, STORE_COUNT(args), NULL, e);
-    return rc < 0 ? rc : recount(db, to, e);
+    return rc < 0 ? rc : recount(db, to, to->consumed_at, e);
 }
 
-int store_result_remove(struct db *db, const struct result *r, struct err *e)
+/* No index has these columns. The row may be gone. */
+int store_result_downloaded(struct db *db, int64_t pk, int64_t downloads, int64_t at, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "result_downloaded",
+        "UPDATE result SET downloads = downloads + $2,"
+        " downloaded_at = CASE WHEN downloaded_at > $3 THEN downloaded_at ELSE $3 END WHERE pk = $1",
+        false};
+    struct db_value args[] = {db_of_int(pk), db_of_int(downloads), db_of_int(at)};
+    return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
+}
+
+int store_result_remove(struct db *db, const struct result *r, int64_t now, struct err *e)
 {
     static const struct stmt s DB_LISTED = {"result_remove", "DELETE FROM result WHERE pk = $1", false};
     struct db_value args[] = {db_of_int(r->pk)};
@@ -297,6 +327,9 @@ int store_result_remove(struct db *db, const struct result *r, struct err *e)
     int followed = rc > 0 ? take_out_of_state(db, r, e) : 0;
     if (rc > 0 && followed == 0)
         followed = count(db, r, -1, e);
+    struct activity seen = {.deleted = !r->counted.trash};
+    if (rc > 0 && followed == 0)
+        followed = usage_note(db, r->project, now, &seen, e);
     return followed < 0 ? followed : rc;
 }
 
@@ -304,9 +337,25 @@ int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit,
                      struct err *e)
 {
     static const struct stmt s DB_LISTED = {
-        "result_due", "SELECT " RESULT_COLUMNS RESULT_FROM "WHERE r.due_at <= $1 ORDER BY r.due_at LIMIT $2",
+        "result_due",
+        "SELECT " RESULT_COLUMNS RESULT_FROM
+        "WHERE r.due_at <= $1 AND r.expired_at IS NULL ORDER BY r.due_at LIMIT $2",
         false};
     struct db_value args[] = {db_of_int(now), db_of_int(limit)};
+    return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
+}
+
+/* Without what an index of all projects would serve: of a small one that would be read through. */
+int store_result_expiring(struct db *db, struct arena *a, int64_t project, int64_t now, int64_t limit,
+                          struct result **ret, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "result_expiring",
+        "SELECT " RESULT_COLUMNS RESULT_FROM
+        "WHERE r.project = $1 AND r.due_at > $2 AND r.due_at IS NOT NULL AND r.deleted_at IS NULL"
+        " ORDER BY r.due_at LIMIT $3",
+        true};
+    struct db_value args[] = {db_of_int(project), db_of_int(now), db_of_int(limit)};
     return result_row_list(db, a, &s, args, STORE_COUNT(args), ret, e);
 }
 
@@ -324,7 +373,8 @@ int store_result_purgeable(struct db *db, struct arena *a, int64_t deleted_befor
 int store_result_next_due(struct db *db, int64_t *ret, struct err *e)
 {
     static const struct stmt s DB_LISTED = {
-        "result_next_due", "SELECT due_at FROM result WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1",
+        "result_next_due",
+        "SELECT due_at FROM result WHERE due_at IS NOT NULL AND expired_at IS NULL ORDER BY due_at LIMIT 1",
         false};
     *ret = 0;
     int rc = row_int(db, &s, NULL, 0, ret, e);

@@ -119,7 +119,7 @@ static void add_expired(struct list *l, const struct result_filter *f)
     begin_part(l, f, NULL);
     row_sql_value(l->q, " AND r.pk IN (SELECT pk FROM result WHERE due_at <= ",
                   db_of_int(f->now)); /* few: by their index */
-    row_sql_add(l->q, ")");
+    row_sql_add(l->q, " AND expired_at IS NULL)");
     end_part(l, f);
 }
 

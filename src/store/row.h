@@ -20,6 +20,9 @@ int row_change(struct db *db, const struct stmt *s, const struct db_value *args,
 int usage_add(struct db *db, int64_t project, enum result_state state, bool trash, int64_t results,
               int64_t bytes, struct err *e);
 
+/* After what it adds to the sums: adds to the hour of `now`, likewise at the end. */
+int usage_note(struct db *db, int64_t project, int64_t now, const struct activity *seen, struct err *e);
+
 const char *row_text(struct db *db, struct db_cursor *c, struct arena *a, int column);
 int64_t row_count(struct db *db, struct db_cursor *c, int column); /* -1 for NULL */
 /* A digest as hex_len digits and a NUL; "" if it has another length. */
@@ -60,12 +63,12 @@ void filter_add_order(struct row_sql *q, const struct filter *f, const struct fi
 
 /* Columns of a result, for SELECT … FROM result r LEFT JOIN batch b … JOIN principal c … LEFT JOIN
  * storage st … */
-#define RESULT_COLUMNS                                                                                                \
-    "r.pk, r.id, r.project, r.job, r.job_id, r.batch, b.id, r.kind, r.name, r.type, r.is_primary, r.media_type,"      \
-    " r.size, r.md5, r.sha256, r.crc32, r.state, r.keep, r.stored, r.is_inline, r.creator, c.name,"                   \
-    " r.created_at, r.consumed_at, r.expires_at, r.due_at, r.expired_at, r.deleted_at, r.with_job,"                   \
-    " r.content_encoding, r.rows, r.columns, r.formats, r.unavailable, r.storage, r.object, r.etag, st.name, st.url," \
-    " st.deliver"
+#define RESULT_COLUMNS                                                                                           \
+    "r.pk, r.id, r.project, r.job, r.job_id, r.batch, b.id, r.kind, r.name, r.type, r.is_primary, r.media_type," \
+    " r.size, r.md5, r.sha256, r.crc32, r.state, r.keep, r.stored, r.is_inline, r.creator, c.name,"              \
+    " r.created_at, r.consumed_at, r.expires_at, r.due_at, r.expired_at, r.deleted_at, r.with_job,"              \
+    " r.downloads, r.downloaded_at, r.content_encoding, r.rows, r.columns, r.formats, r.unavailable,"            \
+    " r.storage, r.object, r.etag, st.name, st.url, st.deliver"
 #define RESULT_JOINS                                                                                         \
     " LEFT JOIN batch b ON b.pk = r.batch JOIN principal c ON c.pk = r.creator"                              \
     " LEFT JOIN storage st ON st.pk = r.storage "
@@ -78,6 +81,6 @@ void filter_add_order(struct row_sql *q, const struct filter *f, const struct fi
 #define RESULT_BY_STATE                                                                                      \
     "(SELECT s.pk, in_project, in_state, id, project, job, job_id, batch, kind, name, type, is_primary,"     \
     " media_type, size, md5, sha256, crc32, state, keep, stored, is_inline, creator, created_at,"            \
-    " consumed_at, expires_at, due_at, expired_at, deleted_at, with_job, content_encoding, rows, columns,"   \
-    " formats, unavailable, storage, object, etag"                                                           \
+    " consumed_at, expires_at, due_at, expired_at, deleted_at, with_job, downloads, downloaded_at,"          \
+    " content_encoding, rows, columns, formats, unavailable, storage, object, etag"                          \
     " FROM result_state s JOIN result t ON t.pk = s.pk + 0) r"

@@ -126,6 +126,8 @@ struct result {
     int64_t expired_at;
     int64_t deleted_at;
     bool with_job;
+    int64_t downloads; /* to the last byte */
+    int64_t downloaded_at;
     const char *content_encoding; /* of the stored bytes; "": none */
     int64_t storage;              /* where they are; 0: in the server's own, and the rest of these is NULL */
     const char *object;           /* their whole key there */
@@ -468,14 +470,19 @@ int store_result_query(struct db *db, int64_t project, const struct filter *f, s
 int store_result_count(struct db *db, struct arena *a, const struct result_filter *f, int64_t *ret,
                        struct err *e); /* up to STORE_COUNT_LIMIT */
 /* Writes what changes in a life: state, keep, stored, times. The row must have been read in the same
- * transaction; ERR_DB_CONFLICT, perhaps at its end, if it is not in the state in which it was read. */
-int store_result_change(struct db *db, struct result *to, struct err *e);
+ * transaction; ERR_DB_CONFLICT, perhaps at its end, if it is not in the state in which it was read. `now` is
+ * for the history of usage. */
+int store_result_change(struct db *db, struct result *to, int64_t now, struct err *e);
 int store_result_consume(struct db *db, struct result *to,
                          struct err *e); /* the same, of available → consumed only */
-int store_result_remove(struct db *db, const struct result *r, struct err *e);
+int store_result_downloaded(struct db *db, int64_t pk, int64_t downloads, int64_t at, struct err *e);
+int store_result_remove(struct db *db, const struct result *r, int64_t now, struct err *e);
 /* What expiry takes and what the end of the trash takes, the longest due first. */
 int store_result_due(struct db *db, struct arena *a, int64_t now, int64_t limit, struct result **ret,
                      struct err *e);
+/* Of a project: what has not expired at `now` and will, soonest first; without soft-deleted ones. */
+int store_result_expiring(struct db *db, struct arena *a, int64_t project, int64_t now, int64_t limit,
+                          struct result **ret, struct err *e);
 int store_result_purgeable(struct db *db, struct arena *a, int64_t deleted_before, int64_t limit,
                            struct result **ret, struct err *e);
 int store_result_next_due(struct db *db, int64_t *ret, struct err *e); /* 0: nothing will be */
@@ -656,6 +663,30 @@ extern const struct db_gathering
 int store_usage_get(struct db *db, int64_t project, int64_t now, struct usage *ret, struct err *e);
 int store_usage_of_job(struct db *db, int64_t job, int64_t now, struct usage *ret,
                        struct err *e); /* counted */
+
+/* usage_hour.c: what happened, by the hour. */
+struct activity {
+    int64_t uploads, uploaded_bytes;
+    int64_t downloads, downloaded_bytes;
+    int64_t acks, expired, deleted;
+};
+struct usage_span {
+    int64_t at; /* when it begins */
+    struct activity seen;
+    struct usage after; /* the last change in it */
+};
+/* Adds to the hour of `now`; what there is in `usage` is noted with it. */
+int store_usage_hour_add(struct db *db, int64_t project, int64_t now, const struct activity *seen,
+                         struct err *e);
+/* Spans of `step` microseconds since 1970 that begin at `from` or later and in which something happened, in
+ * their order; up to `most`. */
+int store_usage_spans(struct db *db, int64_t project, int64_t from, int64_t step, int64_t most,
+                      struct usage_span *ret, int64_t *ret_count, struct err *e);
+/* What there was at `at`: 1, or 0 if nothing had happened before. */
+int store_usage_before(struct db *db, int64_t project, int64_t at, struct usage *ret, struct err *e);
+int store_usage_downloaded(struct db *db, int64_t project, int64_t now, const struct activity *seen,
+                           struct err *e); /* gathered like what transactions count themselves */
+int store_usage_prune(struct db *db, int64_t before, int64_t limit, struct err *e);
 
 /* whole.c: tables as they are, for copies of a whole database. */
 struct whole_table {

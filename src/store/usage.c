@@ -8,7 +8,7 @@
  */
 #include "store/row.h"
 
-enum { GATHERED_SUMS = 24 };
+enum { GATHERED_SUMS = 24, GATHERED_HOURS = 8 };
 
 struct sum {
     int64_t project;
@@ -18,9 +18,17 @@ struct sum {
     int64_t bytes;
 };
 
+/* Of a transaction, which counts where its last change does. */
+struct hour {
+    int64_t project;
+    int64_t now;
+    struct activity seen;
+};
+
 struct sums {
-    int count;
+    int count, hour_count;
     struct sum of[GATHERED_SUMS];
+    struct hour hours[GATHERED_HOURS];
 };
 
 static int write_sum(struct db *db, const struct sum *s, struct err *e)
@@ -42,7 +50,9 @@ static int flush(struct db *db, void *gathered, struct err *e)
     int rc = 0;
     for (int i = 0; rc == 0 && i < sums->count; i++)
         rc = write_sum(db, &sums->of[i], e);
-    sums->count = 0;
+    for (int i = 0; rc == 0 && i < sums->hour_count; i++) /* after the sums, which it notes */
+        rc = store_usage_hour_add(db, sums->hours[i].project, sums->hours[i].now, &sums->hours[i].seen, e);
+    sums->count = sums->hour_count = 0;
     return rc;
 }
 
@@ -67,6 +77,40 @@ int usage_add(struct db *db, int64_t project, enum result_state state, bool tras
     if (rc == 0)
         sums->of[sums->count++] = add;
     return rc;
+}
+
+static void add_activity(struct activity *to, const struct activity *more)
+{
+    to->uploads += more->uploads;
+    to->uploaded_bytes += more->uploaded_bytes;
+    to->downloads += more->downloads;
+    to->downloaded_bytes += more->downloaded_bytes;
+    to->acks += more->acks;
+    to->expired += more->expired;
+    to->deleted += more->deleted;
+}
+
+int usage_note(struct db *db, int64_t project, int64_t now, const struct activity *seen, struct err *e)
+{
+    struct sums *sums = db_gathered(db);
+    if (!sums)
+        return store_usage_hour_add(db, project, now, seen, e);
+    for (int i = 0; i < sums->hour_count; i++)
+        if (sums->hours[i].project == project) {
+            sums->hours[i].now = now;
+            add_activity(&sums->hours[i].seen, seen);
+            return 0;
+        }
+    int rc = sums->hour_count == GATHERED_HOURS ? flush(db, sums, e) : 0;
+    if (rc == 0)
+        sums->hours[sums->hour_count++] = (struct hour){project, now, *seen};
+    return rc;
+}
+
+int store_usage_downloaded(struct db *db, int64_t project, int64_t now, const struct activity *seen,
+                           struct err *e)
+{
+    return usage_note(db, project, now, seen, e);
 }
 
 static void add(struct usage *u, int state, bool trash, int64_t results, int64_t bytes)
@@ -109,7 +153,7 @@ int store_usage_get(struct db *db, int64_t project, int64_t now, struct usage *r
     static const struct stmt due DB_LISTED = {
         "usage_due",
         "SELECT state, 0, count(*), sum(size * stored) FROM result"
-        " WHERE due_at <= $2 AND deleted_at IS NULL AND ($1 = 0 OR project = $1) GROUP BY state",
+        " WHERE due_at <= $2 AND expired_at IS NULL AND deleted_at IS NULL AND ($1 = 0 OR project = $1) GROUP BY state",
         false};
     struct db_value args[] = {db_of_int(project), db_of_int(now)};
     struct usage u = {0};

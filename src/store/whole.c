@@ -25,12 +25,13 @@ const struct whole_table store_whole_tables[] = {
     {"usage", /* some rows for each project: which one is it */
      "project * 8 + trash * 4 + CASE state WHEN 'available' THEN 0 WHEN 'consumed' THEN 1 ELSE 2 END", false,
      NULL},
+    {"usage_hour", "pk", true, NULL},
     {NULL, NULL, false, NULL},
 };
 
 const char *const store_whole_names[] = {
-    "project", "principal",    "signing_key",  "storage", "batch", "document", "job",
-    "result",  "result_bytes", "result_table", "link",    "event", "usage",    NULL};
+    "project",      "principal",    "signing_key", "storage", "batch", "document",   "job", "result",
+    "result_bytes", "result_table", "link",        "event",   "usage", "usage_hour", NULL};
 
 const char *const store_whole_left[] = {"result_state",
                                         "representation",

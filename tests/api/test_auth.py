@@ -21,6 +21,8 @@ ROUTES = [
     Route("HEAD", "/results/{result}/content", "read"),
     Route("POST", "/results/{result}/links", "read", {}),
     Route("GET", "/usage", "read"),
+    Route("GET", "/usage/history", "read"),
+    Route("GET", "/usage/expiring", "read"),
     Route("POST", "/results/{result}/ack", "ack"),
     Route("POST", "/jobs", "write", {"kind": "report"}),
     Route("POST", "/jobs/claim", "write", {"kinds": ["none such"]}),

@@ -41,12 +41,13 @@ static void fill(void)
         " FROM generate_series(1, 2000) n JOIN batch b"
         " ON b.id = 'b' || CASE WHEN n > 200 THEN 21 + n / 3 % 180 ELSE 1 + n / 3 % 20 END, principal c ORDER BY n;"
         "INSERT INTO result (id, project, job, job_id, batch, kind, name, type, is_primary, media_type, size, md5,"
-        " sha256, crc32, state, is_inline, creator, created_at, deleted_at)"
+        " sha256, crc32, state, is_inline, creator, created_at, due_at, deleted_at)"
         " SELECT j.id || '-' || n, j.project, j.pk, j.id, j.batch, j.kind, 'n' || (n + j.pk) % 10,"
         " CASE n % 3 WHEN 0 THEN '' ELSE 't' || (n + j.pk / 10) % 10 END, 0, 'a/m' || (n + j.pk / 7) % 10, 1,"
         " r.md5, r.sha256, 0,"
         " CASE (n + j.pk / 3) % 3 WHEN 0 THEN 'available' WHEN 1 THEN 'consumed' ELSE 'expired' END,"
-        " 1, j.creator, j.pk * 1000 + n, CASE (n + j.pk / 5) % 10 WHEN 0 THEN j.pk * 1000 + n END"
+        " 1, j.creator, j.pk * 1000 + n, CASE n % 2 WHEN 0 THEN 4000000000000000 - j.pk * 1000 - n END,"
+        " CASE (n + j.pk / 5) % 10 WHEN 0 THEN j.pk * 1000 + n END"
         " FROM job j, generate_series(1, 10) n, result r WHERE j.tag IS NOT NULL ORDER BY j.pk, n;"
         "INSERT INTO result_state (in_project, in_state, pk) SELECT project, state, pk FROM result WHERE true"
         " ON CONFLICT DO NOTHING;"
@@ -237,6 +238,25 @@ static void a_page_of_a_large_project_reads_few_rows(void **state)
     assert_true(seen >= 16);
 }
 
+/* Those of the actor are due after all others. */
+static void what_expires_next(void **state)
+{
+    const int64_t projects[] = {w.actor.project, pg_wanted() ? large_project() : 0};
+    (void)state;
+    begin();
+    most_read = 5 * LIMIT;
+    for (int i = 0; i < 2; i++) {
+        struct result *r;
+        struct err e;
+        what = "expiring";
+        must(store_result_expiring(db, &w.arena, projects[i], w.now, LIMIT, &r, &e), &e);
+        for (int rows = 0; rows < LIMIT; rows++, r = r->next)
+            assert_non_null(r);
+    }
+    most_read = MOST_READ;
+    assert_int_equal(seen, 2);
+}
+
 static void jobs_by_all_filters(void **state)
 {
     (void)state;
@@ -311,11 +331,9 @@ static void a_walk_is_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_walk_is_seen),
-        cmocka_unit_test(results_by_all_filters),
-        cmocka_unit_test(a_page_of_a_large_project_reads_few_rows),
-        cmocka_unit_test(jobs_by_all_filters),
-        cmocka_unit_test(the_other_lists),
+        cmocka_unit_test(a_walk_is_seen),      cmocka_unit_test(results_by_all_filters),
+        cmocka_unit_test(what_expires_next),   cmocka_unit_test(a_page_of_a_large_project_reads_few_rows),
+        cmocka_unit_test(jobs_by_all_filters), cmocka_unit_test(the_other_lists),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

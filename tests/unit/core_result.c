@@ -124,10 +124,10 @@ static int move_between_projects(struct session *s, void *ctx, struct err *err)
             rc = store_result_add(s->db, &one, err);
         one.deleted_at = s->now;
         if (rc > 0)
-            rc = store_result_change(s->db, &one, err);
+            rc = store_result_change(s->db, &one, s->now, err);
         if (rc < 0)
             return rc;
-        if (i % 2 && (rc = store_result_remove(s->db, &one, err)) < 0)
+        if (i % 2 && (rc = store_result_remove(s->db, &one, s->now, err)) < 0)
             return rc;
     }
     return 0;
