@@ -18,6 +18,7 @@ struct upload;
 
 /* The process, as handlers see it; made by cmd_serve. */
 struct replica;
+struct tls;
 
 struct app {
     struct core core;
@@ -25,6 +26,7 @@ struct app {
     struct readers *readers; /* NULL: reads stay in the event loops */
     struct replica *replica; /* NULL: there is none */
     struct metrics *metrics;
+    struct tls *tls;           /* NULL: clients do not speak TLS */
     struct executor *executor; /* cmd's own: where handlers run */
     int64_t started_at;
 };
@@ -50,8 +52,8 @@ const char *api_key_of(struct request *rq, unsigned forms);
 /* Authenticates by such a key, checks the route's scopes, sets rq->actor and the session's actor. */
 int api_admit_key(struct request *rq, unsigned forms, struct err *e);
 
-/* "http://host:port": the setting base_url, or the Host that the client itself used, of which the server
- * takes names and addresses only. */
+/* "http://host:port", or https: the setting base_url, or the Host that the client itself used, of which the
+ * server takes names and addresses only. */
 const char *api_base_url(struct request *rq);
 
 /* Sends a result's bytes: a representation with validators and ranges. */

@@ -77,7 +77,8 @@ const char *api_base_url(struct request *rq)
         size_t len = strlen(set->base_url);
         return arena_copy(&rq->arena, set->base_url, len - (set->base_url[len - 1] == '/'));
     }
-    return arena_printf(&rq->arena, "http://%s", host && *host ? host : set->listen);
+    const char *scheme = api_app(rq)->tls ? "https" : "http";
+    return arena_printf(&rq->arena, "%s://%s", scheme, host && *host ? host : set->listen);
 }
 
 /* --- bytes of blobs --- */

@@ -26,6 +26,7 @@
 #include "core/sweep.h"
 #include "http/listen.h"
 #include "http/server.h"
+#include "http/tls.h"
 #include "net/outgoing.h"
 
 #include <assert.h>
@@ -220,6 +221,7 @@ static int start_server(struct daemon *d, const struct settings *set, struct err
     struct server_options o = {
         .listen = set->listen,
         .listen_fd = d->listen_fd,
+        .tls = d->app.tls,
         .threads = set->threads     ? (int)set->threads
                    : processors > 0 ? (int)processors
                                     : 1,
@@ -243,6 +245,23 @@ static int start_server(struct daemon *d, const struct settings *set, struct err
     return server_new(&o, &hooks, d->mounts, &d->server, &d->app.metrics, e);
 }
 
+/* Clients cannot be served without it, so it is told while somebody looks. */
+static void warn_of_expiry(const struct tls *t)
+{
+    if (tls_expiry(t) <= clock_now() / CLOCK_SECOND)
+        log_text(LOG_WARN, "the certificate of tls_cert, or one that it stands on, has expired");
+}
+
+static int open_tls(struct daemon *d, const struct settings *set, struct err *e)
+{
+    if (!*set->tls_cert)
+        return 0;
+    int rc = tls_open(set->tls_cert, set->tls_key, &d->app.tls, e);
+    if (rc == 0)
+        warn_of_expiry(d->app.tls);
+    return rc;
+}
+
 static int start(struct daemon *d, const struct settings *set, struct err *e)
 {
     current_settings = &d->app.core.settings;
@@ -253,6 +272,8 @@ static int start(struct daemon *d, const struct settings *set, struct err *e)
     int rc = outgoing_start(e);
     if (rc == 0) /* first: where the port is taken, no folder is made */
         rc = listen_bind(set->listen, &d->listen_fd, e);
+    if (rc == 0)
+        rc = open_tls(d, set, e);
     if (rc == 0)
         rc = open_storage(d, set, e);
     if (rc < 0)
@@ -291,6 +312,7 @@ static void stop(struct daemon *d)
     blob_store_close(d->app.core.blobs);
     secrets_close(d->app.core.secrets);
     outgoing_end();
+    tls_free(d->app.tls);
     if (d->listen_fd >= 0)
         (void)close(d->listen_fd);
     if (d->lock >= 0)
@@ -306,8 +328,22 @@ static void warn_of_fixed(const struct settings *fresh, const struct settings *o
                  (struct log_field[]){{"setting", name}, {0}});
 }
 
+static void reload_tls(struct tls *t)
+{
+    struct err e;
+    if (!t)
+        return;
+    if (tls_reload(t, &e) < 0) {
+        log_line(LOG_ERROR, "the certificate is left as it was",
+                 (struct log_field[]){{"error", e.detail}, {0}});
+        return;
+    }
+    warn_of_expiry(t);
+    log_text(LOG_INFO, "the certificate was re-read");
+}
+
 /* A file that cannot be read leaves everything as it is. */
-static void reload(struct daemon *d, int argc, char **argv)
+static void reload_settings(struct daemon *d, int argc, char **argv)
 {
     struct err e;
     struct settings *fresh = arena_alloc(&d->reloaded, sizeof *fresh);
@@ -322,6 +358,12 @@ static void reload(struct daemon *d, int argc, char **argv)
     apply_log_level(fresh);
     atomic_store(&d->app.core.settings, fresh);
     log_text(LOG_INFO, "the settings were re-read");
+}
+
+static void reload(struct daemon *d, int argc, char **argv)
+{
+    reload_settings(d, argc, argv);
+    reload_tls(d->app.tls);
 }
 
 static void wait_for_signals(struct daemon *d, const sigset_t *signals, int argc, char **argv)

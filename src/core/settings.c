@@ -123,6 +123,9 @@ int settings_check(const struct settings *s, struct err *e)
         return err_set(e, ERR_BAD_VALUE, "access_log must be all, errors or off, not \"%s\"", s->access_log);
     if (strcmp(s->deliver, "proxy") != 0 && strcmp(s->deliver, "redirect") != 0)
         return err_set(e, ERR_BAD_VALUE, "deliver must be proxy or redirect, not \"%s\"", s->deliver);
+    if (!*s->tls_cert != !*s->tls_key)
+        return err_set(e, ERR_BAD_VALUE, "%s is missing: tls_cert and tls_key go together",
+                       *s->tls_cert ? "tls_key" : "tls_cert");
     if (*s->db_replica && !*s->db)
         return err_set(e, ERR_BAD_VALUE, "db_replica is of a PostgreSQL, which db must name");
     int rc = check_address("db", s->db, e);

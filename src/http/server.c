@@ -21,6 +21,7 @@
 #include "http/exchange.h"
 #include "http/listen.h"
 #include "http/mount.h"
+#include "http/tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,8 +226,15 @@ static void on_log(void *cls, const char *fmt, va_list ap)
 static struct MHD_Daemon *start(struct server *s)
 {
     const struct server_options *o = &s->options;
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-                            NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)tls_give_pair},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    return MHD_start_daemon(flags | (o->tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
+                            MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_ARRAY, o->tls ? tls : none,
                             MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
                             (unsigned)o->threads, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connection_limit,
                             MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connection_limit_per_address,
@@ -252,7 +260,7 @@ int server_new(const struct server_options *o, const struct server_hooks *hooks,
     struct server *s = mem_alloc(sizeof *s);
     *s = (struct server){.options = *o, .hooks = *hooks, .mounts = mounts, .listen_fd = fd};
     s->metrics = *ret_metrics = metrics_new(mounts);
-    s->connections = connections_new();
+    s->connections = connections_new(!o->tls);
     s->alarm = alarm_new(hooks->changes, hooks->ctx);
     s->daemon = start(s);
     if (!s->daemon) {

@@ -9,6 +9,7 @@
 #include "http/request.h"
 
 struct server;
+struct tls;
 
 enum { READ_LATER = 1 };
 
@@ -47,6 +48,7 @@ struct server_hooks {
 struct server_options {
     const char *listen; /* ADDRESS:PORT or [ADDRESS]:PORT, for errors */
     int listen_fd;      /* bound to it (http/listen.h); the server's from server_new on, also if that fails */
+    struct tls *tls;    /* whoever connects speaks TLS; NULL: nobody does */
     int threads;
     int64_t connection_limit, connection_limit_per_address, connection_memory;
     int64_t body_memory; /* of all that is gathered of BODY_WHOLE */
