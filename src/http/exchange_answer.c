@@ -210,6 +210,15 @@ static MHD_ContentReaderCallback reader_of(struct exchange *x)
     return r->size < 0 || r->read_some ? read_what_there_is : read_block;
 }
 
+static ssize_t read_watched(void *cls, uint64_t pos, char *to, size_t max)
+{
+    struct exchange *x = cls;
+    loops_enter(x->server->loops);
+    ssize_t n = x->reader(x, pos, to, max);
+    loops_leave();
+    return n;
+}
+
 static struct MHD_Response *make_response(struct exchange *x)
 {
     struct response *r = &x->rq.response;
@@ -219,7 +228,8 @@ static struct MHD_Response *make_response(struct exchange *x)
     if (r->size < 0 || r->read_some || r->read) {
         uint64_t size = r->size < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)r->size;
         exchange_timeout(x, x->server->options.body_timeout);
-        return MHD_create_response_from_callback(size, READ_BLOCK, reader_of(x), x, NULL);
+        x->reader = reader_of(x);
+        return MHD_create_response_from_callback(size, READ_BLOCK, read_watched, x, NULL);
     }
     if (r->fd < 0)
         return MHD_create_response_from_buffer((size_t)r->size, (void *)(uintptr_t)r->bytes,

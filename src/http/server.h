@@ -42,6 +42,8 @@ struct server_hooks {
     uint64_t (*changes)(void *ctx);
     /* The time to drain is over: whoever works for a sleeping connection should give up soon. May be NULL. */
     void (*give_up)(void *ctx);
+    /* About each second while server_drain waits for so many requests. May be NULL. */
+    void (*draining)(void *ctx, int requests);
 };
 
 /* Limits; sizes in bytes, times in seconds. */
@@ -80,6 +82,10 @@ void server_forget_answer(struct request *rq);
 
 /* Whether the calling thread is an event loop's: nothing may wait there. */
 bool server_in_event_loop(void);
+
+/* Microseconds that an event loop has been in one call of ours, of that which is in it for the longest; it
+ * should be some milliseconds. Any thread. */
+int64_t server_busy(struct server *s);
 
 /*
  * No new connections; new requests are answered 503. After `seconds`, whoever is not done is cut off: then
