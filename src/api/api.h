@@ -64,6 +64,8 @@ struct blob;
 /* Sets where a representation's bytes come from: a descriptor, or what is fetched while the request sleeps.
  * `b` is taken over, of which the length is known. */
 void api_source(struct request *rq, struct blob *b, struct representation *ret);
+/* The same of the blob of that key, which a proxy may send where it has proved itself. */
+void api_source_of(struct request *rq, struct blob *b, const char *key, struct representation *ret);
 /* Makes all of it the body of the response, whose size is set. */
 void api_send_blob(struct request *rq, struct blob *b);
 

@@ -254,12 +254,24 @@ static bool add_header(struct MHD_Response *m, const char *name, const char *val
     return MHD_add_response_header(m, name, value) == MHD_YES;
 }
 
-/* Vary also to those who are told nothing: no cache may give their answer to a page that is. */
-static bool add_cors(struct MHD_Response *m, const struct exchange *x)
+/* Vary also to those who are told nothing: no cache may give their answer to a page that is. In one line with
+ * what the handler says, since proxies know how to pass on one. */
+static bool add_vary(struct MHD_Response *m, struct exchange *x)
+{
+    struct response *r = &x->rq.response;
+    for (int i = 0; i < r->header_count; i++)
+        if (strcmp(r->headers[i].name, "Vary") == 0) {
+            r->headers[i].value = arena_printf(&x->rq.arena, "Origin, %s", r->headers[i].value);
+            return true;
+        }
+    return add_header(m, "Vary", "Origin");
+}
+
+static bool add_cors(struct MHD_Response *m, struct exchange *x)
 {
     if (!x->cors)
         return true;
-    bool good = add_header(m, "Vary", "Origin");
+    bool good = add_vary(m, x);
     if (x->cors_allow)
         good = good && add_header(m, "Access-Control-Allow-Origin", x->cors_allow) &&
                add_header(m, "Access-Control-Expose-Headers", cors_exposed);

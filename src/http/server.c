@@ -181,6 +181,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         int64_t took = clock_monotonic() - x->started;
         metrics_count(s->metrics, x->rq.route, x->rq.response.status, took, bytes_sent(x, complete));
         metrics_bytes_in(s->metrics, x->received);
+        if (complete)
+            metrics_bytes_left(s->metrics, x->rq.response.left);
         log_request(x, took, complete);
         atomic_fetch_sub(&s->active, 1);
     }
