@@ -164,7 +164,7 @@ tsan_api() {
 
 # shellcheck disable=SC2034  # these three are for whoever sources this
 {
-    all_steps='build format sources includes shell unit storage fault fuzz api api-s3 readers pg pg-s3 docs formats openapi crash cluster clang tidy cppcheck asan tsan'
+    all_steps='build format sources includes shell unit storage fault fuzz api api-s3 api-tls readers pg pg-s3 docs formats openapi crash cluster clang tidy cppcheck asan tsan'
     quick_steps='build format sources includes shell unit docs api'
     check_steps='format sources includes shell clang tidy cppcheck'
 }
@@ -258,6 +258,14 @@ step_readers() {
 step_api-s3() {
     build_test
     RESULTD_TEST_BLOBS=s3 with_s3 api_tests build-test --durations=10
+}
+
+# What is about receiving and sending, with TLS below it.
+step_api-tls() {
+    local files=(content uploads results archive archive_tables representations rows lists jobs claims cors)
+    build_test
+    files=("${files[@]/#/tests/api/test_}")
+    RESULTD_TEST_TLS=1 api_tests build-test "${files[@]/%/.py}"
 }
 
 # And with nothing on this machine.

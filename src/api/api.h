@@ -18,6 +18,7 @@ struct upload;
 
 /* The process, as handlers see it; made by cmd_serve. */
 struct replica;
+struct tls;
 
 struct app {
     struct core core;
@@ -25,6 +26,7 @@ struct app {
     struct readers *readers; /* NULL: reads stay in the event loops */
     struct replica *replica; /* NULL: there is none */
     struct metrics *metrics;
+    struct tls *tls;           /* NULL: clients do not speak TLS */
     struct executor *executor; /* cmd's own: where handlers run */
     struct docs *docs;
     int64_t started_at;
@@ -56,8 +58,8 @@ void api_keep_actor(struct request *rq);
 /* Authenticates by such a key, checks the route's scopes, sets rq->actor and the session's actor. */
 int api_admit_key(struct request *rq, unsigned forms, struct err *e);
 
-/* "http://host:port": the setting base_url, or the Host that the client itself used, of which the server
- * takes names and addresses only. */
+/* "http://host:port", or https: the setting base_url, or the Host that the client itself used, of which the
+ * server takes names and addresses only. */
 const char *api_base_url(struct request *rq);
 
 /* Sends a result's bytes: a representation with validators and ranges. */
@@ -71,6 +73,8 @@ struct blob;
 /* Sets where a representation's bytes come from: a descriptor, or what is fetched while the request sleeps.
  * `b` is taken over, of which the length is known. */
 void api_source(struct request *rq, struct blob *b, struct representation *ret);
+/* The same of the blob of that key, which a proxy may send where it has proved itself. */
+void api_source_of(struct request *rq, struct blob *b, const char *key, struct representation *ret);
 /* Makes all of it the body of the response, whose size is set. */
 void api_send_blob(struct request *rq, struct blob *b);
 

@@ -2,6 +2,7 @@
 /* What all APIs share; see api.h. */
 #include "api/api.h"
 
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "core/access.h"
@@ -82,7 +83,8 @@ const char *api_base_url(struct request *rq)
         size_t len = strlen(set->base_url);
         return arena_copy(&rq->arena, set->base_url, len - (set->base_url[len - 1] == '/'));
     }
-    return arena_printf(&rq->arena, "http://%s", host && *host ? host : set->listen);
+    const char *scheme = api_app(rq)->tls ? "https" : "http";
+    return arena_printf(&rq->arena, "%s://%s", scheme, host && *host ? host : set->listen);
 }
 
 /* --- bytes of blobs --- */
@@ -155,6 +157,22 @@ void api_source(struct request *rq, struct blob *b, struct representation *ret)
     ret->read_wait = wait_for_source;
     ret->window = set_window;
     ret->begin = begin_source;
+}
+
+/* Whoever else sends the field learns nothing, and gets the bytes. */
+static bool is_from_proxy(struct request *rq)
+{
+    const char *wanted = core_settings(&api_app(rq)->core)->accel_key;
+    const char *given = request_header(rq, "X-Accel-Key");
+    size_t len = strlen(wanted);
+    return len > 0 && given && strlen(given) == len && digest_equal(wanted, given, len);
+}
+
+void api_source_of(struct request *rq, struct blob *b, const char *key, struct representation *ret)
+{
+    api_source(rq, b, ret);
+    if (is_from_proxy(rq))
+        ret->proxy_path = deliver_proxy_path(api_session(rq), b, key);
 }
 
 /* A file's bytes go from its descriptor, which outlives the opened blob. */
@@ -256,7 +274,7 @@ int api_send_content(struct request *rq, const struct result *r, struct err *e)
     struct representation rep = describe(rq, r);
     rep.bytes = c.bytes;
     if (c.blob)
-        api_source(rq, c.blob, &rep);
+        api_source_of(rq, c.blob, r->id, &rep);
     api_count_download(rq, r);
     return representation_send(rq, &rep, e);
 }

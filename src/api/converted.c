@@ -47,7 +47,7 @@ static int send_made(struct request *rq, struct representation *rep, const struc
 {
     rep->sha256 = m->sha256;
     rep->size = m->size;
-    api_source(rq, m->blob, rep);
+    api_source_of(rq, m->blob, m->key, rep);
     return representation_send(rq, rep, e);
 }
 

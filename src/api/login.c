@@ -24,7 +24,7 @@ enum { LONGEST_KEY = 255 };
 /* Behind https the prefix makes browsers refuse one that a neighbouring name has set. */
 static bool is_secure(struct request *rq)
 {
-    return strncasecmp(core_settings(&api_app(rq)->core)->base_url, "https://", 8) == 0;
+    return strncasecmp(api_base_url(rq), "https://", 8) == 0;
 }
 
 static const char *cookie_name(struct request *rq)

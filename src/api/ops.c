@@ -10,6 +10,7 @@
 #include "core/orphans.h"
 #include "core/replica.h"
 #include "core/usage.h"
+#include "http/tls.h"
 
 #include <stdio.h>
 
@@ -166,6 +167,15 @@ static void print_conversions(struct buf *out, struct core *c)
                       "Representations that could not be made.", NULL, s.failed);
 }
 
+static void print_tls(struct buf *out, const struct tls *t)
+{
+    metrics_print_one(out, "resultd_tls_certificate_expiry_timestamp_seconds", "gauge",
+                      "When the certificate in use ends, since 1970; 0: there is none.", NULL,
+                      t ? tls_expiry(t) : 0);
+    metrics_print_one(out, "resultd_tls_reload_failures_total", "counter",
+                      "Certificates that SIGHUP did not bring into use.", NULL, t ? tls_failures(t) : 0);
+}
+
 static int metrics(struct request *rq, struct err *e)
 {
     struct app *app = api_app(rq);
@@ -189,6 +199,7 @@ static int metrics(struct request *rq, struct err *e)
                       "1: the bytes are another database's by now, and nothing is removed.", NULL,
                       atomic_load(&app->core.disowned));
     print_conversions(&out, &app->core);
+    print_tls(&out, app->tls);
     metrics_print_one(&out, "resultd_start_time_seconds", "gauge", "When the process started, since 1970.",
                       NULL, app->started_at / 1000000);
     response_bytes(rq, 200, "text/plain; version=0.0.4; charset=utf-8", out.bytes, out.len);

@@ -3,6 +3,7 @@
 #include "blob/blob.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 int blob_put_open(struct blob_store *s, const char *key, bool readable, struct blob_put **ret, struct err *e)
 {
@@ -63,6 +64,14 @@ void blob_window(struct blob *b, int64_t first, int64_t end)
 void blob_cancel(struct blob *b)
 {
     b->ops->cancel(b);
+}
+
+bool blob_share(struct blob *b)
+{
+    struct stat st;
+    int fd = blob_fd(b);
+    return fd >= 0 && fstat(fd, &st) == 0 &&
+           ((st.st_mode & S_IRGRP) || fchmod(fd, (st.st_mode & ALLPERMS) | S_IRGRP) == 0);
 }
 
 int blob_fd(struct blob *b)

@@ -132,6 +132,8 @@ void blob_window(struct blob *b, int64_t first, int64_t end);
 /* Any thread, while it is open: reads that wait for a network, now or later, end with an error. */
 void blob_cancel(struct blob *b);
 int blob_fd(struct blob *b);
+/* Lets the group of its file read it; false: it has none, or that fails. */
+bool blob_share(struct blob *b);
 void blob_close(struct blob *b); /* NULL is fine; does not wait */
 
 int blob_remove(struct blob_store *s, const char *key, struct err *e);

@@ -10,6 +10,9 @@
 /* Makes the folder and its 256 parts where they are missing, readable by the owner alone. */
 int disk_open(const char *folder, struct blob_store **ret, struct err *e);
 
+/* Lets the group of the folder open what blob_share gives to it. 0, or an error. */
+int disk_share(struct blob_store *s, struct err *e);
+
 /* For reading only, and makes nothing: what is not there is empty. */
 int disk_find(const char *folder, struct blob_store **ret, struct err *e);
 

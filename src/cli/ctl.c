@@ -77,6 +77,11 @@ static void tell_of_retry(void *ctx, const struct http_request *r, int64_t pause
     arena_free(&a);
 }
 
+const char *ctl_ca_file(const struct ctl *c)
+{
+    return c->options.ca_file ? c->options.ca_file : getenv("CURL_CA_BUNDLE");
+}
+
 int ctl_connect(struct ctl *c, struct failure *f)
 {
     struct server server;
@@ -88,7 +93,7 @@ int ctl_connect(struct ctl *c, struct failure *f)
     struct http_options o = {
         .url = server.url,
         .key = server.key && *server.key ? server.key : NULL,
-        .ca_file = c->options.ca_file,
+        .ca_file = ctl_ca_file(c),
         .tries = c->options.tries > 0 ? c->options.tries : TRIES,
         .silence = c->options.timeout > 0 ? c->options.timeout : SILENCE,
         .stop = &ctl_stop,

@@ -36,6 +36,7 @@ extern const struct command ctl_command_manual;
 
 /* From flags, RESULTD_URL and RESULTD_KEY, or the file of servers, in this order. Again: nothing. */
 int ctl_connect(struct ctl *c, struct failure *f);
+const char *ctl_ca_file(const struct ctl *c); /* who may sign a server's certificate; NULL: the system's */
 
 /* ---- requests whose answers are small; they connect ---- */
 

@@ -56,7 +56,7 @@ static const char *name_of(struct arena *a, const char *url)
 static int try_key(struct ctl *c, const struct server *s, struct failure *f)
 {
     struct http_options o = {
-        .url = s->url, .key = s->key, .ca_file = c->options.ca_file, .tries = 2, .silence = 30};
+        .url = s->url, .key = s->key, .ca_file = ctl_ca_file(c), .tries = 2, .silence = 30};
     struct http_request r = {.arena = &c->arena, .method = "GET", .path = "/usage", .harmless = true};
     const struct json *usage = NULL;
     int rc = http_new(&o, &c->http, f);

@@ -44,7 +44,7 @@ const struct args_flag ctl_flags[] = {
     {"stall-timeout", 0, ARGS_TIME, offsetof(struct ctl_options, timeout), "TIME",
      "without a byte until a connection counts as lost (10m)", NULL},
     {"ca-file", 0, ARGS_TEXT, offsetof(struct ctl_options, ca_file), "FILE",
-     "who may sign the server's certificate", NULL},
+     "who may sign the server's certificate ($CURL_CA_BUNDLE)", NULL},
     {"config", 0, ARGS_TEXT, offsetof(struct ctl_options, config), "FILE", "another file of servers", NULL},
     {NULL, 0, ARGS_GIVEN, 0, NULL, NULL, NULL},
 };

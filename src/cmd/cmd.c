@@ -105,6 +105,11 @@ static int take_setting(char **argv, int *at, struct cmd_args *ret, struct err *
         rc = cmd_refuse_password("--db", ret->settings.db, e);
     if (taken > 0 && ret->settings.db_replica != before.db_replica)
         rc = cmd_refuse_password("--db-replica", ret->settings.db_replica, e);
+    if (taken > 0 && ret->settings.accel_key != before.accel_key)
+        rc = err_set(
+            e, ERR_BAD_VALUE,
+            "everybody on this machine can read what follows --accel-key: put accel_key into the file of "
+            "--config, or into RESULTD_ACCEL_KEY");
     return rc < 0 ? rc : taken;
 }
 

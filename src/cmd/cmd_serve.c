@@ -5,7 +5,8 @@
  * connections, workers and last the writer end.
  *
  * Signals are blocked in all threads and taken by this one with sigtimedwait: SIGTERM and SIGINT stop, SIGHUP
- * re-reads the settings that can be.
+ * re-reads the settings that can be. A service manager is told of all this (cmd/service.h), and that the
+ * server is well only while its event loops and the writer get on.
  */
 #include "cmd/cmd.h"
 
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "cmd/executor.h"
+#include "cmd/service.h"
 #include "core/blobs.h"
 #include "core/buckets.h"
 #include "core/clocks.h"
@@ -28,6 +30,7 @@
 #include "core/sweep.h"
 #include "http/listen.h"
 #include "http/server.h"
+#include "http/tls.h"
 #include "net/outgoing.h"
 
 #include <assert.h>
@@ -38,16 +41,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MAX_MOUNTS = 16, LOCK_TRIES = 20, OUTGOING_THREADS = 2, READERS = 16 };
+enum { MAX_MOUNTS = 16, LOCK_TRIES = 20, OUTGOING_THREADS = 2, READERS = 16, STOP_SECONDS = 30 };
 
 struct daemon {
-    struct app app;
+    struct app app; /* first, so that one is the other */
     struct folder folder;
     struct database database;
     struct database replica; /* `where` "": none */
     int lock;
     bool remote;   /* the database is */
     int listen_fd; /* until the server has it */
+    char address[LISTEN_ADDRESS_SIZE];
+    struct service service;
     struct executor *executor;
     struct sweeper *sweeper;
     struct removal *removal;
@@ -218,12 +223,21 @@ static void start_executor(struct daemon *d, const struct settings *set)
     d->executor = executor_new(&d->app, &d->database, &d->replica, readers, senders);
 }
 
+/* Asks the manager for more time than it gives by itself, again and again while there is need of it. */
+static void tell_draining(void *ctx, int requests)
+{
+    const struct daemon *d = ctx; /* the app is its first member */
+    service_tell(&d->service, "EXTEND_TIMEOUT_USEC=%lld\nSTATUS=stopping: requests under way: %d",
+                 (long long)(STOP_SECONDS * CLOCK_SECOND), requests);
+}
+
 static int start_server(struct daemon *d, const struct settings *set, struct err *e)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct server_options o = {
-        .listen = set->listen,
+        .listen = d->address,
         .listen_fd = d->listen_fd,
+        .tls = d->app.tls,
         .threads = set->threads     ? (int)set->threads
                    : processors > 0 ? (int)processors
                                     : 1,
@@ -242,10 +256,39 @@ static int start_server(struct daemon *d, const struct settings *set, struct err
     if (o.threads > o.connection_limit)
         o.threads = (int)o.connection_limit;
     struct server_hooks hooks = executor_hooks(d->executor);
+    hooks.draining = tell_draining;
     choose_apis(d, set);
     d->app.docs = docs_new(d->mounts);
     d->listen_fd = -1;
     return server_new(&o, &hooks, d->mounts, &d->server, &d->app.metrics, e);
+}
+
+/* Clients cannot be served without it, so it is told while somebody looks. */
+static void warn_of_expiry(const struct tls *t)
+{
+    if (tls_expiry(t) <= clock_now() / CLOCK_SECOND)
+        log_text(LOG_WARN, "the certificate of tls_cert, or one that it stands on, has expired");
+}
+
+static int open_tls(struct daemon *d, const struct settings *set, struct err *e)
+{
+    if (!*set->tls_cert)
+        return 0;
+    int rc = tls_open(set->tls_cert, set->tls_key, &d->app.tls, e);
+    if (rc == 0)
+        warn_of_expiry(d->app.tls);
+    return rc;
+}
+
+static int open_socket(struct daemon *d, const struct settings *set, struct err *e)
+{
+    int rc = service_socket(&d->listen_fd, e);
+    if (rc == 0)
+        rc = listen_bind(set->listen, &d->listen_fd, e);
+    if (rc < 0)
+        return rc;
+    listen_address(d->listen_fd, d->address);
+    return 0;
 }
 
 static int start(struct daemon *d, const struct settings *set, struct err *e)
@@ -257,7 +300,9 @@ static int start(struct daemon *d, const struct settings *set, struct err *e)
     d->app.started_at = clock_now();
     int rc = outgoing_start(e);
     if (rc == 0) /* first: where the port is taken, no folder is made */
-        rc = listen_bind(set->listen, &d->listen_fd, e);
+        rc = open_socket(d, set, e);
+    if (rc == 0)
+        rc = open_tls(d, set, e);
     if (rc == 0)
         rc = open_storage(d, set, e);
     if (rc < 0)
@@ -280,6 +325,8 @@ static int start(struct daemon *d, const struct settings *set, struct err *e)
 
 static void stop(struct daemon *d)
 {
+    service_tell(&d->service, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld\nSTATUS=stopping",
+                 (long long)(STOP_SECONDS * CLOCK_SECOND));
     const struct settings *set = atomic_load(&d->app.core.settings);
     if (d->server && !server_drain(d->server, set->shutdown_timeout))
         log_text(LOG_WARN, "some requests did not finish within shutdown_timeout and are cut off");
@@ -299,10 +346,12 @@ static void stop(struct daemon *d)
     blob_store_close(d->app.core.blobs);
     secrets_close(d->app.core.secrets);
     outgoing_end();
+    tls_free(d->app.tls);
     if (d->listen_fd >= 0)
         (void)close(d->listen_fd);
     if (d->lock >= 0)
         (void)close(d->lock);
+    service_close(&d->service);
     log_flush();
 }
 
@@ -314,8 +363,22 @@ static void warn_of_fixed(const struct settings *fresh, const struct settings *o
                  (struct log_field[]){{"setting", name}, {0}});
 }
 
+static void reload_tls(struct tls *t)
+{
+    struct err e;
+    if (!t)
+        return;
+    if (tls_reload(t, &e) < 0) {
+        log_line(LOG_ERROR, "the certificate is left as it was",
+                 (struct log_field[]){{"error", e.detail}, {0}});
+        return;
+    }
+    warn_of_expiry(t);
+    log_text(LOG_INFO, "the certificate was re-read");
+}
+
 /* A file that cannot be read leaves everything as it is. */
-static void reload(struct daemon *d, int argc, char **argv)
+static void reload_settings(struct daemon *d, int argc, char **argv)
 {
     struct err e;
     struct settings *fresh = arena_alloc(&d->reloaded, sizeof *fresh);
@@ -332,6 +395,27 @@ static void reload(struct daemon *d, int argc, char **argv)
     log_text(LOG_INFO, "the settings were re-read");
 }
 
+static void tell_ready(const struct daemon *d)
+{
+    service_tell(&d->service, "READY=1\nSTATUS=listening on %s", d->address);
+}
+
+static void reload(struct daemon *d, int argc, char **argv)
+{
+    service_tell(&d->service, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_monotonic());
+    reload_settings(d, argc, argv);
+    reload_tls(d->app.tls);
+    tell_ready(d);
+}
+
+/* What hangs is left to the manager, which ends us when it has heard nothing for long enough. */
+static void tell_well(const struct daemon *d)
+{
+    int64_t patience = d->service.watchdog / 2;
+    if (patience && server_busy(d->server) < patience && writer_busy(d->app.writer) < patience)
+        service_tell(&d->service, "WATCHDOG=1");
+}
+
 static void wait_for_signals(struct daemon *d, const sigset_t *signals, int argc, char **argv)
 {
     struct timespec second = {.tv_sec = 1};
@@ -341,6 +425,7 @@ static void wait_for_signals(struct daemon *d, const sigset_t *signals, int argc
             reload(d, argc, argv);
         else if (signal > 0)
             return;
+        tell_well(d);
         log_flush();
         executor_tick(d->executor);
         writer_tick(d->app.writer, core_settings(&d->app.core)->write_queue_timeout);
@@ -358,6 +443,7 @@ static int run_serve(const struct command *c, int argc, char **argv)
     int status = cmd_parse(c, argc, argv, NULL, 0, 0, &a);
     if (status)
         return status < 0 ? 0 : status;
+    service_open(&d.service);
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);
@@ -367,7 +453,8 @@ static int run_serve(const struct command *c, int argc, char **argv)
     if (start(&d, &a.settings, &e) < 0) {
         status = cmd_fail(&e);
     } else {
-        log_line(LOG_INFO, "listening", (struct log_field[]){{"address", a.settings.listen}, {0}});
+        log_line(LOG_INFO, "listening", (struct log_field[]){{"address", d.address}, {0}});
+        tell_ready(&d);
         wait_for_signals(&d, &signals, argc, argv);
         log_text(LOG_INFO, "stopping");
     }

@@ -27,12 +27,20 @@ static int open_bucket(const struct settings *set, const char *scratch, struct b
 int64_t blobs_due_at(struct core *core, int64_t now)
 {
     bool can_go = !core || (core->blobs->caps & BLOB_KEEPS_OPEN);
-    return can_go ? now : now + core_settings(core)->bucket_removal_delay * CLOCK_SECOND;
+    if (!can_go)
+        return now + core_settings(core)->bucket_removal_delay * CLOCK_SECOND;
+    bool is_shared = core && *core_settings(core)->accel_redirect;
+    return is_shared ? now + core_settings(core)->accel_grace * CLOCK_SECOND : now;
 }
 
 int blobs_open(const struct folder *f, const struct settings *set, struct blob_store **ret, struct err *e)
 {
-    return *set->blobs ? open_bucket(set, f->scratch_path, ret, e) : disk_open(f->blobs_path, ret, e);
+    if (*set->blobs)
+        return open_bucket(set, f->scratch_path, ret, e);
+    int rc = disk_open(f->blobs_path, ret, e);
+    if (rc == 0 && *set->accel_redirect)
+        rc = disk_share(*ret, e);
+    return rc;
 }
 
 int blobs_find(const struct folder *f, const struct settings *set, struct blob_store **ret, struct err *e)

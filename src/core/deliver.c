@@ -191,6 +191,7 @@ int deliver_made(struct session *s, const char *tag, struct made *ret, struct er
     rc = blob_expect(s->core->blobs, row.key, row.size, &m.blob, e);
     if (rc < 0)
         return rc == ERR_NOT_FOUND ? 0 : rc;
+    m.key = row.key;
     m.size = row.size;
     m.sha256 = row.sha256;
     m.crc32 = row.crc32;
@@ -218,6 +219,16 @@ bool deliver_wait(struct blob *b, void (*wake)(void *ctx), void *ctx)
 void deliver_window(struct blob *b, int64_t first, int64_t end)
 {
     blob_window(b, first, end);
+}
+
+const char *deliver_proxy_path(struct session *s, struct blob *b, const char *key)
+{
+    char path[PATH_MAX];
+    const char *at = core_settings(s->core)->accel_redirect;
+    if (!*at || !blob_share(b))
+        return NULL;
+    disk_path(at, key, path, sizeof path);
+    return arena_strdup(s->arena, path);
 }
 
 int deliver_fd(struct blob *b)

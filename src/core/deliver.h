@@ -29,12 +29,16 @@ int deliver_read(void *blob, int64_t offset, void *to, size_t len,
 int deliver_read_some(struct blob *b, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);
 bool deliver_wait(struct blob *b, void (*wake)(void *ctx), void *ctx);
 void deliver_window(struct blob *b, int64_t first, int64_t end); /* no more than that will be read for now */
+/* What a proxy that sends files itself is told to send: in the session's arena, and the file may be read by
+ * the group. NULL: it is no file, or proxies send none. */
+const char *deliver_proxy_path(struct session *s, struct blob *b, const char *key);
 int deliver_fd(struct blob *b); /* borrowed, for sendfile; -1: there is none */
 void deliver_close(void *blob); /* NULL is fine */
 
 /* A representation that was made before: 1 and opened, 0: there is none. */
 struct made {
     struct blob *blob; /* the caller closes it */
+    const char *key;
     int64_t size;
     const char *sha256; /* hex */
     uint32_t crc32;

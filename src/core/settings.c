@@ -13,7 +13,7 @@
 #define SETTING_RELOAD_no  false
 
 /* What a connection needs beside the header of a request: the header of the answer, and lists of both. */
-enum { BESIDE_HEADER = 8192 };
+enum { BESIDE_HEADER = 8192, ACCEL_KEY_SHORTEST = 20 };
 
 static const struct conf_item items[] = {
 #define SETTING(type, name, initial, smallest, largest, reload, help)                                        \
@@ -112,6 +112,23 @@ static int check_address(const char *name, const char *address, struct err *e)
         name);
 }
 
+/* An easily guessed key would open all files to whoever reaches the server. */
+static int check_accel(const struct settings *s, struct err *e)
+{
+    if (*s->accel_redirect && !*s->accel_key)
+        return err_set(e, ERR_BAD_VALUE,
+                       "accel_redirect needs an accel_key, by which its proxy proves itself");
+    if (!plain_segments(s->accel_redirect))
+        return err_set(
+            e, ERR_BAD_VALUE,
+            "accel_redirect must be like /-/blobs: segments of letters, digits and -._~ without a / at "
+            "the end; not \"%.60s\"",
+            s->accel_redirect);
+    if (*s->accel_key && strlen(s->accel_key) < ACCEL_KEY_SHORTEST)
+        return err_set(e, ERR_BAD_VALUE, "accel_key must have at least %d characters", ACCEL_KEY_SHORTEST);
+    return 0;
+}
+
 int settings_check(const struct settings *s, struct err *e)
 {
     enum log_level level;
@@ -123,6 +140,9 @@ int settings_check(const struct settings *s, struct err *e)
         return err_set(e, ERR_BAD_VALUE, "access_log must be all, errors or off, not \"%s\"", s->access_log);
     if (strcmp(s->deliver, "proxy") != 0 && strcmp(s->deliver, "redirect") != 0)
         return err_set(e, ERR_BAD_VALUE, "deliver must be proxy or redirect, not \"%s\"", s->deliver);
+    if (!*s->tls_cert != !*s->tls_key)
+        return err_set(e, ERR_BAD_VALUE, "%s is missing: tls_cert and tls_key go together",
+                       *s->tls_cert ? "tls_key" : "tls_cert");
     if (*s->db_replica && !*s->db)
         return err_set(e, ERR_BAD_VALUE, "db_replica is of a PostgreSQL, which db must name");
     int rc = check_address("db", s->db, e);
@@ -142,6 +162,8 @@ int settings_check(const struct settings *s, struct err *e)
         return err_set(e, ERR_BAD_VALUE,
                        "body_memory must be more than json_body_limit: a body is kept in it");
     rc = check_origins(s->cors_origins, e);
+    if (rc == 0)
+        rc = check_accel(s, e);
     return rc < 0 ? rc : check_prefixes(s, e);
 }
 

@@ -18,6 +18,7 @@ struct writer {
     struct writer_task *first;
     struct writer_task **last;
     bool stopping;
+    int64_t since; /* monotonic: when the present batch was taken; 0: there is none */
     struct writer_stats stats;
     atomic_ullong commits;
 };
@@ -39,6 +40,7 @@ static struct writer_task *take_batch(struct writer *w, int *ret_count)
     struct writer_task *end = NULL;
     int n = 0;
     (void)pthread_mutex_lock(&w->mutex);
+    w->since = 0;
     while (!w->first && !w->stopping)
         (void)pthread_cond_wait(&w->wake, &w->mutex);
     batch = w->first;
@@ -50,6 +52,7 @@ static struct writer_task *take_batch(struct writer *w, int *ret_count)
             w->last = &w->first;
         end->next = NULL;
         w->stats.depth -= n;
+        w->since = clock_monotonic();
     }
     (void)pthread_mutex_unlock(&w->mutex);
     *ret_count = n;
@@ -274,6 +277,14 @@ int writer_call(struct writer *w, db_body_fn *body, void *ctx, struct err *e)
 uint64_t writer_commits(struct writer *w)
 {
     return atomic_load(&w->commits);
+}
+
+int64_t writer_busy(struct writer *w)
+{
+    (void)pthread_mutex_lock(&w->mutex);
+    int64_t since = w->since;
+    (void)pthread_mutex_unlock(&w->mutex);
+    return since ? clock_monotonic() - since : 0;
 }
 
 void writer_stats(struct writer *w, struct writer_stats *ret)

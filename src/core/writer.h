@@ -46,5 +46,6 @@ int writer_call(struct writer *w, db_body_fn *body, void *ctx, struct err *e);
 /* Grows with each commit, before anybody is told of it: a reader that has seen the database since sees
  * everything. */
 uint64_t writer_commits(struct writer *w);
+int64_t writer_busy(struct writer *w); /* microseconds that its present batch has taken so far */
 void writer_stats(struct writer *w, struct writer_stats *ret);
 void writer_free(struct writer *w); /* does what waits, then ends and closes the connection; NULL is fine */

@@ -34,6 +34,7 @@ struct lingering {
 
 struct connections {
     pthread_t thread;
+    bool plain;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     bool stopping;
@@ -89,7 +90,7 @@ static void end_overdue(struct connections *c, int64_t now)
         long long deadline = atomic_load_explicit(&conn->deadline, memory_order_relaxed);
         if (deadline > 0 && deadline < now &&
             atomic_compare_exchange_strong(&conn->deadline, &deadline, ENDED)) {
-            if (atomic_load(&conn->begun))
+            if (c->plain && atomic_load(&conn->begun))
                 tell_why(conn->fd);
             (void)shutdown(conn->fd, SHUT_RDWR); /* the event loop sees its end and closes it */
         }
@@ -110,10 +111,10 @@ static void *watch(void *arg)
     return NULL;
 }
 
-struct connections *connections_new(void)
+struct connections *connections_new(bool plain)
 {
     struct connections *c = mem_alloc(sizeof *c);
-    *c = (struct connections){.first = NULL};
+    *c = (struct connections){.plain = plain};
     wait_init(&c->wake);
     if (pthread_mutex_init(&c->mutex, NULL) || pthread_create(&c->thread, NULL, watch, c))
         abort();

@@ -15,7 +15,8 @@
 struct connections;
 struct conn;
 
-struct connections *connections_new(void);
+/* `plain`: what is written to a connection reaches its client as it is. */
+struct connections *connections_new(bool plain);
 void connections_free(struct connections *c); /* after the HTTP library has stopped; NULL is fine */
 
 struct conn *connections_open(struct connections *c, int fd);
@@ -23,7 +24,8 @@ void connections_close(struct connections *c, struct conn *conn); /* while its d
 
 /*
  * From now on; then the connection is shut down; 0: none. `begun`: a request is on its way, so it is told
- * why, by 408. False: that has happened already, and nothing more can be sent.
+ * why, by 408, where that can be written beside the HTTP library: not within TLS. False: that has happened
+ * already, and nothing more can be sent.
  */
 bool conn_deadline(struct conn *conn, int64_t seconds, bool begun);
 void conn_linger(struct conn *conn); /* drain it when it is closed */

@@ -17,6 +17,7 @@
 #include "base/pool.h"
 #include "http/alarm.h"
 #include "http/connections.h"
+#include "http/loops.h"
 #include "http/server.h"
 
 #include <microhttpd.h>
@@ -30,6 +31,7 @@ struct server {
     const struct api_mount *mounts;
     struct MHD_Daemon *daemon;
     struct connections *connections;
+    struct loops *loops;
     struct metrics *metrics;
     struct alarm *alarm;
     int listen_fd;
@@ -77,8 +79,9 @@ struct exchange {
     bool cors;              /* the answer depends on who asks */
     const char *cors_allow; /* what this origin is told; NULL: nothing */
     struct alarm_wait wait;
-    struct fetch *fetch; /* of an answer that is read elsewhere; the arena's */
-    size_t body_size;    /* allocated for rq.body */
+    MHD_ContentReaderCallback reader; /* of an answer that is read */
+    struct fetch *fetch;              /* of an answer that is read elsewhere; the arena's */
+    size_t body_size;                 /* allocated for rq.body */
     char *body;
     char id[REQUEST_ID_LEN + 1];
 };

@@ -210,6 +210,15 @@ static MHD_ContentReaderCallback reader_of(struct exchange *x)
     return r->size < 0 || r->read_some ? read_what_there_is : read_block;
 }
 
+static ssize_t read_watched(void *cls, uint64_t pos, char *to, size_t max)
+{
+    struct exchange *x = cls;
+    loops_enter(x->server->loops);
+    ssize_t n = x->reader(x, pos, to, max);
+    loops_leave();
+    return n;
+}
+
 static struct MHD_Response *make_response(struct exchange *x)
 {
     struct response *r = &x->rq.response;
@@ -219,7 +228,8 @@ static struct MHD_Response *make_response(struct exchange *x)
     if (r->size < 0 || r->read_some || r->read) {
         uint64_t size = r->size < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)r->size;
         exchange_timeout(x, x->server->options.body_timeout);
-        return MHD_create_response_from_callback(size, READ_BLOCK, reader_of(x), x, NULL);
+        x->reader = reader_of(x);
+        return MHD_create_response_from_callback(size, READ_BLOCK, read_watched, x, NULL);
     }
     if (r->fd < 0)
         return MHD_create_response_from_buffer((size_t)r->size, (void *)(uintptr_t)r->bytes,
@@ -244,12 +254,24 @@ static bool add_header(struct MHD_Response *m, const char *name, const char *val
     return MHD_add_response_header(m, name, value) == MHD_YES;
 }
 
-/* Vary also to those who are told nothing: no cache may give their answer to a page that is. */
-static bool add_cors(struct MHD_Response *m, const struct exchange *x)
+/* Vary also to those who are told nothing: no cache may give their answer to a page that is. In one line with
+ * what the handler says, since proxies know how to pass on one. */
+static bool add_vary(struct MHD_Response *m, struct exchange *x)
+{
+    struct response *r = &x->rq.response;
+    for (int i = 0; i < r->header_count; i++)
+        if (strcmp(r->headers[i].name, "Vary") == 0) {
+            r->headers[i].value = arena_printf(&x->rq.arena, "Origin, %s", r->headers[i].value);
+            return true;
+        }
+    return add_header(m, "Vary", "Origin");
+}
+
+static bool add_cors(struct MHD_Response *m, struct exchange *x)
 {
     if (!x->cors)
         return true;
-    bool good = add_header(m, "Vary", "Origin");
+    bool good = add_vary(m, x);
     if (x->cors_allow)
         good = good && add_header(m, "Access-Control-Allow-Origin", x->cors_allow) &&
                add_header(m, "Access-Control-Expose-Headers", cors_exposed);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -70,6 +71,20 @@ int listen_bind(const char *where, int *ret_fd, struct err *e)
     if (rc == 0)
         *ret_fd = fd;
     return rc;
+}
+
+void listen_address(int fd, char ret[LISTEN_ADDRESS_SIZE])
+{
+    char host[INET6_ADDRSTRLEN + 1] = "?";
+    char port[8] = "?";
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &len) == 0)
+        (void)getnameinfo((struct sockaddr *)&address, len, host, sizeof host, port, sizeof port,
+                          NI_NUMERICHOST | NI_NUMERICSERV);
+    bool brackets = strchr(host, ':');
+    (void)snprintf(ret, LISTEN_ADDRESS_SIZE, "%s%s%s:%s", brackets ? "[" : "", host, brackets ? "]" : "",
+                   port);
 }
 
 int listen_begin(int fd, const char *where, struct err *e)

@@ -11,6 +11,10 @@
 int listen_bind(const char *where, int *ret_fd, struct err *e);
 int listen_begin(int fd, const char *where, struct err *e); /* `where` for the error */
 
-/* Connections are refused from now on. `fd` stays open, for whoever polls it and closes it in the end, but
- * nothing arrives there. */
+/* "127.0.0.1:8080", "[::1]:8080": where a bound descriptor listens. */
+enum { LISTEN_ADDRESS_SIZE = 72 };
+void listen_address(int fd, char ret[LISTEN_ADDRESS_SIZE]);
+
+/* Connections are refused from now on; where another process holds the same socket, they wait there. `fd`
+ * stays open, for whoever polls it and closes it in the end, but nothing arrives there. */
 void listen_end(int fd);

@@ -27,7 +27,7 @@ struct route_metrics {
 };
 
 struct metrics {
-    atomic_llong bytes_in, bytes_out, connections;
+    atomic_llong bytes_in, bytes_out, bytes_left, connections;
     size_t count;
     struct route_metrics routes[];
 };
@@ -88,6 +88,11 @@ void metrics_count(struct metrics *m, const struct route *route, int status, int
     add(&r->by_time[b], 1);
     add(&r->microseconds, microseconds);
     add(&m->bytes_out, bytes_out);
+}
+
+void metrics_bytes_left(struct metrics *m, int64_t bytes)
+{
+    add(&m->bytes_left, bytes);
 }
 
 void metrics_bytes_in(struct metrics *m, int64_t bytes)
@@ -165,6 +170,8 @@ void metrics_print(struct metrics *m, struct buf *out)
         print_times(&m->routes[i], out);
     metrics_print_one(out, "resultd_received_bytes_total", "counter", "Bytes of bodies received.", NULL,
                       get(&m->bytes_in));
+    metrics_print_one(out, "resultd_left_bytes_total", "counter",
+                      "Bytes of bodies that a proxy was told to send.", NULL, get(&m->bytes_left));
     metrics_print_one(out, "resultd_sent_bytes_total", "counter", "Bytes of bodies sent.", NULL,
                       get(&m->bytes_out));
     metrics_print_one(out, "resultd_connections", "gauge", "Open connections.", NULL, get(&m->connections));

@@ -14,6 +14,7 @@ void metrics_free(struct metrics *m);
 void metrics_count(struct metrics *m, const struct route *route, int status, int64_t microseconds,
                    int64_t bytes_out);
 void metrics_bytes_in(struct metrics *m, int64_t bytes);
+void metrics_bytes_left(struct metrics *m, int64_t bytes); /* to a proxy */
 void metrics_connection(struct metrics *m, int change);
 
 void metrics_print(struct metrics *m, struct buf *out);

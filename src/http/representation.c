@@ -223,7 +223,6 @@ static int send_piece(struct request *rq, const struct representation *rep, int6
     struct response *r = &rq->response;
     int rc = 0;
     r->size = len;
-    r->to_end = first + len == rep->size;
     response_header(rq, "Content-Type", rep->media_type);
     if (rep->encoding)
         response_header(rq, "Content-Encoding", rep->encoding);
@@ -313,6 +312,48 @@ int representation_check(struct request *rq, const struct representation *rep, s
     return check(rq, rep, &with_range, e);
 }
 
+/*
+ * The proxy reads the header of its client, too, but knows a file's date only: what depends on more was
+ * decided here, so of one range or the whole it makes what would have been made here.
+ */
+static bool is_left(struct request *rq, const struct representation *rep, int ranges)
+{
+    bool as_asked = ranges == 1 || (ranges == 0 && !request_header(rq, "Range"));
+    return rep->proxy_path && rq->method == HTTP_GET && as_asked && !request_header(rq, "If-Match") &&
+           !request_header(rq, "If-Unmodified-Since");
+}
+
+/* The proxy says it by itself, and would say it twice. */
+static void drop_accept_ranges(struct response *r)
+{
+    int kept = 0;
+    for (int i = 0; i < r->header_count; i++)
+        if (strcmp(r->headers[i].name, "Accept-Ranges") != 0)
+            r->headers[kept++] = r->headers[i];
+    r->header_count = kept;
+}
+
+static int leave(struct request *rq, const struct representation *rep, int64_t len)
+{
+    drop_accept_ranges(&rq->response);
+    response_header(rq, "Content-Type", rep->media_type);
+    if (rep->encoding)
+        response_header(rq, "Content-Encoding", rep->encoding);
+    response_header(rq, "X-Accel-Redirect", rep->proxy_path);
+    response_empty(rq, rq->response.status);
+    rq->response.left = len;
+    if (rep->done)
+        rep->done(rep->ctx);
+    return 0;
+}
+
+static int send_range(struct request *rq, const struct representation *rep, int64_t first, int64_t len,
+                      bool left, struct err *e)
+{
+    rq->response.to_end = first + len == rep->size;
+    return left ? leave(rq, rep, len) : send_piece(rq, rep, first, len, e);
+}
+
 int representation_send(struct request *rq, const struct representation *rep, struct err *e)
 {
     struct byte_range ranges[FIELDS_MAX_RANGES];
@@ -330,9 +371,10 @@ int representation_send(struct request *rq, const struct representation *rep, st
         send_multipart(rq, rep, ranges, count);
         return 0;
     }
+    bool left = is_left(rq, rep, count);
     rq->response.status = count ? 206 : 200;
     if (!count)
-        return send_piece(rq, rep, 0, rep->size, e);
+        return send_range(rq, rep, 0, rep->size, left, e);
     response_header(rq, "Content-Range", content_range(&rq->arena, &ranges[0], rep->size));
-    return send_piece(rq, rep, ranges[0].first, ranges[0].last - ranges[0].first + 1, e);
+    return send_range(rq, rep, ranges[0].first, ranges[0].last - ranges[0].first + 1, left, e);
 }

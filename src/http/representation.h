@@ -18,8 +18,9 @@ struct representation {
     int64_t size;
     /* Where the bytes are: `bytes`, or a file; `read` reads from the same source, for several ranges. Or
      * `read` alone. */
-    const void *bytes; /* live as long as the request */
-    int fd;            /* borrowed; -1: none */
+    const void *bytes;      /* live as long as the request */
+    const char *proxy_path; /* where the proxy that asks has this file; NULL: it is sent from here */
+    int fd;                 /* borrowed; -1: none */
     int (*read)(void *ctx, int64_t offset, void *to, size_t len, struct err *e);
     /* Or these two alone, as in struct response, of what may not be there yet. */
     int (*read_some)(void *ctx, int64_t offset, void *to, size_t max, size_t *ret_len, struct err *e);

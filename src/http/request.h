@@ -97,6 +97,7 @@ struct response {
     int status;
     struct header headers[RESPONSE_HEADERS];
     int header_count;
+    int64_t left;      /* bytes that a proxy sends in our place: the body is empty */
     const void *bytes; /* the body: in the request's arena, or static */
     int64_t size;      /* -1: not known yet, then `read_some` gives it */
     int fd;            /* or `size` bytes of this file from `offset` on; -1: none; closed by the server */

@@ -21,6 +21,7 @@
 #include "http/exchange.h"
 #include "http/listen.h"
 #include "http/mount.h"
+#include "http/tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,23 +56,16 @@ const char *request_header_list(struct request *rq, const char *name)
     return l.values;
 }
 
-static _Thread_local bool in_event_loop;
-
 bool server_in_event_loop(void)
 {
-    return in_event_loop;
+    return loops_inside();
 }
 
 /* --- libmicrohttpd's callbacks --- */
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *upload_data,
-                                  size_t *upload_data_size, void **con_cls)
+static enum MHD_Result go_on(struct exchange *x, const char *method, const char *version, const char *bytes,
+                             size_t *len)
 {
-    struct exchange *x = *con_cls;
-    (void)cls;
-    (void)connection;
-    (void)url;
     if (!x->started) {
         x->rq.http_1_0 = strcmp(version, "HTTP/1.0") == 0;
         return exchange_open(x, method);
@@ -81,11 +75,24 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         x->next = NULL;
         return next(x);
     }
-    if (!*upload_data_size)
+    if (!*len)
         return exchange_close(x);
     if (exchange_is_asleep(x))
         return MHD_YES; /* of a chunked body it offers the next chunk even then: it stays where it is */
-    return exchange_receive(x, upload_data, upload_data_size);
+    return exchange_receive(x, bytes, len);
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload_data,
+                                  size_t *upload_data_size, void **con_cls)
+{
+    struct server *s = cls;
+    (void)connection;
+    (void)url;
+    loops_enter(s->loops);
+    enum MHD_Result rc = go_on(*con_cls, method, version, upload_data, upload_data_size);
+    loops_leave();
+    return rc;
 }
 
 /* http://host/path as well as /path (RFC 9112 section 3.2.2). */
@@ -101,7 +108,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
 {
     struct server *s = cls;
     struct exchange *x = mem_alloc(sizeof *x);
-    in_event_loop = true;
+    loops_enter(s->loops);
     *x = (struct exchange){.server = s, .connection = connection};
     x->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     x->rq.response.fd = -1;
@@ -114,6 +121,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     const char *question = strchr(uri, '?');
     x->rq.raw_path = arena_copy(&x->rq.arena, uri, question ? (size_t)(question - uri) : strlen(uri));
     x->rq.raw_query = question ? arena_strdup(&x->rq.arena, question + 1) : NULL;
+    loops_leave();
     return x;
 }
 
@@ -168,16 +176,19 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     (void)connection;
     if (!x)
         return;
+    loops_enter(s->loops);
     if (x->started) {
         int64_t took = clock_monotonic() - x->started;
         metrics_count(s->metrics, x->rq.route, x->rq.response.status, took, bytes_sent(x, complete));
         metrics_bytes_in(s->metrics, x->received);
+        if (complete)
+            metrics_bytes_left(s->metrics, x->rq.response.left);
         log_request(x, took, complete);
         atomic_fetch_sub(&s->active, 1);
     }
     const struct response *r = &x->rq.response;
     if (r->sent && x->rq.method != HTTP_HEAD)
-        r->sent(r->sent_ctx, bytes_sent(x, complete), complete && r->to_end);
+        r->sent(r->sent_ctx, bytes_sent(x, complete) + (complete ? r->left : 0), complete && r->to_end);
     (void)conn_deadline(x->conn, s->options.keepalive_timeout + s->options.header_timeout, false);
     if (x->other_timeout)
         exchange_timeout(x, s->options.keepalive_timeout);
@@ -190,6 +201,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     arena_free(&x->rq.arena);
     free(x);
     *con_cls = NULL;
+    loops_leave();
 }
 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
@@ -228,8 +240,15 @@ static void on_log(void *cls, const char *fmt, va_list ap)
 static struct MHD_Daemon *start(struct server *s)
 {
     const struct server_options *o = &s->options;
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-                            NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)tls_give_pair},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    return MHD_start_daemon(flags | (o->tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
+                            MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_ARRAY, o->tls ? tls : none,
                             MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
                             (unsigned)o->threads, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connection_limit,
                             MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->connection_limit_per_address,
@@ -255,7 +274,8 @@ int server_new(const struct server_options *o, const struct server_hooks *hooks,
     struct server *s = mem_alloc(sizeof *s);
     *s = (struct server){.options = *o, .hooks = *hooks, .mounts = mounts, .listen_fd = fd};
     s->metrics = *ret_metrics = metrics_new(mounts);
-    s->connections = connections_new();
+    s->connections = connections_new(!o->tls);
+    s->loops = loops_new();
     s->alarm = alarm_new(hooks->changes, hooks->ctx);
     s->daemon = start(s);
     if (!s->daemon) {
@@ -267,15 +287,35 @@ int server_new(const struct server_options *o, const struct server_hooks *hooks,
     return 0;
 }
 
+int64_t server_busy(struct server *s)
+{
+    return loops_busy(s->loops);
+}
+
+/* False: the time is over first. */
+static bool await_idle(struct server *s, int64_t until)
+{
+    int64_t tell_at = 0;
+    for (int active; (active = atomic_load(&s->active)) > 0;) {
+        int64_t now = clock_monotonic();
+        if (now >= until)
+            return false;
+        if (s->hooks.draining && now >= tell_at) {
+            s->hooks.draining(s->hooks.ctx, active);
+            tell_at = now + CLOCK_SECOND;
+        }
+        (void)usleep(10000);
+    }
+    return true;
+}
+
 bool server_drain(struct server *s, int64_t seconds)
 {
     int64_t until = clock_monotonic() + seconds * CLOCK_SECOND;
     atomic_store(&s->draining, true);
     alarm_off(s->alarm);
     listen_end(s->listen_fd);
-    while (atomic_load(&s->active) > 0 && clock_monotonic() < until)
-        (void)usleep(10000);
-    bool finished = atomic_load(&s->active) == 0;
+    bool finished = await_idle(s, until);
     atomic_store(&s->closing, true);
     if (s->hooks.give_up)
         s->hooks.give_up(s->hooks.ctx);
@@ -292,6 +332,7 @@ void server_free(struct server *s)
         MHD_stop_daemon(s->daemon);
     alarm_free(s->alarm);
     connections_free(s->connections);
+    loops_free(s->loops);
     metrics_free(s->metrics);
     free(s);
 }

@@ -9,6 +9,7 @@
 #include "http/request.h"
 
 struct server;
+struct tls;
 
 enum { READ_LATER = 1 };
 
@@ -41,12 +42,15 @@ struct server_hooks {
     uint64_t (*changes)(void *ctx);
     /* The time to drain is over: whoever works for a sleeping connection should give up soon. May be NULL. */
     void (*give_up)(void *ctx);
+    /* About each second while server_drain waits for so many requests. May be NULL. */
+    void (*draining)(void *ctx, int requests);
 };
 
 /* Limits; sizes in bytes, times in seconds. */
 struct server_options {
     const char *listen; /* ADDRESS:PORT or [ADDRESS]:PORT, for errors */
     int listen_fd;      /* bound to it (http/listen.h); the server's from server_new on, also if that fails */
+    struct tls *tls;    /* whoever connects speaks TLS; NULL: nobody does */
     int threads;
     int64_t connection_limit, connection_limit_per_address, connection_memory;
     int64_t body_memory; /* of all that is gathered of BODY_WHOLE */
@@ -78,6 +82,10 @@ void server_forget_answer(struct request *rq);
 
 /* Whether the calling thread is an event loop's: nothing may wait there. */
 bool server_in_event_loop(void);
+
+/* Microseconds that an event loop has been in one call of ours, of that which is in it for the longest; it
+ * should be some milliseconds. Any thread. */
+int64_t server_busy(struct server *s);
 
 /*
  * No new connections; new requests are answered 503. After `seconds`, whoever is not done is cut off: then

@@ -8,6 +8,7 @@ API with one key. A Wire is one TCP connection spoken by hand, for what no HTTP 
 import contextlib
 import base64
 import datetime
+import functools
 import hashlib
 import http.client
 import itertools
@@ -18,8 +19,10 @@ import re
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 import uuid
@@ -29,6 +32,7 @@ import requests
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT / "tests" / "services"))
+import certificates  # noqa: E402
 import s3  # noqa: E402
 
 BLOBS = os.environ.get("RESULTD_TEST_BLOBS", "disk")  # or s3, in the bucket that RESULTD_TEST_S3 names
@@ -36,6 +40,7 @@ on_disk = pytest.mark.skipif(BLOBS != "disk", reason="it is about files of the d
 BINARY = os.environ.get("RESULTD", str(CHECKOUT / "build" / "resultd"))
 # Settings of every server that a test does not set itself, like "readers=4 senders=2".
 EXTRA_SETTINGS = dict(word.split("=", 1) for word in os.environ.get("RESULTD_TEST_SETTINGS", "").split())
+TLS = bool(os.environ.get("RESULTD_TEST_TLS"))  # all servers speak TLS, but where a test says otherwise
 BASE = "/api/v1"
 SCOPES = ("read", "ack", "write", "delete")
 ENGINE = os.environ.get("RESULTD_TEST_DB", "sqlite")  # or pg: the PostgreSQL that PGHOST and its like name
@@ -50,6 +55,14 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 SANITIZER_WORDS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error", "ThreadSanitizer")
 
 _numbers = itertools.count(1)
+
+
+@functools.cache
+def pair():
+    """One certificate for all servers of this process, which all of its clients trust."""
+    made = certificates.make(pathlib.Path(tempfile.mkdtemp(prefix="resultd-tls-")))
+    os.environ["REQUESTS_CA_BUNDLE"] = os.environ["CURL_CA_BUNDLE"] = str(made[0])
+    return made
 
 
 # ---- waiting, times, digests ------------------------------------------------------------------------------
@@ -149,6 +162,7 @@ class Api:
         self.project = project
         self.session = requests.Session()
         self.session.trust_env = False
+        self.session.verify = server.certificate or True
 
     def clone(self):
         """The same key on connections of its own, for another thread."""
@@ -264,11 +278,14 @@ class Answer:
 
 
 class Wire:
-    """One TCP connection to a server."""
+    """One TCP connection to a server, within TLS if that speaks it."""
 
     def __init__(self, server, source=None, timeout=4 * PATIENCE):
         address = (source, 0) if source else None
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout, source_address=address)
+        if server.certificate:
+            trust = ssl.create_default_context(cafile=server.certificate)
+            self.socket = trust.wrap_socket(self.socket, server_hostname="127.0.0.1")
 
     def __enter__(self):
         return self
@@ -299,6 +316,15 @@ class Wire:
             assert byte, f"closed after {line!r}"
             line += byte
         return line
+
+    def rest_of(self, size):
+        """The last `size` bytes of an answer whose begin has been read."""
+        received = b""
+        while b"\r\n\r\n" not in received or len(received) < received.index(b"\r\n\r\n") + 4 + size:
+            piece = self.socket.recv(1 << 16)
+            assert piece, f"closed after {len(received)} bytes"
+            received += piece
+        return received.split(b"\r\n\r\n", 1)[1]
 
     def rest(self):
         """Everything until the server closes the connection."""
@@ -446,6 +472,9 @@ class Server:
             # What is small lies in the bucket, too, but for tests that are about where it lies.
             here = {"blobs": self.bucket.url(self.prefix), "inline_limit": "0", "bucket_removal_delay": "0"}
             self.settings = {**here, **settings}
+        if TLS and "tls_cert" not in self.settings:
+            self.settings = {**dict(zip(("tls_cert", "tls_key"), pair())), **self.settings}
+        self.certificate = str(self.settings.get("tls_cert") or "")
         self.port = free_port()
         self.process = None
         self.db = None
@@ -475,7 +504,7 @@ class Server:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
 
     def spawn(self):
         """Starts the process without waiting for anything."""
@@ -498,7 +527,7 @@ class Server:
     def _answers(self, path):
         assert self.process.poll() is None, f"the server ended: {self.stderr()}"
         try:
-            return requests.get(self.url + path, timeout=PATIENCE).status_code == 200
+            return self.get(path).status_code == 200
         except requests.ConnectionError:
             return False
 
@@ -550,7 +579,7 @@ class Server:
 
     def get(self, path, **arguments):
         """A request without a key."""
-        return requests.get(self.url + path, timeout=4 * PATIENCE, **arguments)
+        return requests.get(self.url + path, timeout=4 * PATIENCE, verify=self.certificate or True, **arguments)
 
     def command(self, *arguments, **options):
         """A subcommand on this server's data folder."""

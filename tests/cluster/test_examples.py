@@ -2,19 +2,11 @@
 """The proxies of examples/cluster, before nodes: what they pass on, and what they say while no node is there. The
 nodes keep their own data on SQLite here, since it is the proxies that are looked at; cluster.py looks at all of it."""
 
-import os
 import re
-import shutil
-import subprocess
 
 import deployment
-import pytest
-from harness import FILED, Server, eventually, expect, free_port
+from harness import FILED, eventually, expect, free_port
 import requests
-
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-USER = "user root;" if os.geteuid() == 0 else ""
-
 
 def example(name, places):
     """The text of a file, with other addresses: each must be among those given."""
@@ -22,51 +14,9 @@ def example(name, places):
     return re.sub(r"10\.0\.0\.\d+:\d+", lambda place: f"127.0.0.1:{places[place[0]]}", text)
 
 
-@pytest.fixture
-def node(tmp_path_factory):
-    made = []
-
-    def make(**settings):
-        made.append(Server(tmp_path_factory.mktemp("node"), disk_floor="0", **settings))
-        return made[-1].start()
-
-    yield make
-    for server in made:
-        server.stop()
-
-
-@pytest.fixture
-def haproxy(tmp_path):
-    made = []
-
-    def run(name, places, address):
-        made.append(deployment.Haproxy(tmp_path, name, example(name, places)))
-        eventually(lambda: deployment.listens(places[address]), "haproxy listens")
-        return f"http://127.0.0.1:{places[address]}"
-
-    yield run
-    for one in made:
-        one.close()
-
-
-@pytest.fixture
-def nginx(tmp_path):
-    made = []
-
-    def run(places):
-        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        folders = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
-        text = example("nginx.conf", places).replace("http {", f"http {{ access_log off; {folders}", 1)
-        path = tmp_path / "nginx.conf"
-        path.write_text(f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; {USER}\n{text}")
-        made.append(subprocess.Popen([NGINX, "-p", str(tmp_path), "-e", f"{tmp_path}/error.log", "-c", str(path)]))
-        eventually(lambda: deployment.listens(places["10.0.0.20:80"]), "nginx listens")
-        return f"http://127.0.0.1:{places['10.0.0.20:80']}"
-
-    yield run
-    for one in made:
-        one.terminate()
-        one.wait()
+def balanced(haproxy, name, places):
+    haproxy(example(name, places), places["10.0.0.20:80"])
+    return f"http://127.0.0.1:{places['10.0.0.20:80']}"
 
 
 def through(url, api, method, path, **arguments):
@@ -88,7 +38,9 @@ def passes_everything_on(url, api):
 def test_nginx_passes_everything_on_and_leaves_out_who_is_away(node, nginx):
     server, nobody = node(), free_port()
     api = server.api()
-    url = nginx({"10.0.0.20:80": free_port(), "10.0.0.21:8080": server.port, "10.0.0.22:8080": nobody})
+    places = {"10.0.0.20:80": free_port(), "10.0.0.21:8080": server.port, "10.0.0.22:8080": nobody}
+    nginx(example("nginx.conf", places), places["10.0.0.20:80"])
+    url = f"http://127.0.0.1:{places['10.0.0.20:80']}"
     passes_everything_on(url, api)
     assert all(through(url, api, "GET", "/results").status_code == 200 for _ in range(20))
 
@@ -103,7 +55,7 @@ def site_of(server, other):
 def test_haproxy_passes_everything_on_and_leaves_out_who_is_away(node, haproxy):
     server, nobody = node(), free_port()
     api = server.api()
-    url = haproxy("haproxy.cfg", site_of(server, nobody), "10.0.0.20:80")
+    url = balanced(haproxy, "haproxy.cfg", site_of(server, nobody))
     passes_everything_on(url, api)
     assert all(through(url, api, "GET", "/results").status_code == 200 for _ in range(20))
 
@@ -111,7 +63,7 @@ def test_haproxy_passes_everything_on_and_leaves_out_who_is_away(node, haproxy):
 def test_haproxy_says_when_to_come_back_and_finds_a_node_again(node, haproxy):
     server = node()
     api = server.api()
-    url = haproxy("haproxy.cfg", site_of(server, free_port()), "10.0.0.20:80")
+    url = balanced(haproxy, "haproxy.cfg", site_of(server, free_port()))
     expect(through(url, api, "GET", "/results"), 200)
     server.kill()
     answer = through(url, api, "POST", "/jobs", json={"kind": "a"})
@@ -127,7 +79,7 @@ def test_groups_are_told_apart_by_the_name_of_the_host(node, haproxy):
     of_a, of_b = a.api(), b.api()
     places = {"10.0.0.20:80": free_port(), "10.0.0.21:8080": a.port, "10.0.0.22:8080": a.port}
     places.update({"10.0.0.41:8080": b.port, "10.0.0.42:8080": b.port})
-    url = haproxy("haproxy-groups.cfg", places, "10.0.0.20:80")
+    url = balanced(haproxy, "haproxy-groups.cfg", places)
 
     def status(api, host):
         return through(url, api, "GET", "/results", headers={"Host": host}).status_code

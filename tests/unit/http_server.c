@@ -62,12 +62,40 @@ static int64_t no_body(void *ctx)
     return 0;
 }
 
+/* --- an event loop that hangs --- */
+
+static atomic_bool hang;
+
+static int admit_all(struct request *rq, struct err *e)
+{
+    (void)rq;
+    (void)e;
+    return 0;
+}
+
+static int hang_for_a_while(struct request *rq, struct err *e)
+{
+    (void)e;
+    while (atomic_load(&hang))
+        (void)usleep(1000);
+    response_empty(rq, 204);
+    return 0;
+}
+
+static int run(void *ctx, struct request *rq, handler_fn *fn, struct err *e)
+{
+    (void)ctx;
+    return fn(rq, e);
+}
+
 static struct server *start(void)
 {
     static const char *const prefixes[] = {"/", NULL};
-    static const struct api api = {.name = "none", .prefixes = prefixes};
+    static const struct route routes[] = {{HTTP_GET, "/", R_READ, BODY_NONE, ROUTE_OPEN, hang_for_a_while}};
+    static const struct api api = {
+        .name = "none", .prefixes = prefixes, .routes = routes, .route_count = 1, .admit = admit_all};
     static const struct api_mount mounts[] = {{&api, ""}, {0}};
-    static const struct server_hooks hooks = {0};
+    static const struct server_hooks hooks = {.read = run};
     socklen_t len = sizeof address;
     struct metrics *metrics;
     struct server *s;
@@ -114,8 +142,34 @@ static void it_ends_under_a_storm_of_connections(void **state)
     }
 }
 
+static void ask(void)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(send(fd, request, sizeof request - 1, 0), sizeof request - 1);
+    (void)close(fd);
+}
+
+static void a_loop_that_hangs_is_seen(void **state)
+{
+    (void)state;
+    struct server *s = start();
+    assert_int_equal(server_busy(s), 0);
+    atomic_store(&hang, true);
+    ask();
+    while (server_busy(s) < 50000) /* or the test is ended for its time */
+        (void)usleep(1000);
+    atomic_store(&hang, false);
+    while (server_busy(s) > 0)
+        (void)usleep(1000);
+    assert_true(server_drain(s, 10));
+    server_free(s);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(it_ends_under_a_storm_of_connections)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(it_ends_under_a_storm_of_connections),
+                                       cmocka_unit_test(a_loop_that_hangs_is_seen)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
