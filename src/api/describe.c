@@ -98,6 +98,16 @@ const char *describe_refusal(const struct api *api, int status)
     return "Refused.";
 }
 
+static void add_shape(const struct shape *s, const struct shape **list, size_t *count);
+
+static void add_shapes_of(const struct member *m, const struct shape **list, size_t *count)
+{
+    if (m->of)
+        add_shape(m->of, list, count);
+    for (size_t i = 0; m->either && m->either[i]; i++)
+        add_shape(m->either[i], list, count);
+}
+
 static void add_shape(const struct shape *s, const struct shape **list, size_t *count)
 {
     for (size_t i = 0; i < *count; i++)
@@ -106,8 +116,7 @@ static void add_shape(const struct shape *s, const struct shape **list, size_t *
     if (s->name && *count < DESCRIBE_SHAPES)
         list[(*count)++] = s;
     for (size_t i = 0; i < s->count; i++)
-        if (s->members[i].of)
-            add_shape(s->members[i].of, list, count);
+        add_shapes_of(&s->members[i], list, count);
     if (s->others)
         add_shape(s->others, list, count);
 }
@@ -147,11 +156,11 @@ static void put_place(struct json_out *j, const struct operation *o, int i, bool
     json_end_object(j);
 }
 
-static void put_param(struct json_out *j, const struct param *p)
+static void put_param(struct json_out *j, const char *where, const struct param *p)
 {
     json_begin_object(j);
     json_put_string(j, "name", p->name);
-    json_put_string(j, "in", "query");
+    json_put_string(j, "in", where);
     if (p->about)
         json_put_string(j, "description", p->about);
     if (p->required)
@@ -171,7 +180,9 @@ static void put_parameters(struct json_out *j, const struct route *r)
     for (const char *p = strchr(r->path, '{'); p; p = strchr(p + 1, '{'))
         put_place(j, r->operation, place++, p[1] == '#');
     for (size_t i = 0; i < count; i++)
-        put_param(j, &params[i]);
+        put_param(j, "query", &params[i]);
+    for (size_t i = 0; i < r->operation->header_count; i++)
+        put_param(j, "header", &r->operation->headers[i]);
     json_end_array(j);
 }
 

@@ -119,20 +119,27 @@ static const char *kind_of_field(struct arena *a, const struct json_field *f)
         [JSON_TO_BOOL] = "true or false", [JSON_TO_VALUE] = "any",  [JSON_TO_OBJECT] = "object",
         [JSON_TO_STRINGS] = "texts",
     };
-    const char *kind = f->word_count ? choice(a, f->words, f->word_count) : kinds[f->kind];
+    const char *kind = f->word_count                                 ? choice(a, f->words, f->word_count)
+                       : f->kind == JSON_TO_VALUE && f->member_count ? "text or object"
+                                                                     : kinds[f->kind];
     return arena_printf(a, "%s%s", kind, f->required ? ", required" : "");
+}
+
+static void put_params_of(struct buf *b, const char *caption, const struct param *params, size_t count)
+{
+    if (!count)
+        return;
+    begin_table(b, caption);
+    for (size_t i = 0; i < count; i++)
+        put_cells(b, params[i].name, kind_of_param(b->arena, &params[i]), params[i].about);
+    end_table(b);
 }
 
 static void put_params(struct buf *b, const struct operation *o)
 {
     struct param params[DESCRIBE_PARAMS];
-    size_t count = describe_params(o, params);
-    if (!count)
-        return;
-    begin_table(b, "Parameters");
-    for (size_t i = 0; i < count; i++)
-        put_cells(b, params[i].name, kind_of_param(b->arena, &params[i]), params[i].about);
-    end_table(b);
+    put_params_of(b, "Parameters", params, describe_params(o, params));
+    put_params_of(b, "Header fields", o->headers, o->header_count);
 }
 
 static void put_fields(struct buf *b, const struct json_field *fields, size_t count, const char *before)
@@ -160,6 +167,14 @@ static void put_request_body(struct buf *b, const struct operation *o)
 
 /* --- what is answered --- */
 
+static const char *any_of(struct arena *a, const struct shape *const *shapes)
+{
+    struct buf b = {.arena = a};
+    for (int i = 0; shapes[i]; i++)
+        buf_printf(&b, "%s%s", i ? " or " : "", shapes[i]->name);
+    return buf_str(&b);
+}
+
 static const char *kind_of_member(struct arena *a, const struct member *m)
 {
     static const char *const kinds[] = {
@@ -169,6 +184,7 @@ static const char *kind_of_member(struct arena *a, const struct member *m)
         [SHAPE_WORD] = "word",    [SHAPE_JSON] = "any",    [SHAPE_OBJECT] = "object",
     };
     const char *kind = m->word_count          ? choice(a, m->words, m->word_count)
+                       : m->either            ? any_of(a, m->either)
                        : m->of && m->of->name ? m->of->name
                                               : kinds[m->kind];
     return arena_printf(a, "%s%s%s%s", m->is_list ? "list of " : "", kind, m->can_be_null ? " or null" : "",
