@@ -65,12 +65,21 @@ const char *describe_header(const char *name)
     return "";
 }
 
-static bool has_status(const int *list, size_t count, int status)
+static bool answers_with(const struct operation *o, int status)
 {
-    for (size_t i = 0; i < count; i++)
-        if (list[i] == status)
+    for (size_t i = 0; i < API_COUNT(o->answers); i++)
+        if (o->answers[i].status == status)
             return true;
     return false;
+}
+
+static void add_status(const struct operation *o, int status, int *list, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (list[i] == status)
+            return;
+    if (!answers_with(o, status))
+        list[(*count)++] = status;
 }
 
 size_t describe_refusals(const struct api *api, const struct route *r, int ret[DESCRIBE_REFUSALS])
@@ -80,12 +89,11 @@ size_t describe_refusals(const struct api *api, const struct route *r, int ret[D
     for (size_t i = 0; api->description->always[i]; i++)
         if (r->need != ROUTE_OPEN ||
             (api->description->always[i] != 401 && api->description->always[i] != 403))
-            ret[n++] = api->description->always[i];
+            add_status(o, api->description->always[i], ret, &n);
     if (r->body != BODY_NONE)
-        ret[n++] = 413;
+        add_status(o, 413, ret, &n);
     for (size_t i = 0; i < API_COUNT(o->refusals) && o->refusals[i]; i++)
-        if (!has_status(ret, n, o->refusals[i]))
-            ret[n++] = o->refusals[i];
+        add_status(o, o->refusals[i], ret, &n);
     return n;
 }
 
@@ -126,6 +134,8 @@ size_t describe_shapes(const struct api *api, const struct shape *ret[DESCRIBE_S
     size_t count = 0;
     for (size_t i = 0; i < api->route_count; i++) {
         const struct operation *o = api->routes[i].operation;
+        if (o && o->body)
+            add_shape(o->body, ret, &count);
         for (size_t k = 0; o && k < API_COUNT(o->answers); k++)
             if (o->answers[k].shape)
                 add_shape(o->answers[k].shape, ret, &count);
@@ -200,19 +210,19 @@ static void put_body(struct json_out *j, const struct operation *o)
     json_put_bool(j, "required", !o->body_optional);
     json_key(j, "content");
     json_begin_object(j);
-    if (o->body_media) {
-        put_bytes_schema(j, o->body_media);
-    } else {
-        json_key(j, "application/json");
-        json_begin_object(j);
+    json_key(j, o->body_media ? o->body_media : "application/json");
+    json_begin_object(j);
+    if (o->field_count || o->body)
         json_key(j, "schema");
+    if (o->field_count)
         describe_body_schema(j, o->fields, o->field_count, o->body_open);
-        if (o->body_example) {
-            json_key(j, "example");
-            json_raw(j, o->body_example, strlen(o->body_example));
-        }
-        json_end_object(j);
+    else if (o->body)
+        describe_schema_of(j, o->body, ANSWER_ONE);
+    if (o->body_example) {
+        json_key(j, "example");
+        json_raw(j, o->body_example, strlen(o->body_example));
     }
+    json_end_object(j);
     json_end_object(j);
     json_end_object(j);
 }
@@ -375,7 +385,7 @@ static void put_operation(struct json_out *j, const struct api *api, const struc
         json_put_bool(j, "x-open-query", true);
     put_security(j, api, r);
     put_parameters(j, r);
-    if (r->body != BODY_NONE && (o->field_count || o->body_media))
+    if (r->body != BODY_NONE && (o->field_count || o->body || o->body_media))
         put_body(j, o);
     put_answers(j, api, r);
     json_end_object(j);

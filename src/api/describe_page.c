@@ -151,21 +151,7 @@ static void put_fields(struct buf *b, const struct json_field *fields, size_t co
     }
 }
 
-static void put_request_body(struct buf *b, const struct operation *o)
-{
-    if (!o->field_count)
-        return;
-    begin_table(b, o->body_optional ? "Body, which may be absent" : "Body");
-    put_fields(b, o->fields, o->field_count, "");
-    end_table(b);
-    if (o->body_example) {
-        buf_puts(b, "<pre><code>");
-        put_plain(b, o->body_example);
-        buf_puts(b, "</code></pre>\n");
-    }
-}
-
-/* --- what is answered --- */
+/* --- objects --- */
 
 static const char *any_of(struct arena *a, const struct shape *const *shapes)
 {
@@ -202,6 +188,22 @@ static void put_shape_members(struct buf *b, const struct shape *s, const char *
     }
 }
 
+static void put_request_body(struct buf *b, const struct operation *o)
+{
+    if (!o->field_count && !o->body)
+        return;
+    begin_table(b, o->body_optional ? "Body, which may be absent" : "Body");
+    put_fields(b, o->fields, o->field_count, "");
+    if (o->body)
+        put_shape_members(b, o->body, "");
+    end_table(b);
+    if (o->body_example) {
+        buf_puts(b, "<pre><code>");
+        put_plain(b, o->body_example);
+        buf_puts(b, "</code></pre>\n");
+    }
+}
+
 static void put_shape(struct buf *b, const struct shape *s)
 {
     buf_printf(b, "<section id=\"%s\">\n<h3>%s</h3>\n", s->name, s->name);
@@ -213,6 +215,8 @@ static void put_shape(struct buf *b, const struct shape *s)
     end_table(b);
     buf_puts(b, "</section>\n");
 }
+
+/* --- what is answered --- */
 
 static const char *what_is_answered(struct arena *a, const struct answer *answer)
 {

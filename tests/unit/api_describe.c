@@ -116,22 +116,6 @@ static void check_params(const struct api *api, const struct route *r, const str
             complain(api, r, "has a parameter that is not explained:", params[i].name);
 }
 
-static void check_input(const struct api *api, const struct route *r)
-{
-    const struct operation *o = r->operation;
-    if (!o)
-        return;
-    check_fields(api, r, o->fields, o->field_count);
-    check_params(api, r, o->params, o->param_count);
-    check_params(api, r, o->headers, o->header_count);
-}
-
-static void all_that_is_sent_is_explained(void **state)
-{
-    (void)state;
-    check_all(check_input);
-}
-
 /* A member may be of a named shape, which is looked at more than once: there are few. */
 static void check_shape(const struct api *api, const struct route *r, const struct shape *s)
 {
@@ -141,13 +125,33 @@ static void check_shape(const struct api *api, const struct route *r, const stru
     for (size_t i = 0; i < s->count; i++) {
         const struct member *m = &s->members[i];
         if (!m->about)
-            complain(api, r, "answers a member that is not explained:", m->name);
+            complain(api, r, "has a member that is not explained:", m->name);
         if (m->example && json_parse(&a, m->example, strlen(m->example), DEEPEST, &unused, &e) < 0)
-            complain(api, r, "answers a member whose example is no JSON:", m->name);
+            complain(api, r, "has a member whose example is no JSON:", m->name);
         if (m->of)
             check_shape(api, r, m->of);
+        for (size_t k = 0; m->either && m->either[k]; k++)
+            check_shape(api, r, m->either[k]);
     }
     arena_free(&a);
+}
+
+static void check_input(const struct api *api, const struct route *r)
+{
+    const struct operation *o = r->operation;
+    if (!o)
+        return;
+    check_fields(api, r, o->fields, o->field_count);
+    check_params(api, r, o->params, o->param_count);
+    check_params(api, r, o->headers, o->header_count);
+    if (o->body)
+        check_shape(api, r, o->body);
+}
+
+static void all_that_is_sent_is_explained(void **state)
+{
+    (void)state;
+    check_all(check_input);
 }
 
 static void check_output(const struct api *api, const struct route *r)
