@@ -82,6 +82,22 @@ static void add_status(const struct operation *o, int status, int *list, size_t 
         list[(*count)++] = status;
 }
 
+static const char *find_refusal(const struct api *api, int status)
+{
+    const struct description *d = api->description;
+    for (size_t i = 0; i < API_COUNT(d->refusals) && d->refusals[i].status; i++)
+        if (d->refusals[i].status == status)
+            return d->refusals[i].about;
+    return NULL;
+}
+
+const char *describe_refusal(const struct api *api, int status)
+{
+    const char *about = find_refusal(api, status);
+    return about ? about : "Refused.";
+}
+
+/* Some APIs say by another status that a body is too large. */
 size_t describe_refusals(const struct api *api, const struct route *r, int ret[DESCRIBE_REFUSALS])
 {
     const struct operation *o = r->operation;
@@ -90,20 +106,11 @@ size_t describe_refusals(const struct api *api, const struct route *r, int ret[D
         if (r->need != ROUTE_OPEN ||
             (api->description->always[i] != 401 && api->description->always[i] != 403))
             add_status(o, api->description->always[i], ret, &n);
-    if (r->body != BODY_NONE)
+    if (r->body != BODY_NONE && find_refusal(api, 413))
         add_status(o, 413, ret, &n);
     for (size_t i = 0; i < API_COUNT(o->refusals) && o->refusals[i]; i++)
         add_status(o, o->refusals[i], ret, &n);
     return n;
-}
-
-const char *describe_refusal(const struct api *api, int status)
-{
-    const struct description *d = api->description;
-    for (size_t i = 0; i < API_COUNT(d->refusals) && d->refusals[i].status; i++)
-        if (d->refusals[i].status == status)
-            return d->refusals[i].about;
-    return "Refused.";
 }
 
 static void add_shape(const struct shape *s, const struct shape **list, size_t *count);

@@ -132,7 +132,7 @@ def watch(binary):
 
     def send_and_look(session, prepared, **arguments):
         response = send(session, prepared, **arguments)
-        if not arguments.get("stream") and not response.is_redirect:
+        if not arguments.get("stream"):
             look(binary, response)
         return response
 
