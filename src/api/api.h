@@ -105,10 +105,6 @@ int api_read_body(struct request *rq, bool optional, const struct json_field *fi
 int api_read_known(struct request *rq, bool optional, const struct json_field *fields, size_t count, void *to,
                    struct err *e);
 
-/* One whole number of the query, among parameters that are not looked at; where it is absent *ret stays. */
-int api_query_int(struct request *rq, const char *name, int64_t smallest, int64_t largest, int64_t *ret,
-                  struct err *e);
-
 int api_send_json(struct request *rq, int status, const struct json_out *j);
 
 #define API_COUNT(array) (sizeof(array) / sizeof((array)[0]))

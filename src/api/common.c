@@ -311,20 +311,6 @@ int api_read_known(struct request *rq, bool optional, const struct json_field *f
     return rc < 0 || !body ? rc : json_read_known(body, fields, count, to, e);
 }
 
-int api_query_int(struct request *rq, const char *name, int64_t smallest, int64_t largest, int64_t *ret,
-                  struct err *e)
-{
-    const struct param param = {name, PARAM_INT, 0, smallest, largest};
-    struct query_pair one = {name, request_query(rq, name), NULL};
-    struct query_pair *all = rq->query;
-    if (!one.value)
-        return 0;
-    rq->query = &one;
-    int rc = request_params(rq, &param, 1, ret, e);
-    rq->query = all;
-    return rc;
-}
-
 int api_send_json(struct request *rq, int status, const struct json_out *j)
 {
     response_bytes(rq, status, "application/json", j->buf.bytes, j->buf.len);

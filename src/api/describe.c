@@ -65,14 +65,39 @@ const char *describe_header(const char *name)
     return "";
 }
 
-static bool has_status(const int *list, size_t count, int status)
+static bool answers_with(const struct operation *o, int status)
 {
-    for (size_t i = 0; i < count; i++)
-        if (list[i] == status)
+    for (size_t i = 0; i < API_COUNT(o->answers); i++)
+        if (o->answers[i].status == status)
             return true;
     return false;
 }
 
+static void add_status(const struct operation *o, int status, int *list, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (list[i] == status)
+            return;
+    if (!answers_with(o, status))
+        list[(*count)++] = status;
+}
+
+static const char *find_refusal(const struct api *api, int status)
+{
+    const struct description *d = api->description;
+    for (size_t i = 0; i < API_COUNT(d->refusals) && d->refusals[i].status; i++)
+        if (d->refusals[i].status == status)
+            return d->refusals[i].about;
+    return NULL;
+}
+
+const char *describe_refusal(const struct api *api, int status)
+{
+    const char *about = find_refusal(api, status);
+    return about ? about : "Refused.";
+}
+
+/* Some APIs say by another status that a body is too large. */
 size_t describe_refusals(const struct api *api, const struct route *r, int ret[DESCRIBE_REFUSALS])
 {
     const struct operation *o = r->operation;
@@ -80,22 +105,22 @@ size_t describe_refusals(const struct api *api, const struct route *r, int ret[D
     for (size_t i = 0; api->description->always[i]; i++)
         if (r->need != ROUTE_OPEN ||
             (api->description->always[i] != 401 && api->description->always[i] != 403))
-            ret[n++] = api->description->always[i];
-    if (r->body != BODY_NONE)
-        ret[n++] = 413;
+            add_status(o, api->description->always[i], ret, &n);
+    if (r->body != BODY_NONE && find_refusal(api, 413))
+        add_status(o, 413, ret, &n);
     for (size_t i = 0; i < API_COUNT(o->refusals) && o->refusals[i]; i++)
-        if (!has_status(ret, n, o->refusals[i]))
-            ret[n++] = o->refusals[i];
+        add_status(o, o->refusals[i], ret, &n);
     return n;
 }
 
-const char *describe_refusal(const struct api *api, int status)
+static void add_shape(const struct shape *s, const struct shape **list, size_t *count);
+
+static void add_shapes_of(const struct member *m, const struct shape **list, size_t *count)
 {
-    const struct description *d = api->description;
-    for (size_t i = 0; i < API_COUNT(d->refusals) && d->refusals[i].status; i++)
-        if (d->refusals[i].status == status)
-            return d->refusals[i].about;
-    return "Refused.";
+    if (m->of)
+        add_shape(m->of, list, count);
+    for (size_t i = 0; m->either && m->either[i]; i++)
+        add_shape(m->either[i], list, count);
 }
 
 static void add_shape(const struct shape *s, const struct shape **list, size_t *count)
@@ -106,8 +131,7 @@ static void add_shape(const struct shape *s, const struct shape **list, size_t *
     if (s->name && *count < DESCRIBE_SHAPES)
         list[(*count)++] = s;
     for (size_t i = 0; i < s->count; i++)
-        if (s->members[i].of)
-            add_shape(s->members[i].of, list, count);
+        add_shapes_of(&s->members[i], list, count);
     if (s->others)
         add_shape(s->others, list, count);
 }
@@ -117,6 +141,8 @@ size_t describe_shapes(const struct api *api, const struct shape *ret[DESCRIBE_S
     size_t count = 0;
     for (size_t i = 0; i < api->route_count; i++) {
         const struct operation *o = api->routes[i].operation;
+        if (o && o->body)
+            add_shape(o->body, ret, &count);
         for (size_t k = 0; o && k < API_COUNT(o->answers); k++)
             if (o->answers[k].shape)
                 add_shape(o->answers[k].shape, ret, &count);
@@ -147,11 +173,11 @@ static void put_place(struct json_out *j, const struct operation *o, int i, bool
     json_end_object(j);
 }
 
-static void put_param(struct json_out *j, const struct param *p)
+static void put_param(struct json_out *j, const char *where, const struct param *p)
 {
     json_begin_object(j);
     json_put_string(j, "name", p->name);
-    json_put_string(j, "in", "query");
+    json_put_string(j, "in", where);
     if (p->about)
         json_put_string(j, "description", p->about);
     if (p->required)
@@ -171,7 +197,9 @@ static void put_parameters(struct json_out *j, const struct route *r)
     for (const char *p = strchr(r->path, '{'); p; p = strchr(p + 1, '{'))
         put_place(j, r->operation, place++, p[1] == '#');
     for (size_t i = 0; i < count; i++)
-        put_param(j, &params[i]);
+        put_param(j, "query", &params[i]);
+    for (size_t i = 0; i < r->operation->header_count; i++)
+        put_param(j, "header", &r->operation->headers[i]);
     json_end_array(j);
 }
 
@@ -189,19 +217,19 @@ static void put_body(struct json_out *j, const struct operation *o)
     json_put_bool(j, "required", !o->body_optional);
     json_key(j, "content");
     json_begin_object(j);
-    if (o->body_media) {
-        put_bytes_schema(j, o->body_media);
-    } else {
-        json_key(j, "application/json");
-        json_begin_object(j);
+    json_key(j, o->body_media ? o->body_media : "application/json");
+    json_begin_object(j);
+    if (o->field_count || o->body)
         json_key(j, "schema");
+    if (o->field_count)
         describe_body_schema(j, o->fields, o->field_count, o->body_open);
-        if (o->body_example) {
-            json_key(j, "example");
-            json_raw(j, o->body_example, strlen(o->body_example));
-        }
-        json_end_object(j);
+    else if (o->body)
+        describe_schema_of(j, o->body, ANSWER_ONE);
+    if (o->body_example) {
+        json_key(j, "example");
+        json_raw(j, o->body_example, strlen(o->body_example));
     }
+    json_end_object(j);
     json_end_object(j);
     json_end_object(j);
 }
@@ -364,7 +392,7 @@ static void put_operation(struct json_out *j, const struct api *api, const struc
         json_put_bool(j, "x-open-query", true);
     put_security(j, api, r);
     put_parameters(j, r);
-    if (r->body != BODY_NONE && (o->field_count || o->body_media))
+    if (r->body != BODY_NONE && (o->field_count || o->body || o->body_media))
         put_body(j, o);
     put_answers(j, api, r);
     json_end_object(j);

@@ -14,7 +14,7 @@ void describe_param_schema(struct json_out *j, const struct param *p);
 void describe_body_schema(struct json_out *j, const struct json_field *fields, size_t count, bool is_open);
 void describe_example(struct json_out *j, const struct shape *s, enum answer_form form);
 
-/* All shapes with names that an API's answers use, each once. Their number. */
+/* All shapes with names that an API's bodies and answers use, each once. Their number. */
 enum { DESCRIBE_SHAPES = 64 };
 size_t describe_shapes(const struct api *api, const struct shape *ret[DESCRIBE_SHAPES]);
 

@@ -119,20 +119,27 @@ static const char *kind_of_field(struct arena *a, const struct json_field *f)
         [JSON_TO_BOOL] = "true or false", [JSON_TO_VALUE] = "any",  [JSON_TO_OBJECT] = "object",
         [JSON_TO_STRINGS] = "texts",
     };
-    const char *kind = f->word_count ? choice(a, f->words, f->word_count) : kinds[f->kind];
+    const char *kind = f->word_count                                 ? choice(a, f->words, f->word_count)
+                       : f->kind == JSON_TO_VALUE && f->member_count ? "text or object"
+                                                                     : kinds[f->kind];
     return arena_printf(a, "%s%s", kind, f->required ? ", required" : "");
+}
+
+static void put_params_of(struct buf *b, const char *caption, const struct param *params, size_t count)
+{
+    if (!count)
+        return;
+    begin_table(b, caption);
+    for (size_t i = 0; i < count; i++)
+        put_cells(b, params[i].name, kind_of_param(b->arena, &params[i]), params[i].about);
+    end_table(b);
 }
 
 static void put_params(struct buf *b, const struct operation *o)
 {
     struct param params[DESCRIBE_PARAMS];
-    size_t count = describe_params(o, params);
-    if (!count)
-        return;
-    begin_table(b, "Parameters");
-    for (size_t i = 0; i < count; i++)
-        put_cells(b, params[i].name, kind_of_param(b->arena, &params[i]), params[i].about);
-    end_table(b);
+    put_params_of(b, "Parameters", params, describe_params(o, params));
+    put_params_of(b, "Header fields", o->headers, o->header_count);
 }
 
 static void put_fields(struct buf *b, const struct json_field *fields, size_t count, const char *before)
@@ -144,21 +151,15 @@ static void put_fields(struct buf *b, const struct json_field *fields, size_t co
     }
 }
 
-static void put_request_body(struct buf *b, const struct operation *o)
-{
-    if (!o->field_count)
-        return;
-    begin_table(b, o->body_optional ? "Body, which may be absent" : "Body");
-    put_fields(b, o->fields, o->field_count, "");
-    end_table(b);
-    if (o->body_example) {
-        buf_puts(b, "<pre><code>");
-        put_plain(b, o->body_example);
-        buf_puts(b, "</code></pre>\n");
-    }
-}
+/* --- objects --- */
 
-/* --- what is answered --- */
+static const char *any_of(struct arena *a, const struct shape *const *shapes)
+{
+    struct buf b = {.arena = a};
+    for (int i = 0; shapes[i]; i++)
+        buf_printf(&b, "%s%s", i ? " or " : "", shapes[i]->name);
+    return buf_str(&b);
+}
 
 static const char *kind_of_member(struct arena *a, const struct member *m)
 {
@@ -169,6 +170,7 @@ static const char *kind_of_member(struct arena *a, const struct member *m)
         [SHAPE_WORD] = "word",    [SHAPE_JSON] = "any",    [SHAPE_OBJECT] = "object",
     };
     const char *kind = m->word_count          ? choice(a, m->words, m->word_count)
+                       : m->either            ? any_of(a, m->either)
                        : m->of && m->of->name ? m->of->name
                                               : kinds[m->kind];
     return arena_printf(a, "%s%s%s%s", m->is_list ? "list of " : "", kind, m->can_be_null ? " or null" : "",
@@ -186,6 +188,22 @@ static void put_shape_members(struct buf *b, const struct shape *s, const char *
     }
 }
 
+static void put_request_body(struct buf *b, const struct operation *o)
+{
+    if (!o->field_count && !o->body)
+        return;
+    begin_table(b, o->body_optional ? "Body, which may be absent" : "Body");
+    put_fields(b, o->fields, o->field_count, "");
+    if (o->body)
+        put_shape_members(b, o->body, "");
+    end_table(b);
+    if (o->body_example) {
+        buf_puts(b, "<pre><code>");
+        put_plain(b, o->body_example);
+        buf_puts(b, "</code></pre>\n");
+    }
+}
+
 static void put_shape(struct buf *b, const struct shape *s)
 {
     buf_printf(b, "<section id=\"%s\">\n<h3>%s</h3>\n", s->name, s->name);
@@ -197,6 +215,8 @@ static void put_shape(struct buf *b, const struct shape *s)
     end_table(b);
     buf_puts(b, "</section>\n");
 }
+
+/* --- what is answered --- */
 
 static const char *what_is_answered(struct arena *a, const struct answer *answer)
 {

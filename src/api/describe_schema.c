@@ -63,18 +63,26 @@ static void put_reference(struct json_out *j, const char *name)
 
 static void put_properties(struct json_out *j, const struct shape *s);
 
-static void put_object(struct json_out *j, const struct member *m)
+static void put_one_of(struct json_out *j, const struct shape *const *shapes, bool can_be_null)
 {
-    if (m->of && m->of->name && m->can_be_null) {
-        json_key(j, "anyOf");
-        json_begin_array(j);
-        json_begin_object(j);
-        put_reference(j, m->of->name);
-        json_end_object(j);
+    json_key(j, "anyOf");
+    json_begin_array(j);
+    for (; *shapes; shapes++)
+        describe_schema_of(j, *shapes, ANSWER_ONE);
+    if (can_be_null) {
         json_begin_object(j);
         put_type(j, "null", false);
         json_end_object(j);
-        json_end_array(j);
+    }
+    json_end_array(j);
+}
+
+static void put_object(struct json_out *j, const struct member *m)
+{
+    if (m->either) {
+        put_one_of(j, m->either, m->can_be_null);
+    } else if (m->of && m->of->name && m->can_be_null) {
+        put_one_of(j, (const struct shape *const[]){m->of, NULL}, true);
     } else if (m->of && m->of->name) {
         put_reference(j, m->of->name);
     } else {
@@ -258,6 +266,17 @@ static void put_strings(struct json_out *j, const struct json_field *f)
 static void put_field_members(struct json_out *j, const struct json_field *fields, size_t count,
                               bool is_open);
 
+static void put_text_or_object(struct json_out *j, const struct json_field *f, bool is_open)
+{
+    json_key(j, "anyOf");
+    json_begin_array(j);
+    json_begin_object(j);
+    put_type(j, "string", false);
+    json_end_object(j);
+    describe_body_schema(j, f->members, f->member_count, is_open);
+    json_end_array(j);
+}
+
 static void put_field(struct json_out *j, const struct json_field *f, bool is_open)
 {
     json_begin_object(j);
@@ -291,6 +310,8 @@ static void put_field(struct json_out *j, const struct json_field *f, bool is_op
             put_field_members(j, f->members, f->member_count, is_open);
         break;
     case JSON_TO_VALUE:
+        if (f->members)
+            put_text_or_object(j, f, is_open);
         break;
     }
     json_end_object(j);
@@ -330,8 +351,9 @@ static void put_example(struct json_out *j, const struct member *m)
     bool whole = m->example && m->is_list;
     if (m->is_list && !whole)
         json_begin_array(j);
-    if (!m->example && m->kind == SHAPE_OBJECT && m->of)
-        describe_example(j, m->of, ANSWER_ONE);
+    const struct shape *of = m->either ? m->either[0] : m->of;
+    if (!m->example && m->kind == SHAPE_OBJECT && of)
+        describe_example(j, of, ANSWER_ONE);
     else if (!m->example && m->word_count)
         json_string(j, m->words[0]);
     else

@@ -26,7 +26,7 @@ enum { LONGEST_WORD = 255, DEFAULT_LIMIT = 100, LARGEST_LIMIT = 1000, MOST_DEPTH
 
 static int admit(struct request *rq, struct err *e)
 {
-    return api_admit_key(rq, KEY_TOKEN | KEY_BEARER | KEY_HEADER, e);
+    return api_admit_key(rq, nostradamus_description.key_forms, e);
 }
 
 static void fail(struct request *rq, const struct err *e)
@@ -48,12 +48,16 @@ struct collection {
     const struct json *tag, *properties;
 };
 
-static const struct json_field collection_fields[] = {
-    {"name", JSON_TO_STRING, offsetof(struct collection, name), true, 1, LONGEST_WORD},
-    {"product", JSON_TO_STRING, offsetof(struct collection, product), false, 0, LONGEST_WORD},
-    {"timezone", JSON_TO_STRING, offsetof(struct collection, timezone), false, 0, LONGEST_WORD},
-    {"tag", JSON_TO_OBJECT, offsetof(struct collection, tag), false, 0, 0},
-    {"properties", JSON_TO_OBJECT, offsetof(struct collection, properties), false, 0, 0},
+const struct json_field nostradamus_collection_fields[] = {
+    {"name", JSON_TO_STRING, offsetof(struct collection, name), true, 1, LONGEST_WORD,
+     .about = "What it is called; several may have one name."},
+    {"product", JSON_TO_STRING, offsetof(struct collection, product), false, 0, LONGEST_WORD,
+     .about = "What the data are about, for the workers."},
+    {"timezone", JSON_TO_STRING, offsetof(struct collection, timezone), false, 0, LONGEST_WORD,
+     .about = "Where its times are from, for the workers: not looked at here."},
+    {"tag", JSON_TO_OBJECT, offsetof(struct collection, tag), false, 0, 0, .about = "Any object."},
+    {"properties", JSON_TO_OBJECT, offsetof(struct collection, properties), false, 0, 0,
+     .about = "Any object."},
 };
 
 static void put_value(struct json_out *j, const char *key, const struct json *value, const char *absent)
@@ -81,7 +85,7 @@ static int put_collection(struct json_out *j, struct request *rq, const struct d
     const struct json *body;
     int rc = json_parse(&rq->arena, d->body, strlen(d->body), MOST_DEPTH, &body, e);
     if (rc == 0)
-        rc = json_read(body, collection_fields, API_COUNT(collection_fields), &c, e);
+        rc = json_read(body, nostradamus_collection_fields, API_COUNT(nostradamus_collection_fields), &c, e);
     if (rc < 0)
         return err_operator(e, ERR_INTERNAL, "internal error", "the collection %s cannot be read", d->id);
     json_begin_object(j);
@@ -98,7 +102,7 @@ static int create_collection(struct request *rq, struct err *e)
     struct json_out body = {.buf = {.arena = &rq->arena}};
     struct json_out j = {.buf = {.arena = &rq->arena}};
     struct document *d = NULL;
-    int rc = api_read_known(rq, false, collection_fields, API_COUNT(collection_fields), &c, e);
+    int rc = api_read(rq, NULL, &c, e);
     if (rc < 0)
         return rc;
     json_begin_object(&body);
@@ -114,6 +118,12 @@ struct window {
     int64_t limit, offset, count;
 };
 
+const struct param nostradamus_window_params[] = {
+    {"limit", PARAM_INT, offsetof(struct window, limit), 1, LARGEST_LIMIT,
+     "At most so many on one page (100)."},
+    {"offset", PARAM_INT, offsetof(struct window, offset), 0, INT32_MAX, "How many to leave out before (0)."},
+};
+
 /* The address of the page that begins at `offset`; null where there is none. */
 static void put_page(struct json_out *j, struct request *rq, const char *key, bool there,
                      const struct window *w, int64_t offset)
@@ -127,9 +137,7 @@ static void put_page(struct json_out *j, struct request *rq, const char *key, bo
 static int read_window(struct request *rq, struct window *w, struct page *page, struct err *e)
 {
     struct session *s = api_session(rq);
-    int rc = api_query_int(rq, "limit", 1, LARGEST_LIMIT, &w->limit, e);
-    if (rc == 0)
-        rc = api_query_int(rq, "offset", 0, INT32_MAX, &w->offset, e);
+    int rc = api_read(rq, w, NULL, e);
     if (rc == 0)
         rc = document_count(s, &(struct document_filter){.kind = NOSTRADAMUS_COLLECTION}, &w->count, e);
     if (rc == 0)
@@ -263,17 +271,25 @@ static int check_collection(struct request *rq, const char *id, struct err *e)
     return rc;
 }
 
+struct invocation {
+    const char *collection, *type;
+    const struct json *args; /* the worker's: the input is the body as it was sent */
+};
+
+const struct json_field nostradamus_invocation_fields[] = {
+    {"collectionId", JSON_TO_STRING, offsetof(struct invocation, collection), true, 1, LONGEST_WORD,
+     .about = "The collection that it works on."},
+    {"invocationType", JSON_TO_STRING, offsetof(struct invocation, type), true, 1, LONGEST_WORD,
+     .about = "What is to be done: workers take invocations by it."},
+    {"args", JSON_TO_VALUE, offsetof(struct invocation, args), false, 0, 0,
+     .about = "What the worker needs to know: any JSON."},
+};
+
 static int create_invocation(struct request *rq, struct err *e)
 {
-    struct body {
-        const char *collection, *type;
-    } b = {NULL, NULL};
-    static const struct json_field fields[] = {
-        {"collectionId", JSON_TO_STRING, offsetof(struct body, collection), true, 1, LONGEST_WORD},
-        {"invocationType", JSON_TO_STRING, offsetof(struct body, type), true, 1, LONGEST_WORD},
-    };
+    struct invocation b = {.args = NULL};
     struct job *job = NULL;
-    int rc = api_read_known(rq, false, fields, API_COUNT(fields), &b, e);
+    int rc = api_read(rq, NULL, &b, e);
     if (rc == 0)
         rc = name_check_text(b.type, "invocationType", e);
     if (rc == 0)
@@ -361,20 +377,25 @@ static int download_result(struct request *rq, struct err *e)
 }
 
 static const char *const prefixes[] = {"/api/invocation", "/api/collection", NULL};
+
+#define OP(name) .operation = &nostradamus_op_##name
+
+/* clang-format off */
 static const struct route routes[] = {
-    {HTTP_POST, "/api/collection", R_WRITE, BODY_WHOLE, SCOPE_WRITE, create_collection},
-    {HTTP_GET, "/api/collection", R_READ, BODY_NONE, SCOPE_READ, list_collections},
+    {HTTP_POST, "/api/collection",    R_WRITE, BODY_WHOLE, SCOPE_WRITE, create_collection, OP(create_collection)},
+    {HTTP_GET,  "/api/collection",    R_READ,  BODY_NONE,  SCOPE_READ,  list_collections, OP(list_collections)},
     {HTTP_POST, "/api/collection/{}/data/{}/append", R_WRITE, BODY_STREAM, SCOPE_WRITE, nostradamus_append,
-     nostradamus_append_begin},
-    {HTTP_POST, "/api/invocation", R_WRITE, BODY_WHOLE, SCOPE_WRITE, create_invocation},
-    {HTTP_GET, "/api/invocation/{}", R_READ, BODY_NONE, SCOPE_READ, retrieve_invocation},
-    {HTTP_GET, "/api/invocation/{}/json", R_READ, BODY_NONE, SCOPE_READ, download_primary},
-    {HTTP_GET, "/api/invocation/{}/csv", R_READ, BODY_NONE, SCOPE_READ, download_primary},
-    {HTTP_GET, "/api/invocation/{}/xlsx", R_READ, BODY_NONE, SCOPE_READ, download_primary},
-    {HTTP_GET, "/api/invocation/{}/result/{}/json", R_READ, BODY_NONE, SCOPE_READ, download_result},
-    {HTTP_GET, "/api/invocation/{}/result/{}/csv", R_READ, BODY_NONE, SCOPE_READ, download_result},
-    {HTTP_GET, "/api/invocation/{}/result/{}/xlsx", R_READ, BODY_NONE, SCOPE_READ, download_result},
+                nostradamus_append_begin, OP(append)},
+    {HTTP_POST, "/api/invocation",    R_WRITE, BODY_WHOLE, SCOPE_WRITE, create_invocation, OP(create_invocation)},
+    {HTTP_GET,  "/api/invocation/{}", R_READ,  BODY_NONE,  SCOPE_READ,  retrieve_invocation, OP(retrieve_invocation)},
+    {HTTP_GET,  "/api/invocation/{}/json", R_READ, BODY_NONE, SCOPE_READ, download_primary, OP(primary_json)},
+    {HTTP_GET,  "/api/invocation/{}/csv",  R_READ, BODY_NONE, SCOPE_READ, download_primary, OP(primary_csv)},
+    {HTTP_GET,  "/api/invocation/{}/xlsx", R_READ, BODY_NONE, SCOPE_READ, download_primary, OP(primary_xlsx)},
+    {HTTP_GET,  "/api/invocation/{}/result/{}/json", R_READ, BODY_NONE, SCOPE_READ, download_result, OP(result_json)},
+    {HTTP_GET,  "/api/invocation/{}/result/{}/csv",  R_READ, BODY_NONE, SCOPE_READ, download_result, OP(result_csv)},
+    {HTTP_GET,  "/api/invocation/{}/result/{}/xlsx", R_READ, BODY_NONE, SCOPE_READ, download_result, OP(result_xlsx)},
 };
+/* clang-format on */
 
 const struct api api_nostradamus = {
     .name = "nostradamus",
@@ -383,4 +404,5 @@ const struct api api_nostradamus = {
     .route_count = API_COUNT(routes),
     .admit = admit,
     .fail = fail,
+    .description = &nostradamus_description,
 };

@@ -43,7 +43,8 @@ struct member {
     bool is_list;
     const char *const *words; /* of a WORD, or the only ones that a TEXT may have */
     int word_count;
-    const struct shape *of; /* of an OBJECT; NULL: one of any members */
+    const struct shape *of;            /* of an OBJECT; NULL: one of any members */
+    const struct shape *const *either; /* or one of these, which have names; ends with NULL */
     /* Writes the value instead, if set: what is no plain member of the struct. */
     void (*put)(struct json_out *j, struct request *rq, const void *object);
 };
@@ -86,17 +87,20 @@ struct operation {
     const char *place_examples[REQUEST_PLACES];
     const struct param *params;
     size_t param_count;
-    bool query_open;                 /* passes over parameters that it does not know */
-    bool has_pages;                  /* takes `limit` and `cursor`, too */
+    bool query_open;             /* passes over what it does not know, and what is repeated */
+    bool has_pages;              /* takes `limit` and `cursor`, too */
+    const struct param *headers; /* fields of the head that mean something here alone */
+    size_t header_count;
     unsigned converts;               /* takes the parameters of tables, too: of enum converted_what */
     const struct json_field *fields; /* of the body */
     size_t field_count;
+    const struct shape *body; /* of one that no such table could read */
     bool body_optional;
     bool body_open;         /* other members are passed over */
-    const char *body_media; /* of bytes; NULL: JSON */
+    const char *body_media; /* of bytes, or of a form that has `fields`; NULL: JSON */
     const char *body_example;
-    struct answer answers[4];
-    int refusals[8]; /* statuses besides those that every operation of the API may have */
+    struct answer answers[4]; /* a refusal stands here, too, if its body is not the API's error */
+    int refusals[8];          /* statuses besides those that every operation of the API may have */
 };
 
 /* A whole API, where it describes itself. */

@@ -15,7 +15,7 @@
 
 static int admit(struct request *rq, struct err *e)
 {
-    return api_admit_key(rq, KEY_HEADER | KEY_BEARER, e);
+    return api_admit_key(rq, playment_description.key_forms, e);
 }
 
 /* The first row that fits says it; `where` NULL fits any place. */
@@ -132,21 +132,24 @@ int playment_send(struct request *rq, int status, struct json_out *j)
 static const char *const prefixes[] = {"/v0",         "/v1/project", "/v1/projects", "/v1/attachments",
                                        "/projectsvc", NULL};
 
+#define IS(handler, op) playment_##handler, .operation = &playment_op_##op
+
 /* clang-format off */
 static const struct route routes[] = {
-    {HTTP_POST, "/v1/projects/{}/batch",         R_WRITE, BODY_WHOLE, SCOPE_WRITE, playment_create_batch},
-    {HTTP_POST, "/v1/project/{}/batch",          R_WRITE, BODY_WHOLE, SCOPE_WRITE, playment_create_batch},
-    {HTTP_POST, "/v1/projects/{}/jobs",          R_WRITE, BODY_WHOLE, SCOPE_WRITE, playment_create_job_v1},
-    {HTTP_POST, "/v0/projects/{}/jobs",          R_WRITE, BODY_WHOLE, SCOPE_WRITE, playment_create_job_v0},
-    {HTTP_POST, "/projectsvc/projects/{}/jobs",  R_WRITE, BODY_WHOLE, SCOPE_WRITE, playment_create_job_v0},
-    {HTTP_GET,  "/v1/projects/{}/batch/{}",      R_READ,  BODY_NONE,  SCOPE_READ,  playment_batch_v1},
-    {HTTP_GET,  "/v0/projects/{}/batch/{}",      R_READ,  BODY_NONE,  SCOPE_READ,  playment_batch_v0},
-    {HTTP_GET,  "/v1/projects/{}/jobs/{}",       R_READ,  BODY_NONE,  SCOPE_READ,  playment_job_v1},
-    {HTTP_GET,  "/v0/projects/{}/jobs/{}",       R_READ,  BODY_NONE,  SCOPE_READ,  playment_job_v0},
-    {HTTP_GET,  "/v1/attachments",               R_READ,  BODY_NONE,  SCOPE_READ,  playment_attachment},
-    {HTTP_GET,  "/v1/projects/{}/details",       R_READ,  BODY_NONE,  SCOPE_READ,  playment_details},
-    {HTTP_GET,  "/v0/projects/{}/details",       R_READ,  BODY_NONE,  SCOPE_READ,  playment_details},
-    {HTTP_GET,  "/v0/projects/{}/stats",         R_READ,  BODY_NONE,  SCOPE_READ,  playment_stats},
+    {HTTP_POST, "/v1/projects/{}/batch",        R_WRITE, BODY_WHOLE, SCOPE_WRITE, IS(create_batch, create_batch)},
+    {HTTP_POST, "/v1/project/{}/batch",         R_WRITE, BODY_WHOLE, SCOPE_WRITE,
+                IS(create_batch, create_batch_singular)},
+    {HTTP_POST, "/v1/projects/{}/jobs",         R_WRITE, BODY_WHOLE, SCOPE_WRITE, IS(create_job_v1, create_job_v1)},
+    {HTTP_POST, "/v0/projects/{}/jobs",         R_WRITE, BODY_WHOLE, SCOPE_WRITE, IS(create_job_v0, create_job_v0)},
+    {HTTP_POST, "/projectsvc/projects/{}/jobs", R_WRITE, BODY_WHOLE, SCOPE_WRITE, IS(create_job_v0, create_job_sdk)},
+    {HTTP_GET,  "/v1/projects/{}/batch/{}",     R_READ,  BODY_NONE,  SCOPE_READ,  IS(batch_v1, batch_v1)},
+    {HTTP_GET,  "/v0/projects/{}/batch/{}",     R_READ,  BODY_NONE,  SCOPE_READ,  IS(batch_v0, batch_v0)},
+    {HTTP_GET,  "/v1/projects/{}/jobs/{}",      R_READ,  BODY_NONE,  SCOPE_READ,  IS(job_v1, job_v1)},
+    {HTTP_GET,  "/v0/projects/{}/jobs/{}",      R_READ,  BODY_NONE,  SCOPE_READ,  IS(job_v0, job_v0)},
+    {HTTP_GET,  "/v1/attachments",              R_READ,  BODY_NONE,  SCOPE_READ,  IS(attachment, attachment)},
+    {HTTP_GET,  "/v1/projects/{}/details",      R_READ,  BODY_NONE,  SCOPE_READ,  IS(details, details_v1)},
+    {HTTP_GET,  "/v0/projects/{}/details",      R_READ,  BODY_NONE,  SCOPE_READ,  IS(details, details_v0)},
+    {HTTP_GET,  "/v0/projects/{}/stats",        R_READ,  BODY_NONE,  SCOPE_READ,  IS(stats, stats)},
 };
 /* clang-format on */
 
@@ -157,4 +160,5 @@ const struct api api_playment = {
     .route_count = API_COUNT(routes),
     .admit = admit,
     .fail = fail,
+    .description = &playment_description,
 };

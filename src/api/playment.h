@@ -2,12 +2,24 @@
 /* Shared by the playment_*.c files: Playment's API. Each file has the handlers of one kind of object. */
 #pragma once
 
-#include "api/api.h"
+#include "api/operation.h"
 #include "base/json.h"
+
+#define PLAYMENT_DEFAULT_BATCH "Default batch" /* of jobs that name none */
 
 handler_fn playment_create_batch, playment_batch_v0, playment_batch_v1, playment_details, playment_stats;
 handler_fn playment_create_job_v0, playment_create_job_v1, playment_job_v0, playment_job_v1;
 handler_fn playment_attachment;
+
+/* What handlers read requests by. */
+extern const struct json_field playment_batch_fields[3], playment_job_fields[6];
+extern const struct param playment_page_params[1];
+
+extern const struct description playment_description;
+extern const struct operation playment_op_create_batch, playment_op_create_batch_singular,
+    playment_op_create_job_v1, playment_op_create_job_v0, playment_op_create_job_sdk, playment_op_batch_v1,
+    playment_op_batch_v0, playment_op_job_v1, playment_op_job_v0, playment_op_attachment,
+    playment_op_details_v1, playment_op_details_v0, playment_op_stats;
 
 /* The {pid} of the address is the key's own project, by its name or its number; ERR_NOT_FOUND if not. */
 int playment_check_project(struct request *rq, struct err *e);

@@ -13,8 +13,7 @@
 
 #include <string.h>
 
-#define BATCH_KIND    "playment.batch"
-#define DEFAULT_BATCH "Default batch"
+#define BATCH_KIND "playment.batch"
 
 enum { JOBS_OF_PAGE = 100, BATCHES_OF_PAGE = 1000, LONGEST_NAME = 255, LONGEST_DESCRIPTION = 65536 };
 
@@ -22,10 +21,13 @@ struct batch_new {
     const char *name, *description, *label;
 };
 
-static const struct json_field fields[] = {
-    {"name", JSON_TO_STRING, offsetof(struct batch_new, name), true, 1, LONGEST_NAME},
-    {"description", JSON_TO_STRING, offsetof(struct batch_new, description), false, 0, LONGEST_DESCRIPTION},
-    {"label", JSON_TO_STRING, offsetof(struct batch_new, label), false, 0, LONGEST_NAME},
+const struct json_field playment_batch_fields[] = {
+    {"name", JSON_TO_STRING, offsetof(struct batch_new, name), true, 1, LONGEST_NAME,
+     .about = "What it is called; unique among the batches made here."},
+    {"description", JSON_TO_STRING, offsetof(struct batch_new, description), false, 0, LONGEST_DESCRIPTION,
+     .about = "A text for people."},
+    {"label", JSON_TO_STRING, offsetof(struct batch_new, label), false, 0, LONGEST_NAME,
+     .about = "Comes back with the jobs of the batch."},
 };
 
 static int make_batch(struct request *rq, const struct batch_new *n, const char **ret_id, struct err *e)
@@ -48,14 +50,14 @@ static int make_batch(struct request *rq, const struct batch_new *n, const char 
 static int find_default(struct request *rq, const struct document **ret, struct err *e)
 {
     struct document *d = NULL;
-    int rc = document_by_name(api_session(rq), BATCH_KIND, DEFAULT_BATCH, &d, e);
+    int rc = document_by_name(api_session(rq), BATCH_KIND, PLAYMENT_DEFAULT_BATCH, &d, e);
     *ret = rc == 0 ? d : NULL;
     return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 int playment_default_batch(struct request *rq, const char **ret_id, struct err *e)
 {
-    static const struct batch_new usual = {DEFAULT_BATCH, "", NULL};
+    static const struct batch_new usual = {PLAYMENT_DEFAULT_BATCH, "", NULL};
     const struct document *d = NULL;
     int rc = find_default(rq, &d, e);
     if (rc < 0)
@@ -73,7 +75,7 @@ int playment_create_batch(struct request *rq, struct err *e)
     const char *id = NULL;
     int rc = playment_check_project(rq, e);
     if (rc == 0)
-        rc = api_read_known(rq, false, fields, API_COUNT(fields), &n, e);
+        rc = api_read(rq, NULL, &n, e);
     if (rc == 0)
         rc = playment_check_text(n.name, "/name", e);
     if (rc == 0)
@@ -85,11 +87,23 @@ int playment_create_batch(struct request *rq, struct err *e)
     return playment_send(rq, 200, &j);
 }
 
+struct page_params {
+    const char *token;
+};
+
+const struct param playment_page_params[] = {
+    {"page_token", PARAM_TEXT, offsetof(struct page_params, token), 0, INT64_MAX,
+     "The `next_page_token` of the page before; empty or absent for the first page."},
+};
+
 /* A token is the number of the last row before it; clients send an empty one for the first page. */
 static int read_page(struct request *rq, struct page *ret, struct err *e)
 {
-    const char *token = request_query(rq, "page_token");
-    if (!token || !*token || text_uint(token, strlen(token), &ret->before))
+    struct page_params p = {.token = NULL};
+    int rc = api_read(rq, &p, NULL, e);
+    if (rc < 0)
+        return rc;
+    if (!p.token || !*p.token || text_uint(p.token, strlen(p.token), &ret->before))
         return 0;
     return err_at(e, ERR_BAD_VALUE, ERR_PARAMETER, "page_token",
                   "Invalid page_token: send the next_page_token of the page before, or leave it out");

@@ -19,14 +19,19 @@ struct submission {
 };
 
 /* Old documents allow a weight of 10, newer ones end at 9. */
-static const struct json_field fields[] = {
-    {"reference_id", JSON_TO_STRING, offsetof(struct submission, reference_id), true, 1, LONGEST_TEXT},
-    {"work_flow_id", JSON_TO_STRING, offsetof(struct submission, work_flow_id), false, 0, LONGEST_TEXT},
-    {"tag", JSON_TO_STRING, offsetof(struct submission, tag), false, 0, LONGEST_TEXT},
-    {"batch_id", JSON_TO_STRING, offsetof(struct submission, batch_id), false, 0, LONGEST_TEXT},
+const struct json_field playment_job_fields[] = {
+    {"reference_id", JSON_TO_STRING, offsetof(struct submission, reference_id), true, 1, LONGEST_TEXT,
+     .about = "Your own name for it, unique in the project."},
+    {"work_flow_id", JSON_TO_STRING, offsetof(struct submission, work_flow_id), false, 0, LONGEST_TEXT,
+     .about = "What is to be done: workers take jobs by it. Without it `tag` is, or else `playment`."},
+    {"tag", JSON_TO_STRING, offsetof(struct submission, tag), false, 0, LONGEST_TEXT,
+     .about = "A word to list jobs by; without it `work_flow_id` is."},
+    {"batch_id", JSON_TO_STRING, offsetof(struct submission, batch_id), false, 0, LONGEST_TEXT,
+     .about = "The batch that it goes to; without it the one named `" PLAYMENT_DEFAULT_BATCH "`."},
     {"priority_weight", JSON_TO_INT, offsetof(struct submission, priority_weight), false, SMALLEST_WEIGHT,
-     LARGEST_WEIGHT},
-    {"data", JSON_TO_OBJECT, offsetof(struct submission, data), true, 0, 0, true},
+     LARGEST_WEIGHT, .about = "The highest is worked on first (5)."},
+    {"data", JSON_TO_OBJECT, offsetof(struct submission, data), true, 0, 0, true,
+     .about = "What the worker needs to know: any object. It is never repeated in an answer."},
 };
 
 static const char *filled(const char *text)
@@ -37,9 +42,9 @@ static const char *filled(const char *text)
 static int read_submission(struct request *rq, struct submission *s, struct err *e)
 {
     const struct json *body = NULL;
-    int rc = api_parse_fields(rq, false, fields, API_COUNT(fields), &body, e);
+    int rc = api_parse_fields(rq, false, playment_job_fields, API_COUNT(playment_job_fields), &body, e);
     if (rc == 0)
-        rc = json_read_known(body, fields, API_COUNT(fields), s, e);
+        rc = json_read_known(body, playment_job_fields, API_COUNT(playment_job_fields), s, e);
     if (rc == 0)
         rc = playment_check_text(s->reference_id, "/reference_id", e);
     if (rc == 0)

@@ -76,11 +76,37 @@ void shape_put(struct json_out *j, struct request *rq, const struct shape *s, co
     json_end_object(j);
 }
 
+/* The first of each name that the operation knows. */
+static struct query_pair *known_pairs(struct request *rq, const struct operation *o)
+{
+    struct query_pair *first = NULL;
+    struct query_pair **link = &first;
+    for (size_t i = 0; i < o->param_count; i++) {
+        const char *value = request_query(rq, o->params[i].name);
+        if (!value)
+            continue;
+        *link = arena_alloc(&rq->arena, sizeof **link);
+        **link = (struct query_pair){o->params[i].name, value, NULL};
+        link = &(*link)->next;
+    }
+    return first;
+}
+
+static int read_query(struct request *rq, const struct operation *o, void *params, struct err *e)
+{
+    struct query_pair *sent = rq->query;
+    if (o->query_open)
+        rq->query = known_pairs(rq, o);
+    int rc = request_params(rq, o->params, o->param_count, params, e);
+    rq->query = sent;
+    return rc;
+}
+
 int api_read(struct request *rq, void *params, void *body, struct err *e)
 {
     const struct operation *o = rq->route->operation;
     assert(!o->param_count == !params && !o->field_count == !body);
-    int rc = request_params(rq, o->params, o->param_count, params, e);
+    int rc = read_query(rq, o, params, e);
     if (rc == 0 && body)
         rc = (o->body_open ? api_read_known : api_read_body)(rq, o->body_optional, o->fields, o->field_count,
                                                              body, e);

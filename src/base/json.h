@@ -59,7 +59,8 @@ struct json_field {
     const char *about;
     const char *const *words; /* of STRING: the only ones it can be; json_read refuses others */
     int word_count;
-    const struct json_field *members; /* of OBJECT: the table that it is read by */
+    const struct json_field
+        *members; /* of OBJECT: the table that it is read by; of VALUE: or a text instead */
     size_t member_count;
 };
 

@@ -84,6 +84,12 @@ def parsed(content):
         return None
 
 
+def is_elsewhere(operation, response):
+    """The server itself says that nothing is here: the API is off, or behind a prefix."""
+    own = operation["responses"].get("400", {}).get("content", {})
+    return response.status_code == 404 and response.headers.get("Content-Type", "") not in own
+
+
 def check_query(operation, query, what):
     known = {p["name"] for p in operation["parameters"] if p["in"] == "query"}
     unknown = set(urllib.parse.parse_qs(query, keep_blank_values=True)) - known
@@ -97,7 +103,7 @@ def look(binary, response):
     address = urllib.parse.urlsplit(sent.url)
     found = ((api, api.find(sent.method, address.path)) for api in map(functools.partial(described, binary), APIS) if api)
     api, operation = next(((a, o) for a, o in found if o), (None, None))
-    if operation is None or response.status_code in ANYWHERE:
+    if operation is None or response.status_code in ANYWHERE or is_elsewhere(operation, response):
         return
     what = f"{sent.method} {address.path}: {operation['operationId']}: {response.status_code}"
     answers = operation["responses"]
@@ -126,7 +132,7 @@ def watch(binary):
 
     def send_and_look(session, prepared, **arguments):
         response = send(session, prepared, **arguments)
-        if not arguments.get("stream") and not response.is_redirect:
+        if not arguments.get("stream"):
             look(binary, response)
         return response
 
