@@ -9,7 +9,7 @@ import urllib.request
 import harness
 import pytest
 
-APIS = ("native",)
+APIS = ("native", "nostradamus", "playment")
 STRICT = ["--strict", "--noUncheckedIndexedAccess", "--target", "es2022", "--module", "nodenext", "--skipLibCheck"]
 
 
