@@ -4,7 +4,7 @@
 
 #define PRINCIPAL_COLUMNS                                                                                    \
     "k.pk, k.project, p.name, k.name, k.public_id, k.secret, k.scopes, k.staff, k.created_at, k.revoked_at," \
-    " p.storages"
+    " p.storages, k.expires_at"
 
 static struct principal *read_principal(struct db *db, struct db_cursor *c, struct arena *a)
 {
@@ -21,6 +21,7 @@ static struct principal *read_principal(struct db *db, struct db_cursor *c, stru
     p->created_at = db_int(db, c, 8);
     p->revoked_at = db_int(db, c, 9);
     p->storages = db_int(db, c, 10);
+    p->expires_at = db_int(db, c, 11);
     return p;
 }
 
@@ -29,8 +30,8 @@ int store_principal_add(struct db *db, enum principal_kind kind, const struct pr
 {
     static const struct stmt s DB_LISTED = {
         "principal_add",
-        "INSERT INTO principal (project, kind, name, public_id, secret, scopes, staff, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING pk",
+        "INSERT INTO principal (project, kind, name, public_id, secret, scopes, staff, created_at, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING pk",
         false};
     struct db_value args[] = {
         db_of_int(p->project),
@@ -41,6 +42,7 @@ int store_principal_add(struct db *db, enum principal_kind kind, const struct pr
         db_of_int(p->scopes),
         db_of_int(p->staff),
         db_of_int(p->created_at),
+        db_of_time(p->expires_at),
     };
     return db_insert(db, &s, args, STORE_COUNT(args), ret_pk, e);
 }
@@ -127,6 +129,19 @@ int store_principal_count_keys(struct db *db, int64_t project, int64_t *ret, str
     static const struct stmt s DB_LISTED = {
         "principal_count_keys", "SELECT count(*) FROM principal WHERE kind = 'key' AND project = $1", false};
     struct db_value args[] = {db_of_int(project)};
+    int rc = row_int(db, &s, args, STORE_COUNT(args), ret, e);
+    return rc < 0 ? rc : 0;
+}
+
+int store_principal_count_other_keys(struct db *db, int64_t project, int64_t scopes, int64_t pk, int64_t now,
+                                     int64_t *ret, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "principal_count_other_keys",
+        "SELECT count(*) FROM principal WHERE kind = 'key' AND project = $1 AND scopes & $2 <> 0 AND pk <> $3"
+        " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)",
+        false};
+    struct db_value args[] = {db_of_int(project), db_of_int(scopes), db_of_int(pk), db_of_int(now)};
     int rc = row_int(db, &s, args, STORE_COUNT(args), ret, e);
     return rc < 0 ? rc : 0;
 }

@@ -46,7 +46,8 @@ struct principal {
     bool staff;
     int64_t created_at;
     int64_t revoked_at;
-    int64_t storages; /* how many its project has */
+    int64_t expires_at; /* 0: never */
+    int64_t storages;   /* how many its project has */
 };
 
 enum storage_state { STORAGE_NEW, STORAGE_VALID, STORAGE_INVALID, STORAGE_STATE_END };
@@ -337,6 +338,9 @@ typedef int store_principal_fn(void *ctx, const struct principal *p, struct err 
 /* The keys of a project, oldest first unless newest_first. */
 int store_principal_each_key_of(struct db *db, struct arena *a, int64_t project, bool newest_first,
                                 const struct page *page, store_principal_fn *each, void *ctx, struct err *e);
+/* Keys of a project with one of these scopes that are good at `now`, but for the one with this pk. */
+int store_principal_count_other_keys(struct db *db, int64_t project, int64_t scopes, int64_t pk, int64_t now,
+                                     int64_t *ret, struct err *e);
 int store_principal_count_keys(struct db *db, int64_t project, int64_t *ret, struct err *e);
 int store_principal_each_key(struct db *db, struct arena *a, store_principal_fn *each, void *ctx,
                              struct err *e);
