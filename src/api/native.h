@@ -19,6 +19,7 @@ handler_fn native_job_archive, native_batch_archive;
 handler_fn native_storage_create, native_storage_list, native_storage_get, native_storage_change,
     native_storage_delete, native_storage_test;
 handler_fn native_key_create, native_key_list, native_key_get, native_key_revoke, native_key_rotate;
+handler_fn native_user_create, native_user_list, native_user_get, native_user_change, native_user_delete;
 handler_fn native_usage, native_usage_history, native_usage_expiring;
 void native_upload_render(struct request *rq);
 void native_result_render(struct request *rq);

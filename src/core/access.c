@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "core/name.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -325,7 +326,8 @@ int access_key(struct session *s, const char *public_id, struct principal **ret,
 int access_keys(struct session *s, bool newest_first, const struct page *page, store_principal_fn *each,
                 void *ctx, struct err *e)
 {
-    return store_principal_each_key_of(s->db, s->arena, s->actor.project, newest_first, page, each, ctx, e);
+    return store_principal_each_of(s->db, s->arena, PRINCIPAL_KEY, s->actor.project, newest_first, page, each,
+                                   ctx, e);
 }
 
 int access_count_keys(struct session *s, int64_t *ret, struct err *e)
@@ -384,31 +386,79 @@ int access_project_created_at(struct session *s, int64_t *ret, struct err *e)
     return rc < 0 ? rc : 0;
 }
 
+int access_hash_password(const char *password, char ret[ACCESS_STORED_SIZE], struct err *e)
+{
+    static_assert(ACCESS_STORED_SIZE == crypto_pwhash_STRBYTES, "what libsodium writes");
+    if (sodium_init() < 0 ||
+        crypto_pwhash_str(ret, password, strlen(password), crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
+        return err_set(e, ERR_INTERNAL, "the password could not be hashed: memory is short");
+    return 0;
+}
+
+static void set_staff(struct principal *p, bool staff)
+{
+    p->staff = staff;
+    p->scopes = SCOPE_READ | SCOPE_ACK | SCOPE_WRITE | (staff ? SCOPE_DELETE : 0);
+}
+
+int access_add_user(struct session *s, const char *name, const char *stored, bool staff, int64_t *ret_pk,
+                    struct err *e)
+{
+    struct principal p = {
+        .project = s->actor.project,
+        .name = name,
+        .secret = stored,
+        .secret_len = strlen(stored),
+        .created_at = s->now,
+    };
+    set_staff(&p, staff);
+    int rc = store_principal_add(s->db, PRINCIPAL_USER, &p, ret_pk, e);
+    if (rc == ERR_DB_CONSTRAINT)
+        return err_at(e, ERR_TAKEN, ERR_POINTER, "/name", "there is a user \"%.200s\" already", name);
+    return rc;
+}
+
 int access_create_user(struct session *s, const char *name, const char *password, bool staff, struct err *e)
 {
-    char stored[crypto_pwhash_STRBYTES];
+    char stored[ACCESS_STORED_SIZE];
     int64_t pk;
     int rc = name_check(name, "the user's name", e);
     if (rc < 0)
         return rc;
     if (!*password)
         return err_set(e, ERR_BAD_VALUE, "the password is empty");
-    if (sodium_init() < 0 ||
-        crypto_pwhash_str(stored, password, strlen(password), crypto_pwhash_OPSLIMIT_INTERACTIVE,
-                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
-        return err_set(e, ERR_INTERNAL, "the password could not be hashed: memory is short");
-    struct principal p = {
-        .project = s->actor.project,
-        .name = name,
-        .secret = stored,
-        .secret_len = strlen(stored),
-        .scopes = staff ? SCOPE_READ | SCOPE_ACK | SCOPE_WRITE | SCOPE_DELETE
-                        : SCOPE_READ | SCOPE_ACK | SCOPE_WRITE,
-        .staff = staff,
-        .created_at = s->now,
-    };
-    rc = store_principal_add(s->db, PRINCIPAL_USER, &p, &pk, e);
-    if (rc == ERR_DB_CONSTRAINT)
-        return err_set(e, ERR_TAKEN, "there is a user \"%.200s\" already", name);
-    return rc;
+    rc = access_hash_password(password, stored, e);
+    return rc < 0 ? rc : access_add_user(s, name, stored, staff, &pk, e);
+}
+
+int access_user_by_pk(struct session *s, int64_t pk, struct principal **ret, struct err *e)
+{
+    int rc = store_principal_by_pk(s->db, s->arena, pk, ret, e);
+    if (rc == 0 || (rc > 0 && ((*ret)->project != s->actor.project || (*ret)->public_id)))
+        return err_set(e, ERR_NOT_FOUND, "there is no such user");
+    return rc < 0 ? rc : 0;
+}
+
+int access_users(struct session *s, const struct page *page, store_principal_fn *each, void *ctx,
+                 struct err *e)
+{
+    return store_principal_each_of(s->db, s->arena, PRINCIPAL_USER, s->actor.project, true, page, each, ctx,
+                                   e);
+}
+
+int access_change_user(struct session *s, int64_t pk, const struct access_user_change *c, struct err *e)
+{
+    struct principal *p = NULL;
+    int rc = access_user_by_pk(s, pk, &p, e);
+    if (rc < 0)
+        return rc;
+    if (c->sets_staff)
+        set_staff(p, c->staff);
+    if (c->sets_active && c->active == (p->revoked_at != 0))
+        p->revoked_at = c->active ? 0 : s->now;
+    rc = store_principal_change(s->db, p, e);
+    if (rc >= 0 && c->stored)
+        rc = store_principal_change_secret(s->db, pk, c->stored, strlen(c->stored), e);
+    return rc < 0 ? rc : 0;
 }

@@ -79,5 +79,22 @@ int access_rotate_key(struct session *s, const char *public_id, char ret_key[ACC
 /* ERR_WRONG_STATE for the last one with admin that is good. Again: nothing happens. */
 int access_revoke_key(struct session *s, const char *public_id, struct err *e);
 int access_project_created_at(struct session *s, int64_t *ret, struct err *e); /* of the actor's */
-/* Makes a user; the password is stored by libsodium (Argon2id). */
+
+/* What is stored of a password, by libsodium (Argon2id): takes as long, and the same thread, as comparing. */
+enum { ACCESS_STORED_SIZE = 128 };
+int access_hash_password(const char *password, char ret[ACCESS_STORED_SIZE], struct err *e);
+
+/* Users of the actor's project, newest first, those that are not active too; names are unique over all. */
+int access_add_user(struct session *s, const char *name, const char *stored, bool staff, int64_t *ret_pk,
+                    struct err *e);
+int access_user_by_pk(struct session *s, int64_t pk, struct principal **ret, struct err *e);
+int access_users(struct session *s, const struct page *page, store_principal_fn *each, void *ctx,
+                 struct err *e);
+struct access_user_change {
+    const char *stored; /* of a new password, or NULL */
+    bool sets_staff, staff;
+    bool sets_active, active;
+};
+int access_change_user(struct session *s, int64_t pk, const struct access_user_change *c, struct err *e);
+/* Makes a user at once, for commands. */
 int access_create_user(struct session *s, const char *name, const char *password, bool staff, struct err *e);

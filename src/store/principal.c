@@ -25,6 +25,11 @@ static struct principal *read_principal(struct db *db, struct db_cursor *c, stru
     return p;
 }
 
+static struct db_value word_of(enum principal_kind kind)
+{
+    return db_of_text(kind == PRINCIPAL_KEY ? "key" : "user");
+}
+
 int store_principal_add(struct db *db, enum principal_kind kind, const struct principal *p, int64_t *ret_pk,
                         struct err *e)
 {
@@ -35,7 +40,7 @@ int store_principal_add(struct db *db, enum principal_kind kind, const struct pr
         false};
     struct db_value args[] = {
         db_of_int(p->project),
-        db_of_text(kind == PRINCIPAL_KEY ? "key" : "user"),
+        word_of(kind),
         db_of_text(p->name),
         db_of_text(p->public_id),
         db_of_blob(p->secret, p->secret_len),
@@ -103,17 +108,28 @@ int store_principal_change_secret(struct db *db, int64_t pk, const void *secret,
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
 
-int store_principal_each_key_of(struct db *db, struct arena *a, int64_t project, bool newest_first,
-                                const struct page *page, store_principal_fn *each, void *ctx, struct err *e)
+int store_principal_change(struct db *db, const struct principal *p, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "principal_change", "UPDATE principal SET scopes = $2, staff = $3, revoked_at = $4 WHERE pk = $1",
+        false};
+    struct db_value args[] = {db_of_int(p->pk), db_of_int(p->scopes), db_of_int(p->staff),
+                              db_of_time(p->revoked_at)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_principal_each_of(struct db *db, struct arena *a, enum principal_kind kind, int64_t project,
+                            bool newest_first, const struct page *page, store_principal_fn *each, void *ctx,
+                            struct err *e)
 {
     struct row_sql q = {.text = {.arena = a}};
     struct db_cursor *c = NULL;
-    row_sql_value(&q, "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.kind = 'key' AND k.project = ",
-                  db_of_int(project));
+    row_sql_value(&q, "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.kind = ", word_of(kind));
+    row_sql_value(&q, " AND k.project = ", db_of_int(project));
     row_sql_place(&q, "k.pk", !newest_first, page);
     row_sql_value(&q, newest_first ? " ORDER BY k.pk DESC LIMIT " : " ORDER BY k.pk LIMIT ",
                   db_of_int(page->limit));
-    struct stmt s = {"principal_each_key_of", buf_str(&q.text), true};
+    struct stmt s = {"principal_each_of", buf_str(&q.text), true};
     int rc = db_query(db, &s, q.args, q.count, &c, e);
     if (rc < 0)
         return rc;
