@@ -40,7 +40,8 @@ CREATE TABLE principal (
     scopes     BIGINT NOT NULL,                                      -- bits of enum scope
     staff      BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
-    revoked_at BIGINT
+    revoked_at BIGINT,
+    expires_at BIGINT                                                -- of a key
 );
 CREATE UNIQUE INDEX principal_user_name ON principal (name) WHERE kind = 'user';
 

@@ -21,7 +21,8 @@ CREATE TABLE principal (
     scopes     INTEGER NOT NULL,              -- bits of enum scope
     staff      INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
-    revoked_at INTEGER
+    revoked_at INTEGER,
+    expires_at INTEGER                        -- of a key
 ) STRICT;
 CREATE UNIQUE INDEX principal_user_name ON principal (name) WHERE kind = 'user';
 

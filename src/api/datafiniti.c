@@ -68,7 +68,7 @@ static void fail(struct request *rq, const struct err *e)
         json_string(&j, rq->id);
     }
     json_end_object(&j);
-    if (e->code == ERR_UNAUTHORIZED)
+    if (err_status(e->code) == 401)
         response_header(rq, "WWW-Authenticate", "Basic realm=\"resultd\"");
     response_bytes(rq, status, "application/json", j.buf.bytes, j.buf.len);
 }

@@ -183,7 +183,7 @@ static int show(struct request *rq, struct err *e)
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = authenticate(rq, &until, e);
-    return rc < 0 ? rc : send_session(rq, until);
+    return rc < 0 ? rc : send_session(rq, until ? until : api_session(rq)->actor.expires_at);
 }
 
 /* Also what the browser has kept of answers: the next one who signs in there may have another key. */

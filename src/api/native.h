@@ -28,6 +28,8 @@ handler_fn native_upload_begin, native_publish_begin;
 handler_fn native_job_archive, native_batch_archive;
 handler_fn native_storage_create, native_storage_list, native_storage_get, native_storage_change,
     native_storage_delete, native_storage_test;
+handler_fn native_key_create, native_key_list, native_key_get, native_key_revoke, native_key_rotate;
+handler_fn native_user_create, native_user_list, native_user_get, native_user_change, native_user_delete;
 handler_fn native_usage, native_usage_history, native_usage_expiring;
 handler_fn native_openapi;
 extern const struct description native_description;
@@ -40,7 +42,9 @@ extern const struct operation native_op_batch_archive, native_op_batch_create, n
     native_op_result_link, native_op_result_list, native_op_result_restore, native_op_result_unkeep,
     native_op_rows, native_op_storage_change, native_op_storage_create, native_op_storage_delete,
     native_op_storage_get, native_op_storage_list, native_op_storage_test, native_op_upload, native_op_usage,
-    native_op_usage_history, native_op_usage_expiring;
+    native_op_usage_history, native_op_usage_expiring, native_op_key_create, native_op_key_list,
+    native_op_key_get, native_op_key_revoke, native_op_key_rotate, native_op_user_create, native_op_user_list,
+    native_op_user_get, native_op_user_change, native_op_user_delete;
 void native_upload_render(struct request *rq);
 void native_result_render(struct request *rq);
 

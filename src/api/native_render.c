@@ -61,7 +61,7 @@ void native_fail(struct request *rq, const struct err *e)
         json_time(&j, e->at);
     }
     json_end_object(&j);
-    if (e->code == ERR_UNAUTHORIZED)
+    if (err_status(e->code) == 401)
         response_header(rq, "WWW-Authenticate", "Bearer realm=\"resultd\"");
     response_bytes(rq, status, "application/problem+json", j.buf.bytes, j.buf.len);
 }

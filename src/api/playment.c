@@ -25,6 +25,7 @@ static const struct {
     const char *word;
 } words[] = {
     {ERR_UNAUTHORIZED, NULL, "unauthorized"},
+    {ERR_KEY_EXPIRED, NULL, "unauthorized"},
     {ERR_FORBIDDEN, NULL, "core.webutil.auther"},
     {ERR_TAKEN, "/reference_id", "FS_0001"},
     {ERR_TAKEN, "/name", "BATCH_CREATION"},
@@ -69,7 +70,7 @@ static void fail(struct request *rq, const struct err *e)
     playment_put(&j, "message", e->detail);
     json_end_object(&j);
     json_end_object(&j);
-    if (e->code == ERR_UNAUTHORIZED)
+    if (err_status(e->code) == 401)
         response_header(rq, "WWW-Authenticate", "Bearer realm=\"resultd\"");
     response_bytes(rq, status_of(e), "application/json", j.buf.bytes, j.buf.len);
 }

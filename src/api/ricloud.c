@@ -64,7 +64,7 @@ static void fail(struct request *rq, const struct err *e)
     }
     json_end_object(&j);
     json_end_object(&j);
-    if (e->code == ERR_UNAUTHORIZED)
+    if (err_status(e->code) == 401)
         response_header(rq, "WWW-Authenticate", "Token realm=\"resultd\"");
     response_bytes(rq, err_status(e->code), "application/json", j.buf.bytes, j.buf.len);
 }

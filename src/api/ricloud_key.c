@@ -19,7 +19,8 @@ static void put_key(struct json_out *j, struct request *rq, const struct princip
     ricloud_put(j, "state", p->revoked_at ? "deactivated" : "active");
     json_key(j, "date_created");
     json_time(j, p->created_at);
-    ricloud_put(j, "date_expires", NULL);
+    json_key(j, "date_expires");
+    json_time(j, p->expires_at);
     json_end_object(j);
 }
 

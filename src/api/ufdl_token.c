@@ -194,7 +194,7 @@ static int admit_token(struct request *rq, const char *text, struct err *e)
 static int admit_key(struct request *rq, const char *key, struct err *e)
 {
     int rc = access_authenticate(api_session(rq), key, e);
-    return rc == ERR_UNAUTHORIZED ? refuse_bearer(e) : rc;
+    return rc == ERR_UNAUTHORIZED || rc == ERR_KEY_EXPIRED ? refuse_bearer(e) : rc;
 }
 
 /* Exactly two words, of which the first is Bearer; *ret NULL: another scheme, or none. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resultctl ls, show, usage, batch …: what there is. */
+/* resultctl ls, show, usage, batch ls, key ls …: what there is. */
 #include "base/amount.h"
 #include "cli/ctl.h"
 #include "cli/screen.h"
@@ -65,6 +65,16 @@ static const char *time_of(struct arena *a, const struct json *object, const cha
 static const char *size_of(struct arena *a, const struct json *object, const char *name)
 {
     return amount_bytes(a, ctl_number(object, name));
+}
+
+/* A list of words. */
+static const char *words_of(struct arena *a, const struct json *object, const char *name)
+{
+    const struct json *list = json_member(object, name);
+    const char *words = "";
+    for (const struct json *w = list ? list->first : NULL; w; w = w->next)
+        words = arena_printf(a, "%s%s%s", words, *words ? "," : "", w->string ? w->string : "");
+    return words;
 }
 
 static const char *part_of(struct arena *a, const struct json *object, const char *name)
@@ -203,16 +213,16 @@ const struct command ctl_command_job_ls = {
     .run = run_jobs,
 };
 
-/* ---- batches ---- */
+/* ---- batches, keys ---- */
 
-struct batches_options {
+struct length_options {
     int64_t limit;
     bool all;
 };
 
-static const struct args_flag batches_flags[] = {
-    {"limit", 'l', ARGS_COUNT, offsetof(struct batches_options, limit), "N", "at most so many (100)", NULL},
-    {"all", 'A', ARGS_GIVEN, offsetof(struct batches_options, all), NULL, "however many there are", NULL},
+static const struct args_flag length_flags[] = {
+    {"limit", 'l', ARGS_COUNT, offsetof(struct length_options, limit), "N", "at most so many (100)", NULL},
+    {"all", 'A', ARGS_GIVEN, offsetof(struct length_options, all), NULL, "however many there are", NULL},
 };
 
 static const char *jobs_of(struct arena *a, const struct json *batch, const char *name)
@@ -233,7 +243,7 @@ static int run_batches(struct ctl *c, const void *options, const char **words, i
         {{"JOBS", false, true}, "jobs", jobs_of},
         {{"CREATED", false, true}, "created_at", time_of},
     };
-    const struct batches_options *o = options;
+    const struct length_options *o = options;
     (void)words;
     (void)count;
     return print_list(c, "/batches", o->limit, o->all, members, sizeof members / sizeof members[0], f);
@@ -244,10 +254,37 @@ const struct command ctl_command_batch_ls = {
     .operands = "",
     .summary = "List batches, newest first",
     .examples = "  resultctl batch ls --limit 10\n",
-    .flags = batches_flags,
-    .flag_count = sizeof batches_flags / sizeof batches_flags[0],
-    .options_size = sizeof(struct batches_options),
+    .flags = length_flags,
+    .flag_count = sizeof length_flags / sizeof length_flags[0],
+    .options_size = sizeof(struct length_options),
     .run = run_batches,
+};
+
+static int run_keys(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
+{
+    static const struct member members[] = {
+        {{"ID", false, false}, "id", NULL},
+        {{"NAME", false, true}, "name", NULL},
+        {{"SCOPES", false, false}, "scopes", words_of},
+        {{"CREATED", false, true}, "created_at", time_of},
+        {{"EXPIRES", false, true}, "expires_at", time_of},
+        {{"REVOKED", false, true}, "revoked_at", time_of},
+    };
+    const struct length_options *o = options;
+    (void)words;
+    (void)count;
+    return print_list(c, "/keys", o->limit, o->all, members, sizeof members / sizeof members[0], f);
+}
+
+const struct command ctl_command_key_ls = {
+    .name = "key ls",
+    .operands = "",
+    .summary = "List the project's keys, newest first",
+    .examples = "  resultctl key ls --json | jq -r 'select(.revoked_at == null) | .name'\n",
+    .flags = length_flags,
+    .flag_count = sizeof length_flags / sizeof length_flags[0],
+    .options_size = sizeof(struct length_options),
+    .run = run_keys,
 };
 
 /* ---- one object ---- */

@@ -325,6 +325,8 @@ static void read_problem(struct http_request *r)
     if (!*where)
         where = text_member(problem, "parameter");
     text_copy(r->failure.code, sizeof r->failure.code, text_member(problem, "code"));
+    if (r->status == 401 && strcmp(r->failure.code, "unauthorized") == 0)
+        what = "the server does not take this key: it is wrong, or was revoked";
     if (*what)
         (void)snprintf(r->failure.text, sizeof r->failure.text, "%s%s%.500s", where, *where ? ": " : "",
                        what);

@@ -54,6 +54,7 @@ const struct command cmd_project_create = {"project create", "NAME [--data DIR]"
 struct new_key {
     const char *name;
     int64_t scopes;
+    int64_t seconds; /* 0: for ever */
     char key[ACCESS_KEY_SIZE];
 };
 
@@ -61,7 +62,14 @@ static int create_key(struct session *s, void *ctx, struct err *e)
 {
     struct new_key *k = ctx;
     int rc = k->name ? name_check(k->name, "the key's name", e) : 0;
-    return rc < 0 ? rc : access_create_key(s, k->name, k->scopes, k->key, e);
+    return rc < 0 ? rc : access_create_key(s, k->name, k->scopes, k->seconds, k->key, e);
+}
+
+static int parse_lifetime(struct arena *a, const char *said, int64_t *ret, struct err *e)
+{
+    static const struct conf_item item = {CONF_TIME, "expires-in", "0", "1", "3650d", false, "", 0};
+    static const struct conf c = {&item, 1, ""};
+    return said ? conf_set(&c, a, item.name, said, ret, e) : 0;
 }
 
 static int run_key_create(const struct command *c, int argc, char **argv)
@@ -69,11 +77,14 @@ static int run_key_create(const struct command *c, int argc, char **argv)
     const char *project = NULL;
     const char *scopes = NULL;
     struct new_key k = {.name = NULL};
-    const struct cmd_flag flags[] = {
-        {"--project", &project, NULL}, {"--scopes", &scopes, NULL}, {"--name", &k.name, NULL}};
+    const char *lifetime = NULL;
+    const struct cmd_flag flags[] = {{"--project", &project, NULL},
+                                     {"--scopes", &scopes, NULL},
+                                     {"--name", &k.name, NULL},
+                                     {"--expires-in", &lifetime, NULL}};
     struct cmd_args a;
     struct err e;
-    int status = cmd_parse(c, argc, argv, flags, 3, 0, &a);
+    int status = cmd_parse(c, argc, argv, flags, 4, 0, &a);
     if (status)
         return status < 0 ? 0 : status;
     int rc = 0;
@@ -81,6 +92,8 @@ static int run_key_create(const struct command *c, int argc, char **argv)
         rc = err_set(&e, ERR_MISSING, "--project and --scopes are needed: resultd key create %s", c->usage);
     if (rc == 0)
         rc = access_parse_scopes(scopes, &k.scopes, &e);
+    if (rc == 0)
+        rc = parse_lifetime(&a.arena, lifetime, &k.seconds, &e);
     if (rc == 0)
         rc = cmd_write(&a, false, project, create_key, &k, &e);
     if (rc == 0)
@@ -92,8 +105,10 @@ static int run_key_create(const struct command *c, int argc, char **argv)
 }
 
 const struct command cmd_key_create = {
-    "key create", "--project NAME --scopes read,ack,write,delete,admin [--name NAME] [--data DIR]",
-    "Makes a key and prints it, this once: only its hash is kept.", run_key_create};
+    "key create",
+    "--project NAME --scopes read,ack,write,delete,admin [--name NAME] [--expires-in TIME] [--data DIR]",
+    "Makes a key and prints it, this once: only its hash is kept. TIME: how long it is good, like 90d.",
+    run_key_create};
 
 /* --- key list --- */
 
@@ -101,8 +116,15 @@ static int print_key(void *ctx, const struct principal *p, struct err *e)
 {
     struct session *s = ctx;
     (void)e;
+    const char *end = "";
+    char when[CLOCK_RFC3339_SIZE];
+    clock_rfc3339(p->expires_at, when);
+    if (p->revoked_at)
+        end = "  revoked";
+    else if (p->expires_at)
+        end = arena_printf(s->arena, "  %s %s", p->expires_at > s->now ? "expires" : "expired", when);
     (void)printf("%s  %-10s  %-20s  %-30s%s\n", p->public_id, p->project_name, p->name,
-                 access_format_scopes(s->arena, p->scopes), p->revoked_at ? "  revoked" : "");
+                 access_format_scopes(s->arena, p->scopes), end);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "core/name.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -124,25 +125,45 @@ static void act_as(struct session *s, const struct principal *p, const unsigned 
         .name = p->name,
         .public_id = p->public_id,
         .scopes = p->scopes,
+        .expires_at = p->expires_at,
         .storages = p->storages,
         .staff = p->public_id ? (p->scopes & (SCOPE_DELETE | SCOPE_ADMIN)) != 0 : p->staff,
     };
     remember(s, hash);
 }
 
+/* Of one whose secret is right: only its owner is told. */
+static int check_current(const struct session *s, const struct principal *p, struct err *e)
+{
+    char when[CLOCK_RFC3339_SIZE];
+    if (p->revoked_at)
+        return refuse(e);
+    if (!p->expires_at || p->expires_at > s->now)
+        return 0;
+    clock_rfc3339(p->expires_at, when);
+    err_set(e, ERR_KEY_EXPIRED, "this key expired at %s; whoever gave it to you can make another", when);
+    e->at = p->expires_at;
+    return e->code;
+}
+
+const char *access_public_id(struct arena *a, const char *key)
+{
+    return arena_copy(a, key + PREFIX_LEN, ID_PART);
+}
+
 static int look_up(struct session *s, const char *key, const unsigned char hash[DIGEST_SHA256_LEN],
                    struct err *e)
 {
     struct principal *p = NULL;
-    const char *id = arena_copy(s->arena, key + PREFIX_LEN, ID_PART);
-    int rc = store_principal_by_public_id(s->db, s->arena, id, &p, e);
+    int rc = store_principal_by_public_id(s->db, s->arena, access_public_id(s->arena, key), &p, e);
     if (rc < 0)
         return rc;
-    if (rc == 0 || p->secret_len != DIGEST_SHA256_LEN || !digest_equal(p->secret, hash, DIGEST_SHA256_LEN) ||
-        p->revoked_at)
+    if (rc == 0 || p->secret_len != DIGEST_SHA256_LEN || !digest_equal(p->secret, hash, DIGEST_SHA256_LEN))
         return refuse(e);
-    act_as(s, p, hash);
-    return 0;
+    rc = check_current(s, p, e);
+    if (rc == 0)
+        act_as(s, p, hash);
+    return rc;
 }
 
 int access_authenticate(struct session *s, const char *key, struct err *e)
@@ -164,8 +185,9 @@ bool access_recall(struct session *s, const char *credential)
 int access_assume(struct session *s, const struct principal *p, const char *credential, struct err *e)
 {
     unsigned char hash[DIGEST_SHA256_LEN];
-    if (p->revoked_at)
-        return refuse(e);
+    int rc = check_current(s, p, e);
+    if (rc < 0)
+        return rc;
     digest_sha256(credential, strlen(credential), hash);
     act_as(s, p, hash);
     return 0;
@@ -213,15 +235,25 @@ int access_require(const struct session *s, int64_t scopes, struct err *e)
     return 0;
 }
 
+static int64_t scope_of(const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof scope_names / sizeof scope_names[0]; i++)
+        if (strlen(scope_names[i].name) == len && strncmp(name, scope_names[i].name, len) == 0)
+            return scope_names[i].bit;
+    return 0;
+}
+
+int64_t access_scope(const char *name)
+{
+    return scope_of(name, strlen(name));
+}
+
 int access_parse_scopes(const char *list, int64_t *ret, struct err *e)
 {
     int64_t bits = 0;
     for (const char *p = list; *p;) {
         size_t len = strcspn(p, ",");
-        int64_t bit = 0;
-        for (size_t i = 0; i < sizeof scope_names / sizeof scope_names[0]; i++)
-            if (strlen(scope_names[i].name) == len && strncmp(p, scope_names[i].name, len) == 0)
-                bit = scope_names[i].bit;
+        int64_t bit = scope_of(p, len);
         if (!bit)
             return err_set(e, ERR_BAD_VALUE, "\"%.*s\" is no scope: read, ack, write, delete and admin are",
                            (int)len, p);
@@ -253,8 +285,8 @@ const char *access_format_scopes(struct arena *a, int64_t scopes)
     return list;
 }
 
-int access_create_key(struct session *s, const char *name, int64_t scopes, char ret_key[ACCESS_KEY_SIZE],
-                      struct err *e)
+int access_create_key(struct session *s, const char *name, int64_t scopes, int64_t seconds,
+                      char ret_key[ACCESS_KEY_SIZE], struct err *e)
 {
     unsigned char hash[DIGEST_SHA256_LEN];
     char id[ID_PART + 1];
@@ -273,6 +305,7 @@ int access_create_key(struct session *s, const char *name, int64_t scopes, char 
         .secret_len = sizeof hash,
         .scopes = scopes,
         .created_at = s->now,
+        .expires_at = seconds ? s->now + seconds * CLOCK_SECOND : 0,
     };
     return store_principal_add(s->db, PRINCIPAL_KEY, &p, &pk, e);
 }
@@ -293,7 +326,8 @@ int access_key(struct session *s, const char *public_id, struct principal **ret,
 int access_keys(struct session *s, bool newest_first, const struct page *page, store_principal_fn *each,
                 void *ctx, struct err *e)
 {
-    return store_principal_each_key_of(s->db, s->arena, s->actor.project, newest_first, page, each, ctx, e);
+    return store_principal_each_of(s->db, s->arena, PRINCIPAL_KEY, s->actor.project, newest_first, page, each,
+                                   ctx, e);
 }
 
 int access_count_keys(struct session *s, int64_t *ret, struct err *e)
@@ -308,6 +342,8 @@ int access_rotate_key(struct session *s, const char *public_id, char ret_key[ACC
     int rc = find_key(s, public_id, ret, e);
     if (rc == 0 && (*ret)->revoked_at)
         rc = err_set(e, ERR_WRONG_STATE, "this key was revoked: it stays so");
+    if (rc == 0 && (*ret)->expires_at && (*ret)->expires_at <= s->now)
+        rc = err_set(e, ERR_WRONG_STATE, "this key has expired: it stays so, make another");
     if (rc < 0)
         return rc;
     memcpy(ret_key, "rk_", PREFIX_LEN);
@@ -319,37 +355,110 @@ int access_rotate_key(struct session *s, const char *public_id, char ret_key[ACC
     return rc < 0 ? rc : 0;
 }
 
+/* Who has no key with admin left can make no other. */
+static int refuse_last(struct session *s, const struct principal *p, struct err *e)
+{
+    int64_t others = 0;
+    if (!(p->scopes & SCOPE_ADMIN))
+        return 0;
+    int rc = store_principal_count_other_keys(s->db, p->project, SCOPE_ADMIN, p->pk, s->now, &others, e);
+    if (rc < 0 || others > 0)
+        return rc;
+    return err_set(e, ERR_WRONG_STATE,
+                   "this is the last key of the project with the scope admin: make another one first");
+}
+
+int access_revoke_key(struct session *s, const char *public_id, struct err *e)
+{
+    struct principal *p = NULL;
+    int rc = find_key(s, public_id, &p, e);
+    if (rc < 0 || p->revoked_at)
+        return rc;
+    rc = refuse_last(s, p, e);
+    if (rc == 0)
+        rc = store_principal_revoke(s->db, public_id, s->now, e);
+    return rc < 0 ? rc : 0;
+}
+
 int access_project_created_at(struct session *s, int64_t *ret, struct err *e)
 {
     int rc = store_project_created_at(s->db, s->actor.project, ret, e);
     return rc < 0 ? rc : 0;
 }
 
+int access_hash_password(const char *password, char ret[ACCESS_STORED_SIZE], struct err *e)
+{
+    static_assert(ACCESS_STORED_SIZE == crypto_pwhash_STRBYTES, "what libsodium writes");
+    if (sodium_init() < 0 ||
+        crypto_pwhash_str(ret, password, strlen(password), crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
+        return err_set(e, ERR_INTERNAL, "the password could not be hashed: memory is short");
+    return 0;
+}
+
+static void set_staff(struct principal *p, bool staff)
+{
+    p->staff = staff;
+    p->scopes = SCOPE_READ | SCOPE_ACK | SCOPE_WRITE | (staff ? SCOPE_DELETE : 0);
+}
+
+int access_add_user(struct session *s, const char *name, const char *stored, bool staff, int64_t *ret_pk,
+                    struct err *e)
+{
+    struct principal p = {
+        .project = s->actor.project,
+        .name = name,
+        .secret = stored,
+        .secret_len = strlen(stored),
+        .created_at = s->now,
+    };
+    set_staff(&p, staff);
+    int rc = store_principal_add(s->db, PRINCIPAL_USER, &p, ret_pk, e);
+    if (rc == ERR_DB_CONSTRAINT)
+        return err_at(e, ERR_TAKEN, ERR_POINTER, "/name", "there is a user \"%.200s\" already", name);
+    return rc;
+}
+
 int access_create_user(struct session *s, const char *name, const char *password, bool staff, struct err *e)
 {
-    char stored[crypto_pwhash_STRBYTES];
+    char stored[ACCESS_STORED_SIZE];
     int64_t pk;
     int rc = name_check(name, "the user's name", e);
     if (rc < 0)
         return rc;
     if (!*password)
         return err_set(e, ERR_BAD_VALUE, "the password is empty");
-    if (sodium_init() < 0 ||
-        crypto_pwhash_str(stored, password, strlen(password), crypto_pwhash_OPSLIMIT_INTERACTIVE,
-                          crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
-        return err_set(e, ERR_INTERNAL, "the password could not be hashed: memory is short");
-    struct principal p = {
-        .project = s->actor.project,
-        .name = name,
-        .secret = stored,
-        .secret_len = strlen(stored),
-        .scopes = staff ? SCOPE_READ | SCOPE_ACK | SCOPE_WRITE | SCOPE_DELETE
-                        : SCOPE_READ | SCOPE_ACK | SCOPE_WRITE,
-        .staff = staff,
-        .created_at = s->now,
-    };
-    rc = store_principal_add(s->db, PRINCIPAL_USER, &p, &pk, e);
-    if (rc == ERR_DB_CONSTRAINT)
-        return err_set(e, ERR_TAKEN, "there is a user \"%.200s\" already", name);
-    return rc;
+    rc = access_hash_password(password, stored, e);
+    return rc < 0 ? rc : access_add_user(s, name, stored, staff, &pk, e);
+}
+
+int access_user_by_pk(struct session *s, int64_t pk, struct principal **ret, struct err *e)
+{
+    int rc = store_principal_by_pk(s->db, s->arena, pk, ret, e);
+    if (rc == 0 || (rc > 0 && ((*ret)->project != s->actor.project || (*ret)->public_id)))
+        return err_set(e, ERR_NOT_FOUND, "there is no such user");
+    return rc < 0 ? rc : 0;
+}
+
+int access_users(struct session *s, const struct page *page, store_principal_fn *each, void *ctx,
+                 struct err *e)
+{
+    return store_principal_each_of(s->db, s->arena, PRINCIPAL_USER, s->actor.project, true, page, each, ctx,
+                                   e);
+}
+
+int access_change_user(struct session *s, int64_t pk, const struct access_user_change *c, struct err *e)
+{
+    struct principal *p = NULL;
+    int rc = access_user_by_pk(s, pk, &p, e);
+    if (rc < 0)
+        return rc;
+    if (c->sets_staff)
+        set_staff(p, c->staff);
+    if (c->sets_active && c->active == (p->revoked_at != 0))
+        p->revoked_at = c->active ? 0 : s->now;
+    rc = store_principal_change(s->db, p, e);
+    if (rc >= 0 && c->stored)
+        rc = store_principal_change_secret(s->db, pk, c->stored, strlen(c->stored), e);
+    return rc < 0 ? rc : 0;
 }

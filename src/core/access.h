@@ -34,7 +34,7 @@ bool access_recall_signing(const struct session *s, struct signing_key *ret);
 void access_remember_signing(struct session *s, const struct signing_key *key);
 
 /* Fills s->actor. ERR_UNAUTHORIZED, always with the same sentence, for a key that is malformed, unknown or
- * revoked. */
+ * revoked; ERR_KEY_EXPIRED for one that was good. */
 int access_authenticate(struct session *s, const char *key, struct err *e);
 
 /*
@@ -56,15 +56,18 @@ bool access_password_matches(const char *stored, const char *password);
 int access_require(const struct session *s, int64_t scopes,
                    struct err *e); /* ERR_FORBIDDEN names what is missing */
 
+int64_t access_scope(const char *name); /* its bit, or 0 */
 /* "read,ack" to bits. */
 int access_parse_scopes(const char *list, int64_t *ret, struct err *e);
 /* Their names one after another, from *at = 0 on; NULL: there are no more. */
 const char *access_scope_name(int64_t scopes, size_t *at);
 const char *access_format_scopes(struct arena *a, int64_t scopes);
 
-/* Makes a key for s->actor.project; s->db is in a write transaction. The key itself is never seen again. */
-int access_create_key(struct session *s, const char *name, int64_t scopes, char ret_key[ACCESS_KEY_SIZE],
-                      struct err *e);
+/* Makes a key for s->actor.project, good for so many seconds (0: for ever); s->db is in a write transaction.
+ * The key itself is never seen again. */
+int access_create_key(struct session *s, const char *name, int64_t scopes, int64_t seconds,
+                      char ret_key[ACCESS_KEY_SIZE], struct err *e);
+const char *access_public_id(struct arena *a, const char *key); /* the part of one that may be shown */
 /* A key of the actor's project by the part that may be shown, and all of them, revoked ones too, by pk. */
 int access_key(struct session *s, const char *public_id, struct principal **ret, struct err *e);
 int access_keys(struct session *s, bool newest_first, const struct page *page, store_principal_fn *each,
@@ -73,6 +76,25 @@ int access_count_keys(struct session *s, int64_t *ret, struct err *e);
 /* A new secret for one; the old one is worth nothing from the commit on. */
 int access_rotate_key(struct session *s, const char *public_id, char ret_key[ACCESS_KEY_SIZE],
                       struct principal **ret, struct err *e);
+/* ERR_WRONG_STATE for the last one with admin that is good. Again: nothing happens. */
+int access_revoke_key(struct session *s, const char *public_id, struct err *e);
 int access_project_created_at(struct session *s, int64_t *ret, struct err *e); /* of the actor's */
-/* Makes a user; the password is stored by libsodium (Argon2id). */
+
+/* What is stored of a password, by libsodium (Argon2id): takes as long, and the same thread, as comparing. */
+enum { ACCESS_STORED_SIZE = 128 };
+int access_hash_password(const char *password, char ret[ACCESS_STORED_SIZE], struct err *e);
+
+/* Users of the actor's project, newest first, those that are not active too; names are unique over all. */
+int access_add_user(struct session *s, const char *name, const char *stored, bool staff, int64_t *ret_pk,
+                    struct err *e);
+int access_user_by_pk(struct session *s, int64_t pk, struct principal **ret, struct err *e);
+int access_users(struct session *s, const struct page *page, store_principal_fn *each, void *ctx,
+                 struct err *e);
+struct access_user_change {
+    const char *stored; /* of a new password, or NULL */
+    bool sets_staff, staff;
+    bool sets_active, active;
+};
+int access_change_user(struct session *s, int64_t pk, const struct access_user_change *c, struct err *e);
+/* Makes a user at once, for commands. */
 int access_create_user(struct session *s, const char *name, const char *password, bool staff, struct err *e);

@@ -84,8 +84,9 @@ struct actor {
     const char *name;
     const char *public_id; /* of a key; NULL: a user */
     int64_t scopes;
-    int64_t storages; /* how many buckets of its own the project has */
-    bool staff;       /* of a user: the flag; of a key: it may delete or administer */
+    int64_t expires_at; /* of a key; 0: never */
+    int64_t storages;   /* how many buckets of its own the project has */
+    bool staff;         /* of a user: the flag; of a key: it may delete or administer */
 };
 
 struct access_memory;

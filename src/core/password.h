@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checking passwords in a thread of their own: each takes some tenths of a second and 64 MiB, so there is one
- * such thread, and only so many wait for it.
+ * Checking and storing passwords in a thread of their own: each takes some tenths of a second and 64 MiB, so
+ * there is one such thread, and only so many wait for it.
  */
 #pragma once
 
 #include "base/err.h"
 #include "base/pool.h"
+#include "core/access.h"
 
 #include <stdbool.h>
 
@@ -26,5 +27,18 @@ struct password_check {
     bool matches;
 };
 
+/* Likewise: what is to be stored of one. */
+struct password_hash {
+    struct pool_task task;
+    struct passwords *all;
+    const char *password;
+    void (*wake)(void *ctx);
+    void *ctx;
+    char stored[ACCESS_STORED_SIZE];
+    int rc; /* of access_hash_password */
+    struct err error;
+};
+
 /* ERR_BUSY: too many wait; then wake is not called. Any thread. */
 int password_check_start(struct passwords *p, struct password_check *c, struct err *e);
+int password_hash_start(struct passwords *p, struct password_hash *h, struct err *e);

@@ -53,6 +53,8 @@ int ticket_issue(struct session *s, struct ticket *ret, struct err *e)
         return rc;
     struct numbers n = {.principal = p->pk,
                         .seconds = s->now / CLOCK_SECOND + core_settings(s->core)->session_ttl};
+    if (p->expires_at && p->expires_at / CLOCK_SECOND < n.seconds)
+        n.seconds = p->expires_at / CLOCK_SECOND;
     rc = sign(s, p, &n, &mac, e);
     if (rc < 0)
         return rc;
@@ -114,5 +116,5 @@ int ticket_redeem(struct session *s, const char *text, struct ticket *ret, struc
     int rc = verify(s, &n, mac, &p, e);
     if (rc == 0)
         rc = access_assume(s, p, credential, e);
-    return rc == ERR_UNAUTHORIZED ? refuse(e) : rc;
+    return rc == ERR_UNAUTHORIZED || rc == ERR_KEY_EXPIRED ? refuse(e) : rc;
 }

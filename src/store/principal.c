@@ -4,7 +4,7 @@
 
 #define PRINCIPAL_COLUMNS                                                                                    \
     "k.pk, k.project, p.name, k.name, k.public_id, k.secret, k.scopes, k.staff, k.created_at, k.revoked_at," \
-    " p.storages"
+    " p.storages, k.expires_at"
 
 static struct principal *read_principal(struct db *db, struct db_cursor *c, struct arena *a)
 {
@@ -21,7 +21,13 @@ static struct principal *read_principal(struct db *db, struct db_cursor *c, stru
     p->created_at = db_int(db, c, 8);
     p->revoked_at = db_int(db, c, 9);
     p->storages = db_int(db, c, 10);
+    p->expires_at = db_int(db, c, 11);
     return p;
+}
+
+static struct db_value word_of(enum principal_kind kind)
+{
+    return db_of_text(kind == PRINCIPAL_KEY ? "key" : "user");
 }
 
 int store_principal_add(struct db *db, enum principal_kind kind, const struct principal *p, int64_t *ret_pk,
@@ -29,18 +35,19 @@ int store_principal_add(struct db *db, enum principal_kind kind, const struct pr
 {
     static const struct stmt s DB_LISTED = {
         "principal_add",
-        "INSERT INTO principal (project, kind, name, public_id, secret, scopes, staff, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING pk",
+        "INSERT INTO principal (project, kind, name, public_id, secret, scopes, staff, created_at, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING pk",
         false};
     struct db_value args[] = {
         db_of_int(p->project),
-        db_of_text(kind == PRINCIPAL_KEY ? "key" : "user"),
+        word_of(kind),
         db_of_text(p->name),
         db_of_text(p->public_id),
         db_of_blob(p->secret, p->secret_len),
         db_of_int(p->scopes),
         db_of_int(p->staff),
         db_of_int(p->created_at),
+        db_of_time(p->expires_at),
     };
     return db_insert(db, &s, args, STORE_COUNT(args), ret_pk, e);
 }
@@ -101,17 +108,28 @@ int store_principal_change_secret(struct db *db, int64_t pk, const void *secret,
     return row_change(db, &s, args, STORE_COUNT(args), e);
 }
 
-int store_principal_each_key_of(struct db *db, struct arena *a, int64_t project, bool newest_first,
-                                const struct page *page, store_principal_fn *each, void *ctx, struct err *e)
+int store_principal_change(struct db *db, const struct principal *p, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "principal_change", "UPDATE principal SET scopes = $2, staff = $3, revoked_at = $4 WHERE pk = $1",
+        false};
+    struct db_value args[] = {db_of_int(p->pk), db_of_int(p->scopes), db_of_int(p->staff),
+                              db_of_time(p->revoked_at)};
+    return row_change(db, &s, args, STORE_COUNT(args), e);
+}
+
+int store_principal_each_of(struct db *db, struct arena *a, enum principal_kind kind, int64_t project,
+                            bool newest_first, const struct page *page, store_principal_fn *each, void *ctx,
+                            struct err *e)
 {
     struct row_sql q = {.text = {.arena = a}};
     struct db_cursor *c = NULL;
-    row_sql_value(&q, "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.kind = 'key' AND k.project = ",
-                  db_of_int(project));
+    row_sql_value(&q, "SELECT " PRINCIPAL_COLUMNS PRINCIPAL_FROM "WHERE k.kind = ", word_of(kind));
+    row_sql_value(&q, " AND k.project = ", db_of_int(project));
     row_sql_place(&q, "k.pk", !newest_first, page);
     row_sql_value(&q, newest_first ? " ORDER BY k.pk DESC LIMIT " : " ORDER BY k.pk LIMIT ",
                   db_of_int(page->limit));
-    struct stmt s = {"principal_each_key_of", buf_str(&q.text), true};
+    struct stmt s = {"principal_each_of", buf_str(&q.text), true};
     int rc = db_query(db, &s, q.args, q.count, &c, e);
     if (rc < 0)
         return rc;
@@ -127,6 +145,19 @@ int store_principal_count_keys(struct db *db, int64_t project, int64_t *ret, str
     static const struct stmt s DB_LISTED = {
         "principal_count_keys", "SELECT count(*) FROM principal WHERE kind = 'key' AND project = $1", false};
     struct db_value args[] = {db_of_int(project)};
+    int rc = row_int(db, &s, args, STORE_COUNT(args), ret, e);
+    return rc < 0 ? rc : 0;
+}
+
+int store_principal_count_other_keys(struct db *db, int64_t project, int64_t scopes, int64_t pk, int64_t now,
+                                     int64_t *ret, struct err *e)
+{
+    static const struct stmt s DB_LISTED = {
+        "principal_count_other_keys",
+        "SELECT count(*) FROM principal WHERE kind = 'key' AND project = $1 AND scopes & $2 <> 0 AND pk <> $3"
+        " AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $4)",
+        false};
+    struct db_value args[] = {db_of_int(project), db_of_int(scopes), db_of_int(pk), db_of_int(now)};
     int rc = row_int(db, &s, args, STORE_COUNT(args), ret, e);
     return rc < 0 ? rc : 0;
 }

@@ -46,7 +46,8 @@ struct principal {
     bool staff;
     int64_t created_at;
     int64_t revoked_at;
-    int64_t storages; /* how many its project has */
+    int64_t expires_at; /* 0: never */
+    int64_t storages;   /* how many its project has */
 };
 
 enum storage_state { STORAGE_NEW, STORAGE_VALID, STORAGE_INVALID, STORAGE_STATE_END };
@@ -333,10 +334,16 @@ int store_principal_user(struct db *db, struct arena *a, const char *name, struc
 int store_principal_revoke(struct db *db, const char *public_id, int64_t now,
                            struct err *e); /* 1 done, 0 none */
 int store_principal_change_secret(struct db *db, int64_t pk, const void *secret, size_t len, struct err *e);
+/* Writes scopes, staff and revoked_at. */
+int store_principal_change(struct db *db, const struct principal *p, struct err *e);
 typedef int store_principal_fn(void *ctx, const struct principal *p, struct err *e);
-/* The keys of a project, oldest first unless newest_first. */
-int store_principal_each_key_of(struct db *db, struct arena *a, int64_t project, bool newest_first,
-                                const struct page *page, store_principal_fn *each, void *ctx, struct err *e);
+/* The keys or users of a project, oldest first unless newest_first. */
+int store_principal_each_of(struct db *db, struct arena *a, enum principal_kind kind, int64_t project,
+                            bool newest_first, const struct page *page, store_principal_fn *each, void *ctx,
+                            struct err *e);
+/* Keys of a project with one of these scopes that are good at `now`, but for the one with this pk. */
+int store_principal_count_other_keys(struct db *db, int64_t project, int64_t scopes, int64_t pk, int64_t now,
+                                     int64_t *ret, struct err *e);
 int store_principal_count_keys(struct db *db, int64_t project, int64_t *ret, struct err *e);
 int store_principal_each_key(struct db *db, struct arena *a, store_principal_fn *each, void *ctx,
                              struct err *e);

@@ -186,6 +186,9 @@ class Api:
     def put(self, path, **arguments):
         return self.request("PUT", path, **arguments)
 
+    def patch(self, path, **arguments):
+        return self.request("PATCH", path, **arguments)
+
     def delete(self, path, **arguments):
         return self.request("DELETE", path, **arguments)
 

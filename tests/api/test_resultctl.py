@@ -845,3 +845,44 @@ def test_zsh_completes_commands_and_flags(ctl, typed, completed):
     done = subprocess.run(["zsh", "-f", "-c", ZSH, "zsh", typed, completed], cwd=ctl.work, capture_output=True,
                           text=True, timeout=PATIENCE, env={**os.environ, "HOME": str(ctl.folder), "TERM": "dumb"})
     assert completed in done.stdout, done.stdout + done.stderr
+
+
+# ---- keys -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keeper(ctl, server):
+    """The same with a key that may do anything."""
+    ctl.environment["RESULTD_KEY"] = server.api(["admin"], ctl.api.project).key
+    return ctl
+
+
+def test_a_key_is_made_listed_rotated_and_revoked(keeper):
+    key = keeper.ok("key", "create", "worker", "--scopes", "write,read", "--expires", "90d").strip()
+    number = key[3:15]
+    shown = next(row for row in keeper.json("key", "ls") if row["id"] == number)
+    assert (shown["name"], shown["scopes"], "key" in shown) == ("worker", ["read", "write"], False)
+    assert f"{number}\tworker\tread,write\t" in keeper.ok("key", "ls")
+    rotated = keeper.ok("key", "rotate", number).strip()
+    assert rotated[:16] == key[:16] and rotated != key
+    keeper.ok("key", "revoke", number)
+    keeper.ok("key", "revoke", number)
+    assert next(row for row in keeper.json("key", "ls") if row["id"] == number)["revoked_at"]
+    assert "the last key" in keeper.fails(CONFLICT, "key", "revoke", keeper.environment["RESULTD_KEY"][3:15])
+    keeper.fails(ABSENT, "key", "revoke", "nobody")
+    assert "--scopes" in keeper.fails(USAGE, "key", "create", "worker")
+    assert "/scopes" in keeper.fails(REFUSED, "key", "create", "worker", "--scopes", "fly")
+
+
+def test_a_key_that_is_wrong_expired_or_too_weak_is_told_apart(keeper):
+    (short,) = keeper.json("key", "create", "short", "--scopes", "read", "--expires", "1s")
+    weak = keeper.ok("key", "create", "weak", "--scopes", "read").strip()
+    sleep_until(short["expires_at"])
+    keys = {
+        "wrong, or was revoked": weak[:-1] + ("A" if weak[-1] != "A" else "B"),
+        "this key expired at " + short["expires_at"]: short["key"],
+        'lacks the scope "write"': weak,
+    }
+    for sentence, key in keys.items():
+        keeper.environment["RESULTD_KEY"] = key
+        assert sentence in keeper.fails(KEY, "job", "create", "kind")

@@ -61,6 +61,19 @@ def a_storage(api):
     return {"id": expect(api.post("/storages", json=made), 201)["id"]}
 
 
+def a_key(api):
+    return {"id": expect(api.post("/keys", json={"name": "worker", "scopes": ["read"]}), 201)["id"]}
+
+
+def a_user_name(api):
+    return {"name": f"user-{uuid.uuid4()}"}
+
+
+def a_user(api):
+    body = {"name": f"user-{uuid.uuid4()}", "password": "correct horse battery staple"}
+    return {"pk": expect(api.post("/users", json=body), 201)["pk"]}
+
+
 # ---- Nostradamus ------------------------------------------------------------------------------------------
 
 
@@ -133,6 +146,8 @@ PREPARE = {
         "acknowledgeResult": a_table, "restoreResult": a_deleted_result, "keepResult": a_table,
         "unkeepResult": a_table, "linkResult": a_table,
         "getStorage": a_storage, "changeStorage": a_storage, "deleteStorage": a_storage, "testStorage": a_storage,
+        "getKey": a_key, "revokeKey": a_key, "rotateKey": a_key,
+        "createUser": a_user_name, "getUser": a_user, "changeUser": a_user, "deactivateUser": a_user,
     },
     "nostradamus": {
         "appendData": a_collection, "createInvocation": a_collection, "getInvocation": an_invocation,

@@ -183,8 +183,10 @@ static void each_table_is_copied_or_left(void **state)
             is_listed(db_text(w.db, c, 0), store_whole_left))
             fail_msg("the table %s is in neither list of store/whole.c, or in both", db_text(w.db, c, 0));
     db_done(w.db, c);
-    for (const struct whole_table *t = store_whole_tables; t->name; t++)
+    const struct whole_table *t = store_whole_tables;
+    for (; t->name; t++)
         assert_string_equal(t->name, store_whole_names[t - store_whole_tables]);
+    assert_null(store_whole_names[t - store_whole_tables]);
     assert_true(count > 15);
     world_close(&w);
 }

@@ -47,7 +47,7 @@ static int make_actor(struct session *s, void *ctx, struct err *e)
     int rc = store_project_create(s->db, "main", s->now, &w->actor.project, e);
     s->actor.project = w->actor.project;
     if (rc == 0)
-        rc = access_create_key(s, "tester", SCOPE_ADMIN, key, e);
+        rc = access_create_key(s, "tester", SCOPE_ADMIN, 0, key, e);
     if (rc == 0)
         rc = access_authenticate(&authenticated, key, e);
     if (rc == 0)

@@ -358,7 +358,7 @@ IN_SESSION(a_key_gets_another_secret)
     struct principal *p;
     int64_t count;
     (void)ctx;
-    must(access_create_key(s, "mine", SCOPE_READ, old, err), err);
+    must(access_create_key(s, "mine", SCOPE_READ, 0, old, err), err);
     must(access_keys(s, true, &page, keep_key, &id, err), err);
     assert_memory_equal(id, old + 3, strlen(id));
     must(access_count_keys(s, &count, err), err);
