@@ -121,6 +121,7 @@ static const char *kind_of_field(struct arena *a, const struct json_field *f)
     };
     const char *kind = f->word_count                                 ? choice(a, f->words, f->word_count)
                        : f->kind == JSON_TO_VALUE && f->member_count ? "text or object"
+                       : f->types                                    ? f->types
                                                                      : kinds[f->kind];
     return arena_printf(a, "%s%s", kind, f->required ? ", required" : "");
 }

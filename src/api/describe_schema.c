@@ -277,6 +277,18 @@ static void put_text_or_object(struct json_out *j, const struct json_field *f, b
     json_end_array(j);
 }
 
+/* Words with blanks between them; NULL: none. */
+static void put_types(struct json_out *j, const char *types)
+{
+    if (!types)
+        return;
+    json_key(j, "type");
+    json_begin_array(j);
+    for (size_t len; (len = strcspn(types, " ")) > 0; types += len + (types[len] == ' '))
+        json_string_len(j, types, len);
+    json_end_array(j);
+}
+
 static void put_field(struct json_out *j, const struct json_field *f, bool is_open)
 {
     json_begin_object(j);
@@ -312,6 +324,8 @@ static void put_field(struct json_out *j, const struct json_field *f, bool is_op
     case JSON_TO_VALUE:
         if (f->members)
             put_text_or_object(j, f, is_open);
+        else
+            put_types(j, f->types);
         break;
     }
     json_end_object(j);

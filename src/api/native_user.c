@@ -159,7 +159,8 @@ struct body {
     }
 #define STAFF                                                                                                \
     {                                                                                                        \
-        "staff", JSON_TO_VALUE, offsetof(struct body, staff), .about = "true: may delete, and restore."      \
+        "staff", JSON_TO_VALUE, offsetof(struct body, staff), .about = "May delete, and restore.",           \
+                                                              .types = "boolean"                             \
     }
 
 static const struct json_field create_fields[] = {
@@ -170,7 +171,7 @@ static const struct json_field create_fields[] = {
 static const struct json_field change_fields[] = {
     PASSWORD(false),
     STAFF,
-    {"active", JSON_TO_VALUE, offsetof(struct body, active), .about = "false: may not log in any more."},
+    {"active", JSON_TO_VALUE, offsetof(struct body, active), .about = "May log in.", .types = "boolean"},
 };
 
 static int read_flag(const struct json *v, const char *pointer, bool *ret_set, bool *ret, struct err *e)

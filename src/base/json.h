@@ -57,6 +57,7 @@ struct json_field {
     bool raw; /* of VALUE and OBJECT: only the text is wanted, see json_parse_bounded */
     /* For those who ask what can be sent: */
     const char *about;
+    const char *types; /* of VALUE: what its reader takes, "boolean" or "integer null"; NULL: anything */
     const char *const *words; /* of STRING: the only ones it can be; json_read refuses others */
     int word_count;
     const struct json_field
