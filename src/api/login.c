@@ -24,7 +24,7 @@ enum { LONGEST_KEY = 255 };
 /* Behind https the prefix makes browsers refuse one that a neighbouring name has set. */
 static bool is_secure(struct request *rq)
 {
-    return strncasecmp(core_settings(&api_app(rq)->core)->base_url, "https://", 8) == 0;
+    return strncasecmp(api_base_url(rq), "https://", 8) == 0;
 }
 
 static const char *cookie_name(struct request *rq)
@@ -161,7 +161,7 @@ static int sign_in(struct request *rq, struct err *e)
     static const struct json_field fields[] = {{"key", JSON_TO_STRING, 0, true, 1, LONGEST_KEY}};
     struct session *s = api_session(rq);
     const char *key = NULL;
-    struct ticket t;
+    struct ticket t = {NULL, 0};
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = api_read_body(rq, false, fields, API_COUNT(fields), &key, e);

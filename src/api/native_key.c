@@ -4,6 +4,8 @@
 #include "core/access.h"
 #include "core/name.h"
 
+#include <assert.h>
+
 enum { LONGEST_TEXT = 255, MOST_SCOPES = 5, LONGEST_LIFE = 10 * 365 * 86400 };
 
 static void put_scopes(struct json_out *j, int64_t scopes)
@@ -19,6 +21,7 @@ static void put_scopes(struct json_out *j, int64_t scopes)
 /* `key` NULL: it is not shown. */
 static void put_key(struct json_out *j, const struct principal *p, const char *key)
 {
+    assert(p);
     json_begin_object(j);
     json_key(j, "id");
     json_string(j, p->public_id);
@@ -91,6 +94,7 @@ int native_key_create(struct request *rq, struct err *e)
         rc = access_key(api_session(rq), access_public_id(&rq->arena, key), &p, e);
     if (rc < 0)
         return rc;
+    assert(p);
     response_header(rq, "Location", arena_printf(&rq->arena, NATIVE "/keys/%s", p->public_id));
     return send_key(rq, 201, p, arena_strdup(&rq->arena, key));
 }

@@ -77,7 +77,7 @@ int native_usage_history(struct request *rq, struct err *e)
 {
     static const struct param params[] = {{"hours", PARAM_INT, 0, 1, USAGE_HOURS_MOST}};
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    struct usage_history h;
+    struct usage_history h = {.step = 0};
     int64_t hours = 24;
     int rc = request_params(rq, params, API_COUNT(params), &hours, e);
     if (rc == 0)
