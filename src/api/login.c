@@ -163,7 +163,7 @@ static int sign_in(struct request *rq, struct err *e)
     static const struct json_field fields[] = {{"key", JSON_TO_STRING, 0, true, 1, LONGEST_KEY}};
     struct session *s = api_session(rq);
     const char *key = NULL;
-    struct ticket t;
+    struct ticket t = {NULL, 0};
     int rc = request_no_params(rq, e);
     if (rc == 0)
         rc = api_read_body(rq, false, fields, API_COUNT(fields), &key, e);

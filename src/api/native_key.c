@@ -4,6 +4,8 @@
 #include "core/access.h"
 #include "core/name.h"
 
+#include <assert.h>
+
 enum { LONGEST_TEXT = 255, MOST_SCOPES = 5, LONGEST_LIFE = 10 * 365 * 86400 };
 
 #define GROUP "keys"
@@ -120,6 +122,7 @@ int native_key_create(struct request *rq, struct err *e)
         rc = access_key(api_session(rq), access_public_id(&rq->arena, key), &p, e);
     if (rc < 0)
         return rc;
+    assert(p);
     response_header(rq, "Location", arena_printf(&rq->arena, NATIVE "/keys/%s", p->public_id));
     return send_new(rq, 201, p, key);
 }

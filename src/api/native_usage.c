@@ -163,7 +163,7 @@ const struct operation native_op_usage_history = {
 int native_usage_history(struct request *rq, struct err *e)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    struct usage_history h;
+    struct usage_history h = {.step = 0};
     struct history_params p = {.hours = 24};
     int rc = api_read(rq, &p, NULL, e);
     if (rc == 0)

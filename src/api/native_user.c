@@ -96,19 +96,25 @@ static void end_change(struct writer_task *t, int rc, const struct err *e)
     request_wake(c->rq); /* the change may be gone after this */
 }
 
+/* What was started may have ended by now, and said how: only a failure to start is noted here. */
+static bool has_started(struct change *c, int rc)
+{
+    if (rc < 0)
+        c->rc = rc;
+    return rc == 0;
+}
+
 static bool start_writing(struct request *rq)
 {
     struct change *c = rq->own;
     c->task = (struct writer_task){.body = write_change, .done = end_change};
-    c->rc = writer_submit(api_app(rq)->writer, &c->task, &c->error);
-    return c->rc == 0;
+    return has_started(c, writer_submit(api_app(rq)->writer, &c->task, &c->error));
 }
 
 static bool start_hashing(struct request *rq)
 {
     struct change *c = rq->own;
-    c->rc = password_hash_start(api_app(rq)->core.passwords, &c->hash, &c->error);
-    return c->rc == 0;
+    return has_started(c, password_hash_start(api_app(rq)->core.passwords, &c->hash, &c->error));
 }
 
 static void end_hashing(void *ctx)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum { LONGEST_KEY = 4096, TRIES = 6, SILENCE = 600, PAGE = 500, NAP_US = 50000 };
@@ -334,6 +335,30 @@ int ctl_confirm(const char *question, const char *flag, struct failure *f)
     if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
         return 0;
     return failure_set(f, FAILURE_INTERRUPTED, "nothing was done");
+}
+
+int ctl_ask_secret(struct ctl *c, const char *prompt, const char *what, const char **ret, struct failure *f)
+{
+    char *secret = arena_alloc(&c->arena, LONGEST_KEY + 2);
+    struct termios before;
+    bool hidden = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
+    if (hidden) {
+        struct termios silent = before;
+        silent.c_lflag &= ~(tcflag_t)ECHO;
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent); /* first: nothing is seen of who types at once */
+        (void)fprintf(stderr, "%s: ", prompt);
+    }
+    char *line = fgets(secret, LONGEST_KEY + 2, stdin);
+    if (hidden) {
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        (void)fputc('\n', stderr);
+    }
+    if (line)
+        secret[strcspn(secret, "\r\n")] = '\0';
+    if (!line || !*secret)
+        return failure_set(f, FAILURE_USAGE, "no %s came from standard input", what);
+    *ret = secret;
+    return 0;
 }
 
 int ctl_each_word(struct ctl *c, const void *options, const char **words, int count, ctl_one_fn *one,

@@ -86,6 +86,10 @@ void ctl_complain(struct ctl *c, const struct failure *f);
 /* Asks on the terminal. FAILURE_USAGE where there is none: `flag` says yes beforehand. */
 int ctl_confirm(const char *question, const char *flag, struct failure *f);
 
+/* A line of standard input that is no argument, where others could see it; from a terminal unseen, after
+ * "`prompt`: ". `what` it is called in errors. */
+int ctl_ask_secret(struct ctl *c, const char *prompt, const char *what, const char **ret, struct failure *f);
+
 /* One operand after the other; one that fails does not stop the others, and the first failure counts. */
 typedef int ctl_one_fn(struct ctl *c, const void *options, const char *word, struct failure *f);
 int ctl_each_word(struct ctl *c, const void *options, const char **words, int count, ctl_one_fn *one,

@@ -213,7 +213,7 @@ const struct command ctl_command_job_ls = {
     .run = run_jobs,
 };
 
-/* ---- batches, keys ---- */
+/* ---- batches, keys, users ---- */
 
 struct length_options {
     int64_t limit;
@@ -285,6 +285,41 @@ const struct command ctl_command_key_ls = {
     .flag_count = sizeof length_flags / sizeof length_flags[0],
     .options_size = sizeof(struct length_options),
     .run = run_keys,
+};
+
+static const char *truth_of(struct arena *a, const struct json *object, const char *name)
+{
+    (void)a;
+    return ctl_truth(object, name) ? "yes" : "no";
+}
+
+static const char *number_of(struct arena *a, const struct json *object, const char *name)
+{
+    return arena_printf(a, "%lld", (long long)ctl_number(object, name));
+}
+
+static int run_users(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
+{
+    static const struct member members[] = {
+        {{"NUMBER", true, false}, "pk", number_of},        {{"NAME", false, true}, "name", NULL},
+        {{"STAFF", false, false}, "staff", truth_of},      {{"ACTIVE", false, false}, "active", truth_of},
+        {{"CREATED", false, true}, "created_at", time_of},
+    };
+    const struct length_options *o = options;
+    (void)words;
+    (void)count;
+    return print_list(c, "/users", o->limit, o->all, members, sizeof members / sizeof members[0], f);
+}
+
+const struct command ctl_command_user_ls = {
+    .name = "user ls",
+    .operands = "",
+    .summary = "List the project's users, newest first",
+    .examples = "  resultctl user ls --json | jq -r 'select(.active) | .name'\n",
+    .flags = length_flags,
+    .flag_count = sizeof length_flags / sizeof length_flags[0],
+    .options_size = sizeof(struct length_options),
+    .run = run_users,
 };
 
 /* ---- one object ---- */

@@ -9,40 +9,13 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
-
-enum { LONGEST_KEY = 4096 };
 
 /* ---- login ---- */
 
 struct login_options {
     const char *name;
 };
-
-static int ask_for_key(struct ctl *c, const char *url, const char **ret, struct failure *f)
-{
-    char *key = arena_alloc(&c->arena, LONGEST_KEY + 2);
-    struct termios before;
-    bool hidden = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
-    if (hidden) {
-        struct termios silent = before;
-        silent.c_lflag &= ~(tcflag_t)ECHO;
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent); /* first: nothing is seen of who types at once */
-        (void)fprintf(stderr, "Key for %s: ", url);
-    }
-    char *read_key = fgets(key, LONGEST_KEY + 2, stdin);
-    if (hidden) {
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        (void)fputc('\n', stderr);
-    }
-    if (read_key)
-        key[strcspn(key, "\r\n")] = '\0';
-    if (!read_key || !*key)
-        return failure_set(f, FAILURE_USAGE, "no key came from standard input");
-    *ret = key;
-    return 0;
-}
 
 /* "https://results.example.com:8443/x" is called "results.example.com". */
 static const char *name_of(struct arena *a, const char *url)
@@ -91,7 +64,7 @@ static int run_login(struct ctl *c, const void *options, const char **words, int
     if (rc == 0 && strpbrk(s.name, "[]=#\n"))
         rc = failure_set(f, FAILURE_USAGE, "the name of a server has none of []=#");
     if (rc == 0)
-        rc = ask_for_key(c, s.url, &s.key, f);
+        rc = ctl_ask_secret(c, arena_printf(&c->arena, "Key for %s", s.url), "key", &s.key, f);
     if (rc == 0)
         rc = try_key(c, &s, f);
     if (rc != 0)

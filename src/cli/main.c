@@ -17,18 +17,23 @@ extern const struct command ctl_command_put, ctl_command_get, ctl_command_cat, c
     ctl_command_job_finish, ctl_command_job_fail, ctl_command_job_cancel, ctl_command_job_ls,
     ctl_command_job_rm, ctl_command_job_restore, ctl_command_batch_create, ctl_command_batch_ls,
     ctl_command_key_create, ctl_command_key_ls, ctl_command_key_revoke, ctl_command_key_rotate,
-    ctl_command_login, ctl_command_logout, ctl_command_servers, ctl_command_completion;
+    ctl_command_user_create, ctl_command_user_ls, ctl_command_user_change, ctl_command_login,
+    ctl_command_logout, ctl_command_servers, ctl_command_completion;
 
 const struct command *const ctl_commands[] = {
-    &ctl_command_put,          &ctl_command_get,          &ctl_command_cat,        &ctl_command_ls,
-    &ctl_command_show,         &ctl_command_rows,         &ctl_command_archive,    &ctl_command_ack,
-    &ctl_command_rm,           &ctl_command_restore,      &ctl_command_keep,       &ctl_command_link,
-    &ctl_command_wait,         &ctl_command_watch,        &ctl_command_usage,      &ctl_command_job_create,
-    &ctl_command_job_claim,    &ctl_command_job_progress, &ctl_command_job_finish, &ctl_command_job_fail,
-    &ctl_command_job_cancel,   &ctl_command_job_ls,       &ctl_command_job_rm,     &ctl_command_job_restore,
-    &ctl_command_batch_create, &ctl_command_batch_ls,     &ctl_command_key_create, &ctl_command_key_ls,
-    &ctl_command_key_revoke,   &ctl_command_key_rotate,   &ctl_command_login,      &ctl_command_logout,
-    &ctl_command_servers,      &ctl_command_completion,   &ctl_command_manual,     NULL,
+    &ctl_command_put,          &ctl_command_get,        &ctl_command_cat,
+    &ctl_command_ls,           &ctl_command_show,       &ctl_command_rows,
+    &ctl_command_archive,      &ctl_command_ack,        &ctl_command_rm,
+    &ctl_command_restore,      &ctl_command_keep,       &ctl_command_link,
+    &ctl_command_wait,         &ctl_command_watch,      &ctl_command_usage,
+    &ctl_command_job_create,   &ctl_command_job_claim,  &ctl_command_job_progress,
+    &ctl_command_job_finish,   &ctl_command_job_fail,   &ctl_command_job_cancel,
+    &ctl_command_job_ls,       &ctl_command_job_rm,     &ctl_command_job_restore,
+    &ctl_command_batch_create, &ctl_command_batch_ls,   &ctl_command_key_create,
+    &ctl_command_key_ls,       &ctl_command_key_revoke, &ctl_command_key_rotate,
+    &ctl_command_user_create,  &ctl_command_user_ls,    &ctl_command_user_change,
+    &ctl_command_login,        &ctl_command_logout,     &ctl_command_servers,
+    &ctl_command_completion,   &ctl_command_manual,     NULL,
 };
 
 const struct args_flag ctl_flags[] = {

@@ -19,6 +19,7 @@ import threading
 import time
 
 import pytest
+import requests
 from harness import (
     BINARY, CHECKOUT, FILED, INLINE, PATIENCE, assert_sanitizers_silent, clean_environment, eventually, expect, nobody, sha256,
     sleep_until,
@@ -886,3 +887,20 @@ def test_a_key_that_is_wrong_expired_or_too_weak_is_told_apart(keeper):
     for sentence, key in keys.items():
         keeper.environment["RESULTD_KEY"] = key
         assert sentence in keeper.fails(KEY, "job", "create", "kind")
+
+
+def test_a_user_is_made_listed_and_changed(keeper):
+    name = "ada-" + os.urandom(4).hex()
+    number = keeper.ok("user", "create", name, stdin="secret\n").strip()
+    assert f"{number}\t{name}\tno\tyes\t" in keeper.ok("user", "ls")
+    (changed,) = keeper.json("user", "change", number, "--staff", "--inactive")
+    assert (changed["name"], changed["staff"], changed["active"]) == (name, True, False)
+    keeper.ok("user", "change", number, "--active", "--no-staff", "--password", stdin="another\n")
+    (row,) = keeper.json("user", "ls")
+    assert (row["staff"], row["active"]) == (False, True)
+    sent = {"username": name, "password": "another"}
+    assert requests.post(keeper.api.server.url + "/v1/auth/obtain", json=sent, timeout=120).status_code == 200
+    assert "contrary" in keeper.fails(USAGE, "user", "change", number, "--active", "--inactive")
+    assert "no password" in keeper.fails(USAGE, "user", "create", name, stdin="")
+    assert name in keeper.fails(CONFLICT, "user", "create", name, stdin="x\n")
+    keeper.fails(ABSENT, "user", "change", "999999999", "--staff")
