@@ -12,7 +12,7 @@
 #define EXAMPLE_BATCH   "01939a5e-7c2b-7d41-9f0a-3b6c5d4e2f10"
 #define EXAMPLE_JOB     "01939a5e-8d10-7c02-8b4e-9f6a5d4c3b21"
 #define EXAMPLE_RESULT  "https://results.example/api/v1/results/01939a5f-02aa-7e15-a3d7-1c2b3a495867/content"
-#define EXAMPLE_LINK    "https://results.example/results/01939a5f-02aa-7e15-a3d7-1c2b3a495867"
+#define EXAMPLE_LINK    "https://results.example/-/d/AQAAAAAAAAABAAZg6orwVvMwMWEyMDY5"
 
 /* --- objects --- */
 
