@@ -250,15 +250,16 @@ const struct description playment_description = {
 #define PAGES .params = playment_page_params, .param_count = API_COUNT(playment_page_params)
 
 #define CREATE_BATCH                                                                                         \
-    .group = BATCHES, .summary = "Make a batch", OF_PROJECT, .fields = playment_batch_fields,                \
+    .group = BATCHES, OF_PROJECT, .fields = playment_batch_fields,                                           \
     .field_count = API_COUNT(playment_batch_fields), .body_open = true,                                      \
     .body_example = "{\"name\":\"week 47\",\"description\":\"street scenes\",\"label\":\"cars\"}",           \
     .answers = {{200, "The id of the batch.", &made_batch_answer}}, .refusals = {507}
 
-const struct operation playment_op_create_batch = {.id = "createBatch", CREATE_BATCH};
+const struct operation playment_op_create_batch = {
+    .id = "createBatch", .summary = "Make a batch", CREATE_BATCH};
 
 const struct operation playment_op_create_batch_singular = {
-    .id = "createBatchSingular", .about = "The same at another address.", CREATE_BATCH};
+    .id = "createBatchSingular", .summary = "Make a batch, at another address", CREATE_BATCH};
 
 #define CREATE_JOB                                                                                           \
     .group = JOBS, OF_PROJECT, .fields = playment_job_fields, .field_count = API_COUNT(playment_job_fields), \
@@ -284,8 +285,7 @@ const struct operation playment_op_create_job_v0 = {
 
 const struct operation playment_op_create_job_sdk = {
     .id = "createJobSdk",
-    .summary = "Make a job, as the SDK does",
-    .about = "The same at another address.",
+    .summary = "Make a job, as the SDK does at another address",
     .answers = {{200, "The job, which is queued.", &made_job_v0_answer}},
     CREATE_JOB,
 };
@@ -340,13 +340,14 @@ const struct operation playment_op_attachment = {
 };
 
 #define DETAILS                                                                                              \
-    .group = PROJECTS, .summary = "Show a project and its batches, oldest first", OF_PROJECT, PAGES,         \
+    .group = PROJECTS, OF_PROJECT, PAGES,                                                                    \
     .answers = {{200, "The project, and one page of its batches.", &details_answer}}
 
-const struct operation playment_op_details_v1 = {.id = "getProjectDetails", DETAILS};
+const struct operation playment_op_details_v1 = {
+    .id = "getProjectDetails", .summary = "Show a project and its batches, oldest first", DETAILS};
 
 const struct operation playment_op_details_v0 = {
-    .id = "getProjectDetailsV0", .about = "The same at another address.", DETAILS};
+    .id = "getProjectDetailsV0", .summary = "Show a project and its batches, as the SDK does", DETAILS};
 
 const struct operation playment_op_stats = {
     .id = "getProjectStats",

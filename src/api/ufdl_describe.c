@@ -265,14 +265,22 @@ const struct operation ufdl_op_node_retrieve = {
 };
 
 #define CHANGE_NODE                                                                                          \
-    .group = NODES, .summary = "Change a node",                                                              \
-    .about = "A node changes itself, staff any. What is left out stays.", OF_PK, MAY_BE_NODE,                \
-    BODY(ufdl_node_fields), .body_optional = true, .body_example = "{\"driver_version\":\"550.54\"}",        \
-    .answers = {{200, "The node.", &ufdl_node_shape}}, .refusals = {404}
+    .group = NODES, OF_PK, MAY_BE_NODE, BODY(ufdl_node_fields), .body_optional = true,                       \
+    .body_example = "{\"driver_version\":\"550.54\"}", .answers = {{200, "The node.", &ufdl_node_shape}},    \
+    .refusals = {404}
 
-const struct operation ufdl_op_node_update = {.id = "updateNode", CHANGE_NODE};
+const struct operation ufdl_op_node_update = {
+    .id = "updateNode",
+    .summary = "Change a node",
+    .about = "A node changes itself, staff any. What is left out stays.",
+    CHANGE_NODE,
+};
 
-const struct operation ufdl_op_node_patch = {.id = "patchNode", CHANGE_NODE};
+const struct operation ufdl_op_node_patch = {
+    .id = "patchNode",
+    .summary = "Change a node, by another method",
+    CHANGE_NODE,
+};
 
 /* --- jobs --- */
 
@@ -301,14 +309,21 @@ const struct operation ufdl_op_job_retrieve = {
 };
 
 #define CHANGE_JOB                                                                                           \
-    .group = JOBS, .summary = "Change what a job is called",                                                 \
-    .about = "For staff, and of a job that was made here.", OF_PK, BODY(ufdl_job_fields),                    \
-    .body_optional = true, .body_example = "{\"description\":\"second run\"}", THE_JOB,                      \
-    .refusals = {404, 406}
+    .group = JOBS, OF_PK, BODY(ufdl_job_fields), .body_optional = true,                                      \
+    .body_example = "{\"description\":\"second run\"}", THE_JOB, .refusals = {404, 406}
 
-const struct operation ufdl_op_job_update = {.id = "updateJob", CHANGE_JOB};
+const struct operation ufdl_op_job_update = {
+    .id = "updateJob",
+    .summary = "Change what a job is called",
+    .about = "For staff, and of a job that was made here.",
+    CHANGE_JOB,
+};
 
-const struct operation ufdl_op_job_patch = {.id = "patchJob", CHANGE_JOB};
+const struct operation ufdl_op_job_patch = {
+    .id = "patchJob",
+    .summary = "Change what a job is called, by another method",
+    CHANGE_JOB,
+};
 
 const struct operation ufdl_op_job_destroy = {
     .id = "destroyJob",
@@ -351,12 +366,22 @@ const struct operation ufdl_op_job_acquire = {
     MOVE,
 };
 
-#define RELEASE .summary = "Give back a job that was acquired and not started", OF_PK, AS_NODE, MOVE
-
-const struct operation ufdl_op_job_release = {.id = "releaseJob", RELEASE};
+const struct operation ufdl_op_job_release = {
+    .id = "releaseJob",
+    .summary = "Give back a job that was acquired and not started",
+    OF_PK,
+    AS_NODE,
+    MOVE,
+};
 
 const struct operation ufdl_op_job_release_by_get = {
-    .id = "releaseJobByGet", .about = "The same, as the Java client asks for it.", RELEASE};
+    .id = "releaseJobByGet",
+    .summary = "Give back a job, by another method",
+    .about = "The Java client does.",
+    OF_PK,
+    AS_NODE,
+    MOVE,
+};
 
 const struct operation ufdl_op_job_start = {
     .id = "startJob",
