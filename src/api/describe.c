@@ -73,13 +73,17 @@ static bool answers_with(const struct operation *o, int status)
     return false;
 }
 
+/* Each once, the smallest first, but for those that the operation answers in its own way. */
 static void add_status(const struct operation *o, int status, int *list, size_t *count)
 {
-    for (size_t i = 0; i < *count; i++)
-        if (list[i] == status)
-            return;
-    if (!answers_with(o, status))
-        list[(*count)++] = status;
+    size_t at = 0;
+    while (at < *count && list[at] < status)
+        at++;
+    if ((at < *count && list[at] == status) || answers_with(o, status))
+        return;
+    for (size_t i = (*count)++; i > at; i--)
+        list[i] = list[i - 1];
+    list[at] = status;
 }
 
 static const char *find_refusal(const struct api *api, int status)

@@ -193,12 +193,12 @@ static void put_request_body(struct buf *b, const struct operation *o)
 {
     if (!o->field_count && !o->body)
         return;
-    begin_table(b, o->body_optional ? "Body, which may be absent" : "Body");
+    begin_table(b, o->body_media ? "Form" : o->body_optional ? "Body, which may be absent" : "Body");
     put_fields(b, o->fields, o->field_count, "");
     if (o->body)
         put_shape_members(b, o->body, "");
     end_table(b);
-    if (o->body_example) {
+    if (o->body_example && !o->body_media) {
         buf_puts(b, "<pre><code>");
         put_plain(b, o->body_example);
         buf_puts(b, "</code></pre>\n");

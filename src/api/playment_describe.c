@@ -12,7 +12,7 @@
 #define EXAMPLE_BATCH   "01939a5e-7c2b-7d41-9f0a-3b6c5d4e2f10"
 #define EXAMPLE_JOB     "01939a5e-8d10-7c02-8b4e-9f6a5d4c3b21"
 #define EXAMPLE_RESULT  "https://results.example/api/v1/results/01939a5f-02aa-7e15-a3d7-1c2b3a495867/content"
-#define EXAMPLE_LINK    "https://results.example/results/01939a5f-02aa-7e15-a3d7-1c2b3a495867"
+#define EXAMPLE_LINK    "https://results.example/-/d/AQAAAAAAAAABAAZg6orwVvMwMWEyMDY5"
 
 /* --- objects --- */
 
@@ -250,15 +250,16 @@ const struct description playment_description = {
 #define PAGES .params = playment_page_params, .param_count = API_COUNT(playment_page_params)
 
 #define CREATE_BATCH                                                                                         \
-    .group = BATCHES, .summary = "Make a batch", OF_PROJECT, .fields = playment_batch_fields,                \
+    .group = BATCHES, OF_PROJECT, .fields = playment_batch_fields,                                           \
     .field_count = API_COUNT(playment_batch_fields), .body_open = true,                                      \
     .body_example = "{\"name\":\"week 47\",\"description\":\"street scenes\",\"label\":\"cars\"}",           \
     .answers = {{200, "The id of the batch.", &made_batch_answer}}, .refusals = {507}
 
-const struct operation playment_op_create_batch = {.id = "createBatch", CREATE_BATCH};
+const struct operation playment_op_create_batch = {
+    .id = "createBatch", .summary = "Make a batch", CREATE_BATCH};
 
 const struct operation playment_op_create_batch_singular = {
-    .id = "createBatchSingular", .about = "The same at another address.", CREATE_BATCH};
+    .id = "createBatchSingular", .summary = "Make a batch, at another address", CREATE_BATCH};
 
 #define CREATE_JOB                                                                                           \
     .group = JOBS, OF_PROJECT, .fields = playment_job_fields, .field_count = API_COUNT(playment_job_fields), \
@@ -284,8 +285,7 @@ const struct operation playment_op_create_job_v0 = {
 
 const struct operation playment_op_create_job_sdk = {
     .id = "createJobSdk",
-    .summary = "Make a job, as the SDK does",
-    .about = "The same at another address.",
+    .summary = "Make a job, as the SDK does at another address",
     .answers = {{200, "The job, which is queued.", &made_job_v0_answer}},
     CREATE_JOB,
 };
@@ -340,13 +340,14 @@ const struct operation playment_op_attachment = {
 };
 
 #define DETAILS                                                                                              \
-    .group = PROJECTS, .summary = "Show a project and its batches, oldest first", OF_PROJECT, PAGES,         \
+    .group = PROJECTS, OF_PROJECT, PAGES,                                                                    \
     .answers = {{200, "The project, and one page of its batches.", &details_answer}}
 
-const struct operation playment_op_details_v1 = {.id = "getProjectDetails", DETAILS};
+const struct operation playment_op_details_v1 = {
+    .id = "getProjectDetails", .summary = "Show a project and its batches, oldest first", DETAILS};
 
 const struct operation playment_op_details_v0 = {
-    .id = "getProjectDetailsV0", .about = "The same at another address.", DETAILS};
+    .id = "getProjectDetailsV0", .summary = "Show a project and its batches, as the SDK does", DETAILS};
 
 const struct operation playment_op_stats = {
     .id = "getProjectStats",

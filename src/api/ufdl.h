@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of UFDL's API share: ufdl.c (the table of routes, who may, errors), ufdl_token.c (JWT),
- * ufdl_output.c (job-outputs), ufdl_filter.c (FilterSpec) and ufdl_list.c (lists that use it).
+ * ufdl_output.c (job-outputs), ufdl_filter.c (FilterSpec), ufdl_list.c (lists that use it) and
+ * ufdl_describe.c (what all of it is to those who call it).
  *
  * The order of refusals is 401, 403, 404, then the body. `admit` does the first two from the route's `need`,
  * before the body is read; a handler looks its object up before it parses. Objects are addressed by pk.
@@ -121,6 +122,25 @@ int ufdl_node_seen(struct request *rq, struct document *d, struct err *e);      
 
 int ufdl_job(struct request *rq, struct job **ret, struct err *e); /* that the first {} names */
 int ufdl_send_job(struct request *rq, const struct job *job, struct err *e);
+
+/* --- what handlers read requests by --- */
+
+extern const struct json_field ufdl_node_fields[5], ufdl_node_new_fields[5], ufdl_template_fields[5],
+    ufdl_create_job_fields[3], ufdl_job_fields[1], ufdl_start_fields[1], ufdl_finish_fields[3];
+
+/* --- what the routes are to those who call them: ufdl_describe.c --- */
+
+extern const struct description ufdl_description;
+extern const struct operation ufdl_op_token_obtain, ufdl_op_token_refresh, ufdl_op_token_verify,
+    ufdl_op_output_list, ufdl_op_output_retrieve, ufdl_op_output_destroy, ufdl_op_output_hard_delete,
+    ufdl_op_output_reinstate, ufdl_op_output_download, ufdl_op_template_list, ufdl_op_template_create,
+    ufdl_op_template_retrieve, ufdl_op_template_create_job, ufdl_op_node_list, ufdl_op_node_create,
+    ufdl_op_node_ping, ufdl_op_node_retrieve, ufdl_op_node_update, ufdl_op_node_patch, ufdl_op_job_list,
+    ufdl_op_job_retrieve, ufdl_op_job_update, ufdl_op_job_patch, ufdl_op_job_destroy, ufdl_op_job_hard_delete,
+    ufdl_op_job_reinstate, ufdl_op_job_acquire, ufdl_op_job_release, ufdl_op_job_release_by_get,
+    ufdl_op_job_start, ufdl_op_job_progress, ufdl_op_job_finish, ufdl_op_job_reset, ufdl_op_job_abort,
+    ufdl_op_job_cancel, ufdl_op_add_output, ufdl_op_get_output, ufdl_op_delete_output,
+    ufdl_op_get_output_info;
 
 /* --- handlers --- */
 

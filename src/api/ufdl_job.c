@@ -238,22 +238,26 @@ static const char *describe(struct request *rq, const struct json *input, const 
     return buf_str(&j.buf);
 }
 
+struct update {
+    const char *description;
+};
+
+const struct json_field ufdl_job_fields[] = {
+    {"description", JSON_TO_STRING, offsetof(struct update, description), false, 0, UFDL_LONGEST_TEXT,
+     .about = "A text for people."},
+};
+
 /* All that can be changed of a job is what it is called. */
 int ufdl_job_update(struct request *rq, struct err *e)
 {
-    struct update {
-        const char *description;
-    } u = {.description = NULL};
-    static const struct json_field members[] = {
-        {"description", JSON_TO_STRING, offsetof(struct update, description), false, 0, UFDL_LONGEST_TEXT},
-    };
+    struct update u = {.description = NULL};
     struct job *job = NULL;
     const struct json *body = NULL;
     int rc = ufdl_job(rq, &job, e);
     if (rc == 0)
         rc = ufdl_body(rq, &body, e);
     if (rc == 0 && body)
-        rc = json_read_known(body, members, API_COUNT(members), &u, e);
+        rc = json_read_known(body, ufdl_job_fields, API_COUNT(ufdl_job_fields), &u, e);
     if (rc < 0)
         return rc;
     const struct json *input = parse(&rq->arena, job->input);

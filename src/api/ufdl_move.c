@@ -104,18 +104,22 @@ struct finish {
     const char *error;
 };
 
+#define NOTIFICATION                                                                                         \
+    {                                                                                                        \
+        "send_notification", JSON_TO_STRING, offsetof(struct finish, send_notification), true, 0,            \
+            UFDL_LONGEST_TEXT, .about = "Any text: none are sent."                                           \
+    }
+
+const struct json_field ufdl_start_fields[] = {NOTIFICATION};
+
 int ufdl_job_start(struct request *rq, struct err *e)
 {
-    static const struct json_field fields[] = {
-        {"send_notification", JSON_TO_STRING, offsetof(struct finish, send_notification), true, 0,
-         UFDL_LONGEST_TEXT},
-    };
     struct finish f;
     struct job *job = NULL;
     struct document *node = NULL;
     int rc = find_owned(rq, &job, &node, e);
     if (rc == 0)
-        rc = read_body(rq, fields, API_COUNT(fields), &f, e);
+        rc = read_body(rq, ufdl_start_fields, API_COUNT(ufdl_start_fields), &f, e);
     if (rc < 0)
         return rc;
     struct job_move m = {.verb = JOB_START, .holder = node->pk};
@@ -162,22 +166,23 @@ static const char *make_error(struct request *rq, const char *message)
     return buf_str(&j.buf);
 }
 
+const struct json_field ufdl_finish_fields[] = {
+    {"success", JSON_TO_BOOL, offsetof(struct finish, success), true, 0, 0, .about = "Not looked at."},
+    NOTIFICATION,
+    {"error", JSON_TO_STRING, offsetof(struct finish, error), false, 0, UFDL_LONGEST_TEXT,
+     .about = "Why it failed; without it, it did not."},
+};
+
 /* "presence of error decides, success is unused". A node whose job was cancelled meanwhile is not told off.
  */
 int ufdl_job_finish(struct request *rq, struct err *e)
 {
-    static const struct json_field fields[] = {
-        {"success", JSON_TO_BOOL, offsetof(struct finish, success), true, 0, 0},
-        {"send_notification", JSON_TO_STRING, offsetof(struct finish, send_notification), true, 0,
-         UFDL_LONGEST_TEXT},
-        {"error", JSON_TO_STRING, offsetof(struct finish, error), false, 0, UFDL_LONGEST_TEXT},
-    };
     struct finish f = {.error = NULL};
     struct job *job = NULL;
     struct document *node = NULL;
     int rc = find_owned(rq, &job, &node, e);
     if (rc == 0)
-        rc = read_body(rq, fields, API_COUNT(fields), &f, e);
+        rc = read_body(rq, ufdl_finish_fields, API_COUNT(ufdl_finish_fields), &f, e);
     if (rc < 0)
         return rc;
     assert(job && node);

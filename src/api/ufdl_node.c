@@ -21,13 +21,23 @@ struct node {
     int64_t gpu_mem, cpu_mem; /* MB */
 };
 
-static const struct json_field fields[] = {
-    {"ip", JSON_TO_STRING, offsetof(struct node, ip), false, 1, 255},
-    {"driver_version", JSON_TO_STRING, offsetof(struct node, driver_version), false, 0, 255},
-    {"hardware_generation", JSON_TO_VALUE, offsetof(struct node, hardware_generation), false, 0, 0},
-    {"gpu_mem", JSON_TO_INT, offsetof(struct node, gpu_mem), false, 0, INT64_MAX},
-    {"cpu_mem", JSON_TO_INT, offsetof(struct node, cpu_mem), false, 0, INT64_MAX},
-};
+/* clang-format off */
+#define FIELDS(needed)                                                                                       \
+    {"ip", JSON_TO_STRING, offsetof(struct node, ip), needed, 1, 255,                                        \
+     .about = "The address that it works at."},                                                              \
+    {"driver_version", JSON_TO_STRING, offsetof(struct node, driver_version), false, 0, 255,                 \
+     .about = "Of its graphics card."},                                                                      \
+    {"hardware_generation", JSON_TO_VALUE, offsetof(struct node, hardware_generation), false, 0, 0,          \
+     .about = "Of its graphics card: a text, a number or null."},                                            \
+    {"gpu_mem", JSON_TO_INT, offsetof(struct node, gpu_mem), false, 0, INT64_MAX,                            \
+     .about = "Memory of its graphics card in MB (0)."},                                                     \
+    {"cpu_mem", JSON_TO_INT, offsetof(struct node, cpu_mem), false, 0, INT64_MAX,                            \
+     .about = "Its memory in MB (0)."}
+/* clang-format on */
+
+/* What a node changes, it may leave out; read_body sees to what a new one needs. */
+const struct json_field ufdl_node_fields[] = {FIELDS(false)};
+const struct json_field ufdl_node_new_fields[] = {FIELDS(true)};
 
 /* --- objects --- */
 
@@ -53,7 +63,7 @@ static int read_stored(struct arena *a, const struct document *d, struct node *r
     const struct json *body;
     assert(d);
     int rc = json_parse(a, d->body, strlen(d->body), UFDL_DEPTH, &body, e);
-    return rc < 0 ? rc : json_read_known(body, fields, API_COUNT(fields), ret, e);
+    return rc < 0 ? rc : json_read_known(body, ufdl_node_fields, API_COUNT(ufdl_node_fields), ret, e);
 }
 
 static int put_node(struct json_out *j, struct session *s, const struct document *d, struct err *e)
@@ -178,7 +188,7 @@ static int read_body(struct request *rq, struct node *n, struct err *e)
     const struct json *body;
     int rc = ufdl_body(rq, &body, e);
     if (rc == 0 && body)
-        rc = json_read_known(body, fields, API_COUNT(fields), n, e);
+        rc = json_read_known(body, ufdl_node_fields, API_COUNT(ufdl_node_fields), n, e);
     if (rc < 0)
         return rc;
     if (!n->ip)

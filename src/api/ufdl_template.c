@@ -9,23 +9,31 @@
 #include "core/job.h"
 #include "core/name.h"
 
-#include <assert.h>
 #include <string.h>
 
 struct template
 {
+    const char *name; /* of one that is made */
     int64_t version;
     const char *description;
     const struct json *inputs;     /* {name: …}; NULL: whatever comes */
     const struct json *parameters; /* the same */
 };
 
-static const struct json_field fields[] = {
-    {"version", JSON_TO_INT, offsetof(struct template, version), false, 0, INT64_MAX},
-    {"description", JSON_TO_STRING, offsetof(struct template, description), false, 0, UFDL_LONGEST_TEXT},
-    {"inputs", JSON_TO_OBJECT, offsetof(struct template, inputs), false, 0, 0},
-    {"parameters", JSON_TO_OBJECT, offsetof(struct template, parameters), false, 0, 0},
+const struct json_field ufdl_template_fields[] = {
+    {"name", JSON_TO_STRING, offsetof(struct template, name), true, 1, 255,
+     .about = "Unique in the project: the kind of its jobs."},
+    {"version", JSON_TO_INT, offsetof(struct template, version), false, 0, INT64_MAX,
+     .about = "Any number (1)."},
+    {"description", JSON_TO_STRING, offsetof(struct template, description), false, 0, UFDL_LONGEST_TEXT,
+     .about = "A text for people."},
+    {"inputs", JSON_TO_OBJECT, offsetof(struct template, inputs), false, 0, 0,
+     .about = "By name: other inputs are dropped from a job. Without it, jobs keep whatever comes."},
+    {"parameters", JSON_TO_OBJECT, offsetof(struct template, parameters), false, 0, 0,
+     .about = "By name: a job with another parameter is refused. Without it, jobs take any."},
 };
+
+enum { STORED = 1 }; /* the first of the fields that the document's body has: its name is the document's */
 
 const struct document ufdl_template_default = {
     .name = UFDL_TEMPLATE_DEFAULT,
@@ -39,7 +47,9 @@ static int read_stored(struct arena *a, const struct document *d, struct templat
     const struct json *body;
     *ret = (struct template){.version = 1, .description = ""};
     int rc = json_parse(a, d->body, strlen(d->body), UFDL_DEPTH, &body, e);
-    return rc < 0 ? rc : json_read_known(body, fields, API_COUNT(fields), ret, e);
+    return rc < 0 ? rc
+                  : json_read_known(body, &ufdl_template_fields[STORED],
+                                    API_COUNT(ufdl_template_fields) - STORED, ret, e);
 }
 
 static void put_declared(struct json_out *j, const char *key, const struct json *declared)
@@ -142,7 +152,8 @@ int ufdl_template_retrieve(struct request *rq, struct err *e)
     return rc < 0 ? rc : send_template(rq, 200, d, e);
 }
 
-static int check_name(const struct json *body, const char **ret, struct err *e)
+/* Before the table reads it: in the words of the original. */
+static int check_name(const struct json *body, struct err *e)
 {
     const struct json *name = body ? json_member(body, "name") : NULL;
     if (!name || name->type != JSON_STRING)
@@ -150,9 +161,7 @@ static int check_name(const struct json *body, const char **ret, struct err *e)
     if (strlen(name->string) != name->string_len || name->string_len == 0 || name->string_len > 255)
         return err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/name",
                       "name must have 1 to 255 bytes, and none of them NUL");
-    int rc = name_check_text(name->string, "the name", e);
-    *ret = name->string;
-    return rc;
+    return name_check_text(name->string, "the name", e);
 }
 
 /* The same sentence whether the name is the first template's or another's. */
@@ -166,24 +175,22 @@ int ufdl_template_create(struct request *rq, struct err *e)
     struct template t = {.version = 1, .description = ""};
     struct json_out j = {.buf = {.arena = &rq->arena}};
     struct document *d = NULL;
-    const char *name = NULL;
     const struct json *body;
     int rc = ufdl_body(rq, &body, e);
     if (rc == 0)
-        rc = check_name(body, &name, e);
+        rc = check_name(body, e);
     if (rc == 0)
-        rc = json_read_known(body, fields, API_COUNT(fields), &t, e);
+        rc = json_read_known(body, ufdl_template_fields, API_COUNT(ufdl_template_fields), &t, e);
     if (rc < 0)
         return rc;
-    assert(name);
-    if (strcmp(name, UFDL_TEMPLATE_DEFAULT) == 0)
-        return taken(name, e);
+    if (strcmp(t.name, UFDL_TEMPLATE_DEFAULT) == 0)
+        return taken(t.name, e);
     json_begin_object(&j);
     put_members(&j, &t);
     json_end_object(&j);
-    rc = document_create(api_session(rq), UFDL_TEMPLATE, name, NULL, buf_str(&j.buf), &d, e);
+    rc = document_create(api_session(rq), UFDL_TEMPLATE, t.name, NULL, buf_str(&j.buf), &d, e);
     if (rc == ERR_TAKEN)
-        return taken(name, e);
+        return taken(t.name, e);
     return rc < 0 ? rc : send_template(rq, 201, d, e);
 }
 
@@ -301,22 +308,27 @@ struct create_job {
     const char *description;
 };
 
+const struct json_field ufdl_create_job_fields[] = {
+    {"input_values", JSON_TO_OBJECT, offsetof(struct create_job, input_values), true, 0, 0,
+     .about = "By name: objects of any `value` and its `type`, a text like `Compressed<JSON>`."},
+    {"parameter_values", JSON_TO_OBJECT, offsetof(struct create_job, parameter_values), false, 0, 0,
+     .about = "The same of parameters."},
+    {"description", JSON_TO_STRING, offsetof(struct create_job, description), false, 0, UFDL_LONGEST_TEXT,
+     .about = "A text for people."},
+};
+
+/* What is needed, in the words of the original. */
 static int read_request(struct request *rq, struct create_job *ret, struct err *e)
 {
-    static const struct json_field members[] = {
-        {"input_values", JSON_TO_OBJECT, offsetof(struct create_job, input_values), false, 0, 0},
-        {"parameter_values", JSON_TO_OBJECT, offsetof(struct create_job, parameter_values), false, 0, 0},
-        {"description", JSON_TO_STRING, offsetof(struct create_job, description), false, 0,
-         UFDL_LONGEST_TEXT},
-    };
     const struct json *body;
     int rc = ufdl_body(rq, &body, e);
-    if (rc == 0 && body)
-        rc = json_read_known(body, members, API_COUNT(members), ret, e);
-    if (rc == 0 && !ret->input_values)
-        rc = err_at(e, ERR_MISSING, ERR_POINTER, "/input_values",
-                    "Unable to parse JSON: input_values is required");
-    return rc;
+    if (rc < 0)
+        return rc;
+    const struct json *inputs = body ? json_member(body, "input_values") : NULL;
+    if (!inputs || inputs->type == JSON_NULL)
+        return err_at(e, ERR_MISSING, ERR_POINTER, "/input_values",
+                      "Unable to parse JSON: input_values is required");
+    return json_read_known(body, ufdl_create_job_fields, API_COUNT(ufdl_create_job_fields), ret, e);
 }
 
 /* What becomes the job's input: the request, of its values those that the template knows. */

@@ -7,6 +7,7 @@
  * One algorithm, ours: what a token says of that is only compared. A refresh token is never accepted, and so
  * never remembered, where an access token is asked for.
  */
+#include "api/operation.h"
 #include "api/ufdl.h"
 
 #include "base/clock.h"
@@ -238,6 +239,17 @@ struct form {
     const char *troubles[FIELDS];
 };
 
+/* Its names are those that the operation's table has; all of them are needed. */
+static struct form empty_form(const struct request *rq)
+{
+    const struct operation *o = rq->route->operation;
+    struct form f = {.names = {NULL}};
+    assert(o->field_count <= FIELDS);
+    for (size_t i = 0; i < o->field_count; i++)
+        f.names[i] = o->fields[i].name;
+    return f;
+}
+
 static bool is_form(struct request *rq)
 {
     static const char type[] = "application/x-www-form-urlencoded";
@@ -345,7 +357,7 @@ static bool start_check(struct request *rq)
 
 static int ask(struct request *rq, struct err *e)
 {
-    struct form f = {.names = {"username", "password"}};
+    struct form f = empty_form(rq);
     int rc = read_form(rq, &f, e);
     if (rc <= 0)
         return rc;
@@ -398,9 +410,9 @@ static int refuse_token(struct err *e, const char *detail)
 }
 
 /* 1: *ret is a token that is good; 0: answered. The user may be gone, and then so are the tokens. */
-static int read_sent(struct request *rq, const char *field, struct token *ret, struct err *e)
+static int read_sent(struct request *rq, struct token *ret, struct err *e)
 {
-    struct form f = {.names = {field}};
+    struct form f = empty_form(rq);
     int rc = read_form(rq, &f, e);
     if (rc <= 0)
         return rc;
@@ -409,7 +421,7 @@ static int read_sent(struct request *rq, const char *field, struct token *ret, s
     if (rc == TOKEN_BAD)
         return refuse_token(e, "Token is invalid or expired");
     /* Remembered by a text that no header can hold, so that this opens no address. */
-    const char *unusable = arena_printf(&rq->arena, "%s \n%s", field, f.values[0]);
+    const char *unusable = arena_printf(&rq->arena, "%s \n%s", f.names[0], f.values[0]);
     if (rc == TOKEN_GOOD)
         rc = access_become(api_session(rq), ret->user, unusable, e);
     if (rc == ERR_UNAUTHORIZED)
@@ -420,7 +432,7 @@ static int read_sent(struct request *rq, const char *field, struct token *ret, s
 int ufdl_token_refresh(struct request *rq, struct err *e)
 {
     struct token t = {TOKEN_ACCESS, 0};
-    int rc = read_sent(rq, "refresh", &t, e);
+    int rc = read_sent(rq, &t, e);
     if (rc <= 0)
         return rc;
     if (t.type != TOKEN_REFRESH)
@@ -432,7 +444,7 @@ int ufdl_token_verify(struct request *rq, struct err *e)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     struct token t;
-    int rc = read_sent(rq, "token", &t, e);
+    int rc = read_sent(rq, &t, e);
     if (rc <= 0)
         return rc;
     json_begin_object(&j);
