@@ -9,6 +9,7 @@
 #include "core/job.h"
 #include "core/name.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct template
@@ -183,6 +184,7 @@ int ufdl_template_create(struct request *rq, struct err *e)
         rc = json_read_known(body, ufdl_template_fields, API_COUNT(ufdl_template_fields), &t, e);
     if (rc < 0)
         return rc;
+    assert(t.name);
     if (strcmp(t.name, UFDL_TEMPLATE_DEFAULT) == 0)
         return taken(t.name, e);
     json_begin_object(&j);

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import re
 import threading
 import time
 import urllib.parse
@@ -863,6 +864,18 @@ def test_times_of_a_job_are_those_that_it_shows(ufdl):
         spec = {"expressions": [isnull(f"job.{name}")]}
         listed = [row["pk"] for row in expect(ufdl.post("job-outputs/list", spec), 200)]
         assert (output in listed) == (shown[name] is None), name
+
+
+def test_the_lists_take_the_filters_and_fields_that_the_description_shows(reader):
+    document = expect(requests.get(reader.server.url + "/-/openapi/ufdl.json", timeout=PATIENCE), 200)
+    lists = {path: item["post"] for path, item in document["paths"].items() if path.endswith("/list")}
+    assert sorted(lists) == [f"/v1/{of}/list" for of in ("job-outputs", "job-templates", "jobs", "nodes")]
+    for path, operation in lists.items():
+        expect(reader.post(path[4:], operation["requestBody"]["content"]["application/json"]["example"]), 200)
+        fields = re.findall(r"`([a-z_.]+)`", operation["description"].split("Fields: ")[1])
+        assert "pk" in fields
+        for field in fields:
+            expect(reader.post(path[4:], {"expressions": [{"type": "isnull", "field": field}]}), 200)
 
 
 # ---- the list: order --------------------------------------------------------------------------------------
