@@ -9,7 +9,7 @@ import urllib.request
 import harness
 import pytest
 
-APIS = ("native", "nostradamus", "playment")
+APIS = ("native", "ricloud", "nostradamus", "datafiniti", "playment", "ufdl")
 STRICT = ["--strict", "--noUncheckedIndexedAccess", "--target", "es2022", "--module", "nodenext", "--skipLibCheck"]
 
 

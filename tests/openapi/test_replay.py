@@ -82,7 +82,9 @@ def test_an_example_is_answered_as_described(api, name, path, method, operation)
     prepare = PREPARE[name].get(operation["operationId"], lambda api: {})
     places = prepare(api)
     sent = body(operation, places)
-    headers = {**credentials(name, api.key), **sent.pop("headers", {})}
+    fields = {p["name"]: places.get(p["name"], p.get("example")) for p in operation["parameters"] if p["in"] == "header"}
+    headers = {**credentials(name, api.key), **{k: str(v) for k, v in fields.items() if v}, **sent.pop("headers", {})}
+    headers.update({"Authorization": places["Authorization"]} if "Authorization" in places else {})
     answer = api.session.request(
         method.upper(), api.server.url + address(operation, path, places), params=query(operation, places),
         headers=headers, timeout=60, allow_redirects=False, **sent)
