@@ -12,7 +12,7 @@
 
 static int admit(struct request *rq, struct err *e)
 {
-    return api_admit_key(rq, KEY_TOKEN | KEY_BEARER | KEY_HEADER, e);
+    return api_admit_key(rq, RICLOUD_KEY_FORMS, e);
 }
 
 /* What an address names that leads to nothing: the core knows other words for it. */
@@ -73,56 +73,59 @@ static void fail(struct request *rq, const struct err *e)
 static const char *const prefixes[] = {"/results",      "/polls",         "/tasks",  "/users", "/sessions",
                                        "/sources",      "/subscriptions", "/events", "/keys",  "/key",
                                        "/organisation", "/configs",       NULL};
+#define IS(name) ricloud_##name, .operation = &ricloud_op_##name
 /* "Acknowledge GET /results/{result ID}/ack" writes; clients since 3.1 send POST, with the body `null`. */
 static const struct route routes[] = {
-    {HTTP_GET, "/results", R_READ, BODY_NONE, SCOPE_READ, ricloud_result_list},
-    {HTTP_POST, "/results/ack", R_WRITE, BODY_WHOLE, SCOPE_ACK, ricloud_result_ack_many},
-    {HTTP_GET, "/results/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_result_get},
-    {HTTP_GET, "/results/{}/ack", R_WRITE, BODY_NONE, SCOPE_ACK, ricloud_result_ack},
-    {HTTP_POST, "/results/{}/ack", R_WRITE, BODY_WHOLE, SCOPE_ACK, ricloud_result_ack},
+    {HTTP_GET, "/results", R_READ, BODY_NONE, SCOPE_READ, IS(result_list)},
+    {HTTP_POST, "/results/ack", R_WRITE, BODY_WHOLE, SCOPE_ACK, IS(result_ack_many)},
+    {HTTP_GET, "/results/{}", R_READ, BODY_NONE, SCOPE_READ, IS(result_get)},
+    {HTTP_GET, "/results/{}/ack", R_WRITE, BODY_NONE, SCOPE_ACK, ricloud_result_ack,
+     .operation = &ricloud_op_result_ack_get},
+    {HTTP_POST, "/results/{}/ack", R_WRITE, BODY_WHOLE, SCOPE_ACK, IS(result_ack)},
 
-    {HTTP_POST, "/polls", R_WRITE, BODY_WHOLE, SCOPE_WRITE, ricloud_poll_create},
-    {HTTP_GET, "/polls", R_READ, BODY_NONE, SCOPE_READ, ricloud_poll_list},
-    {HTTP_GET, "/polls/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_poll_get},
-    {HTTP_POST, "/tasks", R_WRITE, BODY_WHOLE, SCOPE_WRITE, ricloud_task_create},
-    {HTTP_GET, "/tasks", R_READ, BODY_NONE, SCOPE_READ, ricloud_task_list},
-    {HTTP_GET, "/tasks/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_task_get},
+    {HTTP_POST, "/polls", R_WRITE, BODY_WHOLE, SCOPE_WRITE, IS(poll_create)},
+    {HTTP_GET, "/polls", R_READ, BODY_NONE, SCOPE_READ, IS(poll_list)},
+    {HTTP_GET, "/polls/{}", R_READ, BODY_NONE, SCOPE_READ, IS(poll_get)},
+    {HTTP_POST, "/tasks", R_WRITE, BODY_WHOLE, SCOPE_WRITE, IS(task_create)},
+    {HTTP_GET, "/tasks", R_READ, BODY_NONE, SCOPE_READ, IS(task_list)},
+    {HTTP_GET, "/tasks/{}", R_READ, BODY_NONE, SCOPE_READ, IS(task_get)},
 
-    {HTTP_POST, "/users", R_WRITE, BODY_WHOLE, SCOPE_WRITE, ricloud_user_create},
-    {HTTP_GET, "/users", R_READ, BODY_NONE, SCOPE_READ, ricloud_user_list},
-    {HTTP_GET, "/users/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_user_get},
-    {HTTP_POST, "/sources", R_WRITE, BODY_WHOLE, SCOPE_WRITE, ricloud_source_create},
-    {HTTP_GET, "/sources", R_READ, BODY_NONE, SCOPE_READ, ricloud_source_list},
-    {HTTP_GET, "/sources/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_source_get},
-    {HTTP_POST, "/sessions", R_WRITE, BODY_WHOLE, SCOPE_WRITE, ricloud_session_create},
-    {HTTP_GET, "/sessions", R_READ, BODY_NONE, SCOPE_READ, ricloud_session_list},
-    {HTTP_GET, "/sessions/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_session_get},
-    {HTTP_GET, "/sessions/{}/payload", R_READ, BODY_NONE, SCOPE_WRITE, ricloud_session_payload},
-    {HTTP_POST, "/subscriptions", R_WRITE, BODY_WHOLE, SCOPE_WRITE, ricloud_subscription_create},
-    {HTTP_GET, "/subscriptions", R_READ, BODY_NONE, SCOPE_READ, ricloud_subscription_list},
-    {HTTP_GET, "/subscriptions/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_subscription_get},
-    {HTTP_DELETE, "/subscriptions/{}", R_WRITE, BODY_NONE, SCOPE_WRITE, ricloud_subscription_delete},
+    {HTTP_POST, "/users", R_WRITE, BODY_WHOLE, SCOPE_WRITE, IS(user_create)},
+    {HTTP_GET, "/users", R_READ, BODY_NONE, SCOPE_READ, IS(user_list)},
+    {HTTP_GET, "/users/{}", R_READ, BODY_NONE, SCOPE_READ, IS(user_get)},
+    {HTTP_POST, "/sources", R_WRITE, BODY_WHOLE, SCOPE_WRITE, IS(source_create)},
+    {HTTP_GET, "/sources", R_READ, BODY_NONE, SCOPE_READ, IS(source_list)},
+    {HTTP_GET, "/sources/{}", R_READ, BODY_NONE, SCOPE_READ, IS(source_get)},
+    {HTTP_POST, "/sessions", R_WRITE, BODY_WHOLE, SCOPE_WRITE, IS(session_create)},
+    {HTTP_GET, "/sessions", R_READ, BODY_NONE, SCOPE_READ, IS(session_list)},
+    {HTTP_GET, "/sessions/{}", R_READ, BODY_NONE, SCOPE_READ, IS(session_get)},
+    {HTTP_GET, "/sessions/{}/payload", R_READ, BODY_NONE, SCOPE_WRITE, IS(session_payload)},
+    {HTTP_POST, "/subscriptions", R_WRITE, BODY_WHOLE, SCOPE_WRITE, IS(subscription_create)},
+    {HTTP_GET, "/subscriptions", R_READ, BODY_NONE, SCOPE_READ, IS(subscription_list)},
+    {HTTP_GET, "/subscriptions/{}", R_READ, BODY_NONE, SCOPE_READ, IS(subscription_get)},
+    {HTTP_DELETE, "/subscriptions/{}", R_WRITE, BODY_NONE, SCOPE_WRITE, IS(subscription_delete)},
 
-    {HTTP_GET, "/key", R_READ, BODY_NONE, SCOPE_READ, ricloud_key_current},
-    {HTTP_GET, "/keys", R_READ, BODY_NONE, SCOPE_ADMIN, ricloud_key_list},
-    {HTTP_GET, "/keys/{}", R_READ, BODY_NONE, SCOPE_ADMIN, ricloud_key_get},
-    {HTTP_POST, "/keys/{}/rotate", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, ricloud_key_rotate},
-    {HTTP_GET, "/organisation", R_READ, BODY_NONE, SCOPE_READ, ricloud_organisation},
-    {HTTP_GET, "/events", R_READ, BODY_NONE, SCOPE_READ, ricloud_event_list},
-    {HTTP_GET, "/events/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_event_get},
+    {HTTP_GET, "/key", R_READ, BODY_NONE, SCOPE_READ, IS(key_current)},
+    {HTTP_GET, "/keys", R_READ, BODY_NONE, SCOPE_ADMIN, IS(key_list)},
+    {HTTP_GET, "/keys/{}", R_READ, BODY_NONE, SCOPE_ADMIN, IS(key_get)},
+    {HTTP_POST, "/keys/{}/rotate", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, IS(key_rotate)},
+    {HTTP_GET, "/organisation", R_READ, BODY_NONE, SCOPE_READ, IS(organisation)},
+    {HTTP_GET, "/events", R_READ, BODY_NONE, SCOPE_READ, IS(event_list)},
+    {HTTP_GET, "/events/{}", R_READ, BODY_NONE, SCOPE_READ, IS(event_get)},
 
-    {HTTP_POST, "/configs/storage", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, ricloud_storage_create},
-    {HTTP_GET, "/configs/storage", R_READ, BODY_NONE, SCOPE_READ, ricloud_storage_list},
-    {HTTP_GET, "/configs/storage/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_storage_get},
-    {HTTP_POST, "/configs/storage/{}", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, ricloud_storage_update},
-    {HTTP_DELETE, "/configs/storage/{}", R_WRITE, BODY_NONE, SCOPE_ADMIN, ricloud_storage_delete},
-    {HTTP_GET, "/configs/storage/{}/test", R_READ, BODY_NONE, SCOPE_ADMIN, ricloud_storage_test},
-    {HTTP_POST, "/configs/storage/{}/test", R_READ, BODY_WHOLE, SCOPE_ADMIN, ricloud_storage_test},
-    {HTTP_POST, "/configs/webhook", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, ricloud_webhook_create},
-    {HTTP_GET, "/configs/webhook", R_READ, BODY_NONE, SCOPE_READ, ricloud_webhook_list},
-    {HTTP_GET, "/configs/webhook/{}", R_READ, BODY_NONE, SCOPE_READ, ricloud_webhook_get},
-    {HTTP_POST, "/configs/webhook/{}", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, ricloud_webhook_update},
-    {HTTP_DELETE, "/configs/webhook/{}", R_WRITE, BODY_NONE, SCOPE_ADMIN, ricloud_webhook_delete},
+    {HTTP_POST, "/configs/storage", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, IS(storage_create)},
+    {HTTP_GET, "/configs/storage", R_READ, BODY_NONE, SCOPE_READ, IS(storage_list)},
+    {HTTP_GET, "/configs/storage/{}", R_READ, BODY_NONE, SCOPE_READ, IS(storage_get)},
+    {HTTP_POST, "/configs/storage/{}", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, IS(storage_update)},
+    {HTTP_DELETE, "/configs/storage/{}", R_WRITE, BODY_NONE, SCOPE_ADMIN, IS(storage_delete)},
+    {HTTP_GET, "/configs/storage/{}/test", R_READ, BODY_NONE, SCOPE_ADMIN, ricloud_storage_test,
+     .operation = &ricloud_op_storage_test_get},
+    {HTTP_POST, "/configs/storage/{}/test", R_READ, BODY_WHOLE, SCOPE_ADMIN, IS(storage_test)},
+    {HTTP_POST, "/configs/webhook", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, IS(webhook_create)},
+    {HTTP_GET, "/configs/webhook", R_READ, BODY_NONE, SCOPE_READ, IS(webhook_list)},
+    {HTTP_GET, "/configs/webhook/{}", R_READ, BODY_NONE, SCOPE_READ, IS(webhook_get)},
+    {HTTP_POST, "/configs/webhook/{}", R_WRITE, BODY_WHOLE, SCOPE_ADMIN, IS(webhook_update)},
+    {HTTP_DELETE, "/configs/webhook/{}", R_WRITE, BODY_NONE, SCOPE_ADMIN, IS(webhook_delete)},
 };
 
 const struct api api_ricloud = {
@@ -132,4 +135,5 @@ const struct api api_ricloud = {
     .route_count = API_COUNT(routes),
     .admit = admit,
     .fail = fail,
+    .description = &ricloud_description,
 };

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "api/api.h"
+#include "api/operation.h"
 #include "base/json.h"
 #include "core/document.h"
 
@@ -76,17 +76,28 @@ int ricloud_put_document(struct json_out *j, struct request *rq, const char *res
 /* Documents of a kind, listed as their resource. */
 int ricloud_list_documents(struct request *rq, const char *kind, const char *const *labels,
                            ricloud_put_fn *put, const char *path, struct err *e);
-/* The body of a request, which must be an object; the body of a document. */
-int ricloud_read_body(struct request *rq, const struct json **ret, struct err *e);
+/* The body of a document. */
 int ricloud_parse(struct request *rq, const struct document *d, const struct json **ret, struct err *e);
 /* The text of a member of a document's body; NULL: there is none. */
 const char *ricloud_text(struct request *rq, const struct document *d, const char *member);
 /* Labels what has this id; NULL values are no labels. */
 int ricloud_label(struct request *rq, const char *id, const char *what, const char *value, struct err *e);
 
-/* The document that a member of a request's body refers to: by its id, or an object that has one. 1, or 0:
- * absent or null. ERR_BAD_REFERENCE names the member. */
-int ricloud_refer(struct request *rq, const struct json *body, const char *member, const char *kind,
+/* What a body refers to, as it was sent: ids, or objects that have one; NULL: not at all. */
+struct ricloud_references {
+    const struct json *session, *source, *subscription, *storage_config;
+};
+extern const struct json_field ricloud_reference_fields[1]; /* of such an object */
+#define RICLOUD_REFERENCE(name, type, field, need, text)                                                     \
+    {                                                                                                        \
+        name, JSON_TO_VALUE, offsetof(type, field), .required = (need), .about = (text),                     \
+                                                    .members = ricloud_reference_fields,                     \
+                                                    .member_count = API_COUNT(ricloud_reference_fields)      \
+    }
+
+/* The document that `value`, which is `member` of a body, refers to. 1, or 0: absent or null.
+ * ERR_BAD_REFERENCE names the member. */
+int ricloud_refer(struct request *rq, const struct json *value, const char *member, const char *kind,
                   struct document **ret, struct err *e);
 
 /*
@@ -116,9 +127,9 @@ struct ricloud_targets {
 };
 extern const struct ricloud_targets ricloud_targets[]; /* ends with NULL */
 
-/* user, source, session and subscription of a request's body, each following from the next where it is not
+/* user, source, session and subscription that a body refers to, each following from the next where it is not
  * given. *ret_subscription may stay NULL. */
-int ricloud_read_order(struct request *rq, const struct json *body, struct ricloud_order *ret,
+int ricloud_read_order(struct request *rq, const struct ricloud_references *sent, struct ricloud_order *ret,
                        struct document **ret_subscription, struct err *e);
 int ricloud_make_task(struct request *rq, const struct ricloud_order *o, struct job **ret, struct err *e);
 
@@ -136,8 +147,9 @@ int ricloud_put_documents(struct json_out *j, struct request *rq, const char *ki
 
 /* All storages, as a nested list; *ret_default becomes the id of the project's, if there is one. */
 int ricloud_put_storages(struct json_out *j, struct request *rq, const char **ret_default, struct err *e);
-/* The storage that a member `storage_config` of a body refers to; *ret stays where there is none. */
-int ricloud_read_storage(struct request *rq, const struct json *body, struct storage **ret, struct err *e);
+/* The storage that `value`, the member `storage_config` of a body, refers to; *ret stays where there is none.
+ */
+int ricloud_read_storage(struct request *rq, const struct json *value, struct storage **ret, struct err *e);
 
 handler_fn ricloud_result_list, ricloud_result_get, ricloud_result_ack, ricloud_result_ack_many;
 handler_fn ricloud_user_create, ricloud_user_list, ricloud_user_get;
@@ -153,3 +165,37 @@ handler_fn ricloud_storage_create, ricloud_storage_list, ricloud_storage_get, ri
     ricloud_storage_delete, ricloud_storage_test;
 handler_fn ricloud_webhook_create, ricloud_webhook_list, ricloud_webhook_get, ricloud_webhook_update,
     ricloud_webhook_delete;
+
+/* --- ricloud_describe.c, ricloud_shape.c: what all this is to a client --- */
+
+#define RICLOUD_KEY_FORMS (KEY_TOKEN | KEY_BEARER | KEY_HEADER)
+
+extern const struct description ricloud_description;
+extern const struct shape ricloud_result_shape, ricloud_result_list_shape, ricloud_task_shape,
+    ricloud_task_list_shape, ricloud_poll_shape, ricloud_poll_list_shape, ricloud_user_shape,
+    ricloud_user_list_shape, ricloud_source_shape, ricloud_source_list_shape, ricloud_session_shape,
+    ricloud_session_list_shape, ricloud_payload_shape, ricloud_subscription_shape,
+    ricloud_subscription_list_shape, ricloud_storage_shape, ricloud_storage_list_shape, ricloud_webhook_shape,
+    ricloud_webhook_list_shape, ricloud_key_shape, ricloud_key_list_shape, ricloud_organisation_shape,
+    ricloud_event_shape, ricloud_event_list_shape, ricloud_error_shape;
+extern const struct operation ricloud_op_event_get, ricloud_op_event_list, ricloud_op_key_current,
+    ricloud_op_key_get, ricloud_op_key_list, ricloud_op_key_rotate, ricloud_op_organisation,
+    ricloud_op_poll_create, ricloud_op_poll_get, ricloud_op_poll_list, ricloud_op_result_ack,
+    ricloud_op_result_ack_get, ricloud_op_result_ack_many, ricloud_op_result_get, ricloud_op_result_list,
+    ricloud_op_session_create, ricloud_op_session_get, ricloud_op_session_list, ricloud_op_session_payload,
+    ricloud_op_source_create, ricloud_op_source_get, ricloud_op_source_list, ricloud_op_storage_create,
+    ricloud_op_storage_delete, ricloud_op_storage_get, ricloud_op_storage_list, ricloud_op_storage_test,
+    ricloud_op_storage_test_get, ricloud_op_storage_update, ricloud_op_subscription_create,
+    ricloud_op_subscription_delete, ricloud_op_subscription_get, ricloud_op_subscription_list,
+    ricloud_op_task_create, ricloud_op_task_get, ricloud_op_task_list, ricloud_op_user_create,
+    ricloud_op_user_get, ricloud_op_user_list, ricloud_op_webhook_create, ricloud_op_webhook_delete,
+    ricloud_op_webhook_get, ricloud_op_webhook_list, ricloud_op_webhook_update;
+
+/* The words of states and the like. */
+extern const char *const ricloud_requestors[2],
+    *const ricloud_task_states[5], *const ricloud_event_types[3], *const ricloud_event_actions[6];
+
+/* What bodies are read by. */
+extern const struct json_field ricloud_ack_fields[1], ricloud_poll_fields[6], ricloud_session_fields[2],
+    ricloud_source_fields[3], ricloud_storage_fields[5], ricloud_subscription_fields[7],
+    ricloud_task_fields[8], ricloud_user_fields[1], ricloud_webhook_fields[1];

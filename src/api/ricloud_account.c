@@ -51,14 +51,17 @@ static int put_user(struct json_out *j, struct request *rq, const void *row, str
     return ricloud_put_document(j, rq, "user", row, e);
 }
 
+const struct json_field ricloud_user_fields[1] = {
+    {"identifier", JSON_TO_STRING, 0, true, 1, RICLOUD_LONGEST_TEXT,
+     .about = "Your own name for the user, unique in the project."},
+};
+
 int ricloud_user_create(struct request *rq, struct err *e)
 {
-    static const struct json_field fields[] = {
-        {"identifier", JSON_TO_STRING, 0, true, 1, RICLOUD_LONGEST_TEXT}};
     const char *identifier = NULL;
     struct document *d = NULL;
     bool is_new = false;
-    int rc = api_read_known(rq, false, fields, API_COUNT(fields), &identifier, e);
+    int rc = api_read(rq, NULL, &identifier, e);
     if (rc < 0)
         return rc;
     struct json_out words = begin_body(rq);
@@ -90,28 +93,35 @@ static int label_source(struct request *rq, const struct document *source, struc
     return rc < 0 ? rc : ricloud_label(rq, source->id, "type", ricloud_text(rq, source, "type"), e);
 }
 
-/* {"user", "type", "identifier"}: one of a kind. */
-static int make_source(struct request *rq, const struct json *body, struct document **ret, bool *ret_new,
+struct source_body {
+    const struct json *user;
+    const char *type, *identifier;
+};
+
+#define SOURCE_FIELDS(need)                                                                                  \
+    RICLOUD_REFERENCE("user", struct source_body, user, need, "Whose it is."),                               \
+        {"type", JSON_TO_STRING,       offsetof(struct source_body, type),  need,                            \
+         1,      RICLOUD_LONGEST_TEXT, .about = "Where the data come from."},                                \
+    {                                                                                                        \
+        "identifier", JSON_TO_STRING, offsetof(struct source_body, identifier), false, 1,                    \
+            RICLOUD_LONGEST_TEXT, .about = "Which one of that type, like the name of an account."            \
+    }
+const struct json_field ricloud_source_fields[3] = {SOURCE_FIELDS(true)};
+
+/* One of a kind. */
+static int make_source(struct request *rq, const struct source_body *f, struct document **ret, bool *ret_new,
                        struct err *e)
 {
-    struct fields {
-        const char *type, *identifier;
-    } f = {0};
-    static const struct json_field fields[] = {
-        {"type", JSON_TO_STRING, offsetof(struct fields, type), true, 1, RICLOUD_LONGEST_TEXT},
-        {"identifier", JSON_TO_STRING, offsetof(struct fields, identifier), false, 1, RICLOUD_LONGEST_TEXT}};
     struct document *user = NULL;
-    int rc = json_read_known(body, fields, API_COUNT(fields), &f, e);
-    if (rc == 0)
-        rc = ricloud_refer(rq, body, "user", RICLOUD_USER, &user, e);
+    int rc = ricloud_refer(rq, f->user, "user", RICLOUD_USER, &user, e);
     if (rc >= 0 && !user)
         rc = err_at(e, ERR_MISSING, ERR_POINTER, "/user", "\"user\" is missing: the id of a user");
     if (rc < 0)
         return rc;
     struct json_out words = begin_body(rq);
     ricloud_put(&words, "user", user->id);
-    ricloud_put(&words, "type", f.type);
-    ricloud_put(&words, "identifier", f.identifier);
+    ricloud_put(&words, "type", f->type);
+    ricloud_put(&words, "identifier", f->identifier);
     const char *text = end_body(&words);
     rc = get_or_create(rq, RICLOUD_SOURCE, text, text, ret, ret_new, e);
     return rc == 0 && *ret_new ? label_source(rq, *ret, e) : rc;
@@ -119,12 +129,12 @@ static int make_source(struct request *rq, const struct json *body, struct docum
 
 int ricloud_source_create(struct request *rq, struct err *e)
 {
-    const struct json *body = NULL;
+    struct source_body b = {.user = NULL};
     struct document *d = NULL;
     bool is_new = false;
-    int rc = ricloud_read_body(rq, &body, e);
+    int rc = api_read(rq, NULL, &b, e);
     if (rc == 0)
-        rc = make_source(rq, body, &d, &is_new, e);
+        rc = make_source(rq, &b, &d, &is_new, e);
     return rc < 0 ? rc : ricloud_send(rq, is_new ? 201 : 200, put_source, d, e);
 }
 
@@ -161,18 +171,39 @@ static int put_session(struct json_out *j, struct request *rq, const void *row, 
     return rc;
 }
 
+struct session_body {
+    const struct json *source, *payload;
+};
+
+/* A source in full is read by ricloud_source_fields; what has an id is a reference. */
+static const struct json_field either_source_fields[] = {
+    {"id", JSON_TO_STRING, 0, false, 1, RICLOUD_LONGEST_TEXT, .about = "Of a source that is there already."},
+    SOURCE_FIELDS(false),
+};
+
+const struct json_field ricloud_session_fields[2] = {
+    {"source", JSON_TO_VALUE, offsetof(struct session_body, source), true, 0, 0,
+     .about = "The id of a source, or a new one in full.", .members = either_source_fields,
+     .member_count = API_COUNT(either_source_fields)},
+    {"payload", JSON_TO_VALUE, offsetof(struct session_body, payload), false, 0, 0,
+     .about = "What workers log in with: any JSON. It is sealed, and no list shows it."},
+};
+
 /* The source of a session: a new one in full, or the id of one. */
-static int session_source(struct request *rq, const struct json *body, struct document **ret, struct err *e)
+static int session_source(struct request *rq, const struct json *source, struct document **ret, struct err *e)
 {
-    const struct json *source = json_member(body, "source");
+    struct source_body in_full = {.user = NULL};
     bool is_new;
-    if (source && source->type == JSON_OBJECT && !json_member(source, "id")) {
-        int rc = make_source(rq, source, ret, &is_new, e);
+    if (source->type == JSON_OBJECT && !json_member(source, "id")) {
+        int rc =
+            json_read_known(source, ricloud_source_fields, API_COUNT(ricloud_source_fields), &in_full, e);
+        if (rc == 0)
+            rc = make_source(rq, &in_full, ret, &is_new, e);
         if (rc < 0 && e->place == ERR_POINTER)
             err_prefix(e, "/source");
         return rc;
     }
-    int rc = ricloud_refer(rq, body, "source", RICLOUD_SOURCE, ret, e);
+    int rc = ricloud_refer(rq, source, "source", RICLOUD_SOURCE, ret, e);
     if (rc == 0)
         return err_at(e, ERR_MISSING, ERR_POINTER, "/source",
                       "\"source\" is missing: {\"user\", \"type\", \"identifier\"}, or the id of one");
@@ -199,14 +230,14 @@ static int store_session(struct request *rq, const struct json *payload, const s
 
 int ricloud_session_create(struct request *rq, struct err *e)
 {
-    const struct json *body = NULL;
+    struct session_body b = {.source = NULL};
     struct document *source = NULL;
     struct document *d = NULL;
-    int rc = ricloud_read_body(rq, &body, e);
+    int rc = api_read(rq, NULL, &b, e);
     if (rc == 0)
-        rc = session_source(rq, body, &source, e);
+        rc = session_source(rq, b.source, &source, e);
     if (rc == 0)
-        rc = store_session(rq, json_member(body, "payload"), source, &d, e);
+        rc = store_session(rq, b.payload, source, &d, e);
     return rc < 0 ? rc : ricloud_send(rq, 201, put_session, d, e);
 }
 
@@ -248,9 +279,29 @@ static int put_subscription(struct json_out *j, struct request *rq, const void *
     return ricloud_put_document(j, rq, "subscription", row, e);
 }
 
-static void copy_member(struct json_out *to, const struct json *body, const char *member)
+/* As it was sent; as it is stored it has the same members, and is read by the same table. */
+struct subscription_body {
+    struct ricloud_references sent;
+    const struct json *poll_payload, *interval, *date_start, *date_end;
+};
+
+const struct json_field ricloud_subscription_fields[7] = {
+    RICLOUD_REFERENCE("session", struct subscription_body, sent.session, true, "Its polls use this session."),
+    RICLOUD_REFERENCE("source", struct subscription_body, sent.source, false, "Else that of the session."),
+    RICLOUD_REFERENCE("storage_config", struct subscription_body, sent.storage_config, false,
+                      "Where results of its polls go."),
+    {"poll_payload", JSON_TO_OBJECT, offsetof(struct subscription_body, poll_payload), true, 0, 0,
+     .about = "The payload of its polls."},
+    {"interval", JSON_TO_VALUE, offsetof(struct subscription_body, interval), false, 0, 0,
+     .about = "How often, in words of your own: it is kept and shown."},
+    {"date_start", JSON_TO_VALUE, offsetof(struct subscription_body, date_start), false, 0, 0,
+     .about = "From when on: it is kept and shown."},
+    {"date_end", JSON_TO_VALUE, offsetof(struct subscription_body, date_end), false, 0, 0,
+     .about = "Until when: it is kept and shown."},
+};
+
+static void put_value(struct json_out *to, const char *member, const struct json *value)
 {
-    const struct json *value = json_member(body, member);
     json_key(to, member);
     if (value)
         json_raw(to, value->raw, value->raw_len);
@@ -258,18 +309,9 @@ static void copy_member(struct json_out *to, const struct json *body, const char
         json_null(to);
 }
 
-static int check_poll_payload(const struct json *body, struct err *e)
-{
-    const struct json *payload = json_member(body, "poll_payload");
-    if (payload && payload->type == JSON_OBJECT)
-        return 0;
-    return err_at(e, payload ? ERR_BAD_VALUE : ERR_MISSING, ERR_POINTER, "/poll_payload",
-                  "\"poll_payload\" must be an object: the payload of this subscription's polls");
-}
-
-static const char *subscription_body(struct request *rq, const struct json *body, const char *state,
-                                     const char *user, const char *session, const char *source,
-                                     const char *storage)
+static const char *subscription_words(struct request *rq, const struct subscription_body *b,
+                                      const char *state, const char *user, const char *session,
+                                      const char *source, const char *storage)
 {
     struct json_out words = begin_body(rq);
     ricloud_put(&words, "org", api_session(rq)->actor.project_name);
@@ -277,19 +319,20 @@ static const char *subscription_body(struct request *rq, const struct json *body
     ricloud_put(&words, "source", source);
     ricloud_put(&words, "session", session);
     ricloud_put(&words, "storage_config", storage);
-    copy_member(&words, body, "poll_payload");
-    copy_member(&words, body, "interval");
-    copy_member(&words, body, "date_start");
-    copy_member(&words, body, "date_end");
+    put_value(&words, "poll_payload", b->poll_payload);
+    put_value(&words, "interval", b->interval);
+    put_value(&words, "date_start", b->date_start);
+    put_value(&words, "date_end", b->date_end);
     ricloud_put(&words, "state", state);
     return end_body(&words);
 }
 
-static int store_subscription(struct request *rq, const struct json *body, const struct document *session,
-                              const char *source, const char *storage, struct document **ret, struct err *e)
+static int store_subscription(struct request *rq, const struct subscription_body *b,
+                              const struct document *session, const char *source, const char *storage,
+                              struct document **ret, struct err *e)
 {
     const char *user = ricloud_text(rq, session, "user");
-    const char *words = subscription_body(rq, body, "active", user, session->id, source, storage);
+    const char *words = subscription_words(rq, b, "active", user, session->id, source, storage);
     int rc = document_create(api_session(rq), RICLOUD_SUBSCRIPTION, NULL, NULL, words, ret, e);
     if (rc == 0)
         rc = ricloud_label(rq, (*ret)->id, "user", user, e);
@@ -300,24 +343,22 @@ static int store_subscription(struct request *rq, const struct json *body, const
 
 int ricloud_subscription_create(struct request *rq, struct err *e)
 {
-    const struct json *body = NULL;
+    struct subscription_body b = {.poll_payload = NULL};
     struct document *session = NULL;
     struct document *source = NULL;
     struct document *d = NULL;
     struct storage *storage = NULL;
-    int rc = ricloud_read_body(rq, &body, e);
+    int rc = api_read(rq, NULL, &b, e);
     if (rc == 0)
-        rc = check_poll_payload(body, e);
-    if (rc == 0)
-        rc = ricloud_refer(rq, body, "source", RICLOUD_SOURCE, &source, e);
+        rc = ricloud_refer(rq, b.sent.source, "source", RICLOUD_SOURCE, &source, e);
     if (rc >= 0)
-        rc = ricloud_refer(rq, body, "session", RICLOUD_SESSION, &session, e);
+        rc = ricloud_refer(rq, b.sent.session, "session", RICLOUD_SESSION, &session, e);
     if (rc == 0)
         rc = err_at(e, ERR_MISSING, ERR_POINTER, "/session", "\"session\" is missing: the id of a session");
     if (rc > 0)
-        rc = ricloud_read_storage(rq, body, &storage, e);
+        rc = ricloud_read_storage(rq, b.sent.storage_config, &storage, e);
     if (rc == 0)
-        rc = store_subscription(rq, body, session, source ? source->id : ricloud_text(rq, session, "_source"),
+        rc = store_subscription(rq, &b, session, source ? source->id : ricloud_text(rq, session, "_source"),
                                 storage ? storage->id : NULL, &d, e);
     return rc < 0 ? rc : ricloud_send(rq, 201, put_subscription, d, e);
 }
@@ -336,16 +377,20 @@ int ricloud_subscription_get(struct request *rq, struct err *e)
 /* It stays to be looked at, for its polls refer to it. */
 int ricloud_subscription_delete(struct request *rq, struct err *e)
 {
-    const struct json *body = NULL;
+    struct subscription_body b = {.poll_payload = NULL};
+    const struct json *words = NULL;
     struct document *d = NULL;
     int rc = document_get(api_session(rq), RICLOUD_SUBSCRIPTION, rq->places[0], &d, e);
     if (rc == 0)
-        rc = ricloud_parse(rq, d, &body, e);
+        rc = ricloud_parse(rq, d, &words, e);
+    if (rc == 0)
+        rc = json_read_known(words, ricloud_subscription_fields, API_COUNT(ricloud_subscription_fields), &b,
+                             e);
     if (rc == 0)
         rc = document_change(api_session(rq), d,
-                             subscription_body(rq, body, "deleted", ricloud_text(rq, d, "user"),
-                                               ricloud_text(rq, d, "session"), ricloud_text(rq, d, "source"),
-                                               ricloud_text(rq, d, "storage_config")),
+                             subscription_words(rq, &b, "deleted", ricloud_text(rq, d, "user"),
+                                                ricloud_text(rq, d, "session"), ricloud_text(rq, d, "source"),
+                                                ricloud_text(rq, d, "storage_config")),
                              e);
     return rc < 0 ? rc : ricloud_send(rq, 200, put_subscription, d, e);
 }

@@ -44,18 +44,28 @@ struct body {
     int64_t signed_urls_expiry;
 };
 
-static const struct json_field storage_fields[] = {
-    {"name", JSON_TO_STRING, offsetof(struct body, name), false, 1, RICLOUD_LONGEST_TEXT},
-    {"url", JSON_TO_STRING, offsetof(struct body, url), false, 1, 2000},
-    {"credentials", JSON_TO_OBJECT, offsetof(struct body, credentials), false, 0, 0},
-    {"signed_urls_enabled", JSON_TO_BOOL, offsetof(struct body, signed_urls_enabled), false, 0, 0},
-    {"signed_urls_expiry", JSON_TO_INT, offsetof(struct body, signed_urls_expiry), false, 1, SIGN_LONGEST},
-};
 static const struct json_field credential_fields[] = {
-    {"access_key_id", JSON_TO_STRING, offsetof(struct body, access_key_id), false, 1, RICLOUD_LONGEST_TEXT},
-    {"secret_access_key", JSON_TO_STRING, offsetof(struct body, secret_access_key), false, 1, 1000},
-    {"region", JSON_TO_STRING, offsetof(struct body, region), false, 1, RICLOUD_LONGEST_TEXT},
-    {"endpoint", JSON_TO_STRING, offsetof(struct body, endpoint), false, 1, 2000},
+    {"access_key_id", JSON_TO_STRING, offsetof(struct body, access_key_id), false, 1, RICLOUD_LONGEST_TEXT,
+     .about = "The bucket's key."},
+    {"secret_access_key", JSON_TO_STRING, offsetof(struct body, secret_access_key), false, 1, 1000,
+     .about = "Its secret, which is in no answer. With another `endpoint` it has to be sent again."},
+    {"region", JSON_TO_STRING, offsetof(struct body, region), false, 1, RICLOUD_LONGEST_TEXT,
+     .about = "The bucket's region."},
+    {"endpoint", JSON_TO_STRING, offsetof(struct body, endpoint), false, 1, 2000,
+     .about = "The address of the service, if it is not AWS."},
+};
+const struct json_field ricloud_storage_fields[5] = {
+    {"name", JSON_TO_STRING, offsetof(struct body, name), false, 1, RICLOUD_LONGEST_TEXT,
+     .about = "What it is called; its id, if nothing is said."},
+    {"url", JSON_TO_STRING, offsetof(struct body, url), false, 1, 2000,
+     .about = "`s3://BUCKET` or `s3://BUCKET/PREFIX`."},
+    {"credentials", JSON_TO_OBJECT, offsetof(struct body, credentials), false, 0, 0,
+     .about = "How the server gets in.", .members = credential_fields,
+     .member_count = API_COUNT(credential_fields)},
+    {"signed_urls_enabled", JSON_TO_BOOL, offsetof(struct body, signed_urls_enabled), false, 0, 0,
+     .about = "Downloads are sent to the bucket."},
+    {"signed_urls_expiry", JSON_TO_INT, offsetof(struct body, signed_urls_expiry), false, 1, SIGN_LONGEST,
+     .about = "For how many seconds such an address works."},
 };
 
 /* `st` is what it was before, and is changed to what is sent. */
@@ -68,7 +78,7 @@ static int read_storage(struct request *rq, struct storage *st, const char **ret
                      .endpoint = st->endpoint,
                      .signed_urls_enabled = st->redirects,
                      .signed_urls_expiry = st->link_lifetime};
-    int rc = api_read_known(rq, false, storage_fields, API_COUNT(storage_fields), &b, e);
+    int rc = api_read(rq, NULL, &b, e);
     if (rc == 0 && b.credentials) {
         rc = json_read_known(b.credentials, credential_fields, API_COUNT(credential_fields), &b, e);
         if (rc < 0)
@@ -210,9 +220,8 @@ int ricloud_storage_delete(struct request *rq, struct err *e)
     return rc < 0 ? rc : ricloud_send(rq, 200, ricloud_put_storage, st, e);
 }
 
-int ricloud_read_storage(struct request *rq, const struct json *body, struct storage **ret, struct err *e)
+int ricloud_read_storage(struct request *rq, const struct json *value, struct storage **ret, struct err *e)
 {
-    const struct json *value = json_member(body, "storage_config");
     if (value && value->type == JSON_OBJECT)
         value = json_member(value, "id");
     if (!value || value->type == JSON_NULL)
@@ -226,10 +235,13 @@ int ricloud_read_storage(struct request *rq, const struct json *body, struct sto
 
 /* --- webhooks --- */
 
+const struct json_field ricloud_webhook_fields[1] = {
+    {"url", JSON_TO_STRING, 0, true, 1, 2000, .about = "An address that begins with http:// or https://."},
+};
+
 static int read_webhook(struct request *rq, const char **ret_url, struct err *e)
 {
-    static const struct json_field fields[] = {{"url", JSON_TO_STRING, 0, true, 1, 2000}};
-    int rc = api_read_known(rq, false, fields, API_COUNT(fields), ret_url, e);
+    int rc = api_read(rq, NULL, ret_url, e);
     if (rc < 0)
         return rc;
     const char *url = *ret_url;

@@ -175,14 +175,6 @@ void ricloud_begin(struct json_out *j, struct request *rq, const char *resource,
     ricloud_put(j, "organisation", api_session(rq)->actor.project_name);
 }
 
-int ricloud_read_body(struct request *rq, const struct json **ret, struct err *e)
-{
-    int rc = api_parse_body(rq, false, ret, e);
-    if (rc == 0 && (*ret)->type != JSON_OBJECT)
-        return err_set(e, ERR_BAD_VALUE, "the body must be a JSON object");
-    return rc;
-}
-
 int ricloud_parse(struct request *rq, const struct document *d, const struct json **ret, struct err *e)
 {
     return json_parse(&rq->arena, d->body, strlen(d->body), DEEPEST, ret, e);
@@ -271,10 +263,13 @@ int ricloud_label(struct request *rq, const char *id, const char *what, const ch
     return value ? document_label(api_session(rq), id, &l, e) : 0;
 }
 
-int ricloud_refer(struct request *rq, const struct json *body, const char *member, const char *kind,
+const struct json_field ricloud_reference_fields[1] = {
+    {"id", JSON_TO_STRING, 0, false, 1, RICLOUD_LONGEST_TEXT, .about = "Its id."},
+};
+
+int ricloud_refer(struct request *rq, const struct json *value, const char *member, const char *kind,
                   struct document **ret, struct err *e)
 {
-    const struct json *value = json_member(body, member);
     if (value && value->type == JSON_OBJECT)
         value = json_member(value, "id");
     if (!value || value->type == JSON_NULL)

@@ -13,43 +13,53 @@
 
 enum { MOST_TASKS = 1000, LONGEST_TARGET = 4096 };
 
-static const char *const requestors[] = {"key", "subscription"};
+const char *const ricloud_requestors[2] = {"key", "subscription"};
 
 /* --- making one --- */
 
 struct order {
     struct ricloud_order common;
+    struct ricloud_references sent;
     const char *requestor;
     int64_t tasks;
 };
 
-static int read_payload(struct request *rq, const struct json *body, const struct document *subscription,
-                        struct order *o, struct err *e)
+/* The names are those of ricloud_targets; an item is a text of LONGEST_TARGET at most. */
+#define TARGETS(name, text)                                                                                  \
+    {                                                                                                        \
+        name, JSON_TO_STRINGS, 0, false, 0, MOST_TASKS, .about = (text)                                      \
+    }
+static const struct json_field payload_fields[] = {
+    TARGETS("info_types", "Kinds of information to fetch. Each is a task."),
+    TARGETS("data_types", "Kinds of data to fetch. Each is a task."),
+    TARGETS("files", "Files to fetch. Each is a task."),
+    TARGETS("file_ids", "An older name of `files`."),
+};
+
+const struct json_field ricloud_poll_fields[6] = {
+    {"payload", JSON_TO_OBJECT, offsetof(struct order, common.payload), false, 0, 0,
+     .about = "What to fetch; else that of the subscription. Other members are handed on to workers.",
+     .members = payload_fields, .member_count = API_COUNT(payload_fields)},
+    {"requestor", JSON_TO_STRING, offsetof(struct order, requestor), false, 1, RICLOUD_LONGEST_TEXT,
+     .about = "Who wants it: whoever asks (`key`), or a subscription whose time has come.",
+     .words = ricloud_requestors, .word_count = API_COUNT(ricloud_requestors)},
+    RICLOUD_REFERENCE("session", struct order, sent.session, false, "The session to use."),
+    RICLOUD_REFERENCE("source", struct order, sent.source, false, "Else that of the session."),
+    RICLOUD_REFERENCE("subscription", struct order, sent.subscription, false,
+                      "On whose account; it tells session, payload and storage where they are not given."),
+    RICLOUD_REFERENCE("storage_config", struct order, sent.storage_config, false, "Where results go."),
+};
+
+static int take_payload(struct request *rq, const struct document *subscription, struct order *o,
+                        struct err *e)
 {
-    const struct json *payload = json_member(body, "payload");
     const struct json *words = NULL;
-    if (payload && payload->type != JSON_NULL && payload->type != JSON_OBJECT)
-        return err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/payload", "\"payload\" must be an object");
-    o->common.payload = payload && payload->type == JSON_OBJECT ? payload : NULL;
     if (o->common.payload || !subscription)
         return 0;
     int rc = ricloud_parse(rq, subscription, &words, e);
     if (rc == 0)
         o->common.payload = json_member(words, "poll_payload");
     return rc;
-}
-
-static int read_requestor(const struct json *body, struct order *o, struct err *e)
-{
-    const struct json *value = json_member(body, "requestor");
-    o->requestor = requestors[0];
-    if (!value || value->type == JSON_NULL)
-        return 0;
-    if (value->type != JSON_STRING || store_word(requestors, API_COUNT(requestors), value->string) < 0)
-        return err_at(e, ERR_BAD_VALUE, ERR_POINTER, "/requestor",
-                      "\"requestor\" must be key or subscription");
-    o->requestor = value->string;
-    return 0;
 }
 
 static int check_target(struct request *rq, const char *member, const struct json *target, struct err *e)
@@ -85,16 +95,13 @@ static int check_targets(struct request *rq, struct order *o, struct err *e)
 static int read_order(struct request *rq, struct order *o, struct err *e)
 {
     struct document *subscription = NULL;
-    const struct json *body = NULL;
     int rc = ricloud_check_await(rq, e);
     if (rc == 0)
-        rc = ricloud_read_body(rq, &body, e);
+        rc = api_read(rq, NULL, o, e);
     if (rc == 0)
-        rc = ricloud_read_order(rq, body, &o->common, &subscription, e);
+        rc = ricloud_read_order(rq, &o->sent, &o->common, &subscription, e);
     if (rc == 0)
-        rc = read_payload(rq, body, subscription, o, e);
-    if (rc == 0)
-        rc = read_requestor(body, o, e);
+        rc = take_payload(rq, subscription, o, e);
     return rc < 0 ? rc : check_targets(rq, o, e);
 }
 
@@ -158,7 +165,7 @@ static int make_tasks(struct request *rq, struct order *o, struct err *e)
 
 int ricloud_poll_create(struct request *rq, struct err *e)
 {
-    struct order o = {.tasks = 0};
+    struct order o = {.requestor = ricloud_requestors[0]};
     struct batch *b = NULL;
     int rc = read_order(rq, &o, e);
     if (rc == 0)

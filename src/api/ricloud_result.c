@@ -141,7 +141,11 @@ int ricloud_result_ack(struct request *rq, struct err *e)
     return rc < 0 ? rc : ricloud_send(rq, 200, ricloud_put_result, r, e);
 }
 
-/* {"results": [ids]} or [ids]; other members are ignored, as everywhere in this API. */
+const struct json_field ricloud_ack_fields[1] = {
+    {"results", JSON_TO_STRINGS, 0, true, 0, RICLOUD_LARGEST_LIMIT, .about = "Ids of results."},
+};
+
+/* Like ricloud_ack_fields, or the list alone; other members are ignored, as everywhere in this API. */
 static int read_ids(struct request *rq, const struct json **ret, struct err *e)
 {
     const struct json *body;

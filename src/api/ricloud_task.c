@@ -111,36 +111,36 @@ static int check_subscription(struct request *rq, const struct document *d, stru
     return 0;
 }
 
-/* Where results go: what the body says, or else its subscription. */
-static int read_storage(struct request *rq, const struct json *body, const struct document *subscription,
+/* Where results go: what the body says, or else the subscription. */
+static int read_storage(struct request *rq, const struct json *value, const struct document *subscription,
                         struct ricloud_order *ret, struct err *e)
 {
     const struct json *words = NULL;
-    int rc = ricloud_read_storage(rq, body, &ret->storage, e);
+    int rc = ricloud_read_storage(rq, value, &ret->storage, e);
     if (rc < 0 || ret->storage || !subscription)
         return rc;
     rc = ricloud_parse(rq, subscription, &words, e);
     if (rc == 0)
-        rc = ricloud_read_storage(rq, words, &ret->storage, e);
+        rc = ricloud_read_storage(rq, json_member(words, "storage_config"), &ret->storage, e);
     if (rc == ERR_BAD_REFERENCE)
         return err_at(e, rc, ERR_POINTER, "/subscription",
                       "the storage config of this subscription was deleted");
     return rc;
 }
 
-int ricloud_read_order(struct request *rq, const struct json *body, struct ricloud_order *ret,
+int ricloud_read_order(struct request *rq, const struct ricloud_references *sent, struct ricloud_order *ret,
                        struct document **ret_subscription, struct err *e)
 {
     struct document *subscription = NULL;
     struct document *session = NULL;
     struct document *source = NULL;
-    int rc = ricloud_refer(rq, body, "subscription", RICLOUD_SUBSCRIPTION, &subscription, e);
+    int rc = ricloud_refer(rq, sent->subscription, "subscription", RICLOUD_SUBSCRIPTION, &subscription, e);
     if (rc >= 0)
         rc = check_subscription(rq, subscription, e);
     if (rc >= 0)
-        rc = ricloud_refer(rq, body, "session", RICLOUD_SESSION, &session, e);
+        rc = ricloud_refer(rq, sent->session, "session", RICLOUD_SESSION, &session, e);
     if (rc >= 0)
-        rc = ricloud_refer(rq, body, "source", RICLOUD_SOURCE, &source, e);
+        rc = ricloud_refer(rq, sent->source, "source", RICLOUD_SOURCE, &source, e);
     if (rc >= 0 && subscription)
         rc = follow(rq, RICLOUD_SOURCE, ricloud_text(rq, subscription, "source"), &source, e);
     if (rc >= 0 && subscription)
@@ -148,7 +148,7 @@ int ricloud_read_order(struct request *rq, const struct json *body, struct riclo
     if (rc >= 0 && session)
         rc = follow(rq, RICLOUD_SOURCE, ricloud_text(rq, session, "_source"), &source, e);
     if (rc >= 0)
-        rc = read_storage(rq, body, subscription, ret, e);
+        rc = read_storage(rq, sent->storage_config, subscription, ret, e);
     if (rc < 0)
         return rc;
     ret->subscription = subscription ? subscription->id : NULL;
@@ -254,31 +254,45 @@ static int check_type(const char *type, struct err *e)
                   "\"type\" must be of letters, digits, '_', '.' and '-' only");
 }
 
+struct body {
+    struct ricloud_order order;
+    struct ricloud_references sent;
+};
+
+const struct json_field ricloud_task_fields[8] = {
+    {"type", JSON_TO_STRING, offsetof(struct body, order.type), true, 1, LONGEST_TYPE,
+     .about = "What kind of work: letters, digits, `_`, `.` and `-`. Its job is of the kind `ricloud.TYPE`."},
+    {"target", JSON_TO_STRING, offsetof(struct body, order.target), false, 1, 4096,
+     .about = "What it is to fetch."},
+    {"poll", JSON_TO_STRING, offsetof(struct body, order.poll), false, 1, RICLOUD_LONGEST_TEXT,
+     .about = "The id of the poll that it is part of."},
+    {"payload", JSON_TO_OBJECT, offsetof(struct body, order.payload), false, 0, 0,
+     .about = "Handed on to the worker."},
+    RICLOUD_REFERENCE("session", struct body, sent.session, false, "The session to use."),
+    RICLOUD_REFERENCE("source", struct body, sent.source, false, "Else that of the session."),
+    RICLOUD_REFERENCE("subscription", struct body, sent.subscription, false,
+                      "On whose account; it tells session, source and storage where they are not given."),
+    RICLOUD_REFERENCE("storage_config", struct body, sent.storage_config, false, "Where results go."),
+};
+
 int ricloud_task_create(struct request *rq, struct err *e)
 {
-    static const struct json_field fields[] = {
-        {"type", JSON_TO_STRING, offsetof(struct ricloud_order, type), true, 1, LONGEST_TYPE},
-        {"target", JSON_TO_STRING, offsetof(struct ricloud_order, target), false, 1, 4096},
-        {"poll", JSON_TO_STRING, offsetof(struct ricloud_order, poll), false, 1, RICLOUD_LONGEST_TEXT},
-        {"payload", JSON_TO_OBJECT, offsetof(struct ricloud_order, payload), false, 0, 0}};
-    struct ricloud_order o = {.poll = NULL};
+    struct body b = {.order.poll = NULL};
+    struct ricloud_order *o = &b.order;
     struct document *subscription = NULL;
-    const struct json *body = NULL;
     struct job *j = NULL;
     int64_t unused;
     int rc = ricloud_check_await(rq, e);
     if (rc == 0)
-        rc = ricloud_read_body(rq, &body, e);
+        rc = api_read(rq, NULL, &b, e);
     if (rc == 0)
-        rc = json_read_known(body, fields, API_COUNT(fields), &o, e);
+        rc = check_type(o->type, e);
     if (rc == 0)
-        rc = check_type(o.type, e);
+        rc = ricloud_read_order(rq, &b.sent, o, &subscription, e);
+    if (rc == 0 && o->poll)
+        rc = batch_refer(api_session(rq), o->poll, ERR_POINTER, "/poll", &unused, e);
     if (rc == 0)
-        rc = ricloud_read_order(rq, body, &o, &subscription, e);
-    if (rc == 0 && o.poll)
-        rc = batch_refer(api_session(rq), o.poll, ERR_POINTER, "/poll", &unused, e);
-    if (rc == 0)
-        rc = ricloud_make_task(rq, &o, &j, e);
+        rc = ricloud_make_task(rq, o, &j, e);
     if (rc < 0 || !j)
         return rc;
     rq->places[0] = j->id;
