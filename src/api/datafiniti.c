@@ -8,7 +8,8 @@
  * expire 7 days after creation." Submitting is a GET that answers 303 with a path alone: clients go on to
  * that path with the credentials of the address that they have.
  */
-#include "api/api.h"
+#include "api/datafiniti.h"
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -24,7 +25,7 @@ enum { FILE_LIFE = 7 * 86400, LONGEST_LIST = 1000, MOST_DEPTH = 1000 };
 
 static int admit(struct request *rq, struct err *e)
 {
-    return api_admit_key(rq, KEY_BASIC | KEY_BEARER | KEY_HEADER, e);
+    return api_admit_key(rq, DATAFINITI_KEY_FORMS, e);
 }
 
 static const char *title_of(int status)
@@ -428,7 +429,7 @@ static int retrieve_results(struct request *rq, struct err *e)
 static int retrieve_user(struct request *rq, struct err *e)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    const char *token = api_key_of(rq, KEY_BASIC | KEY_BEARER | KEY_HEADER);
+    const char *token = api_key_of(rq, DATAFINITI_KEY_FORMS);
     const char *asked = rq->places[0];
     if (strcmp(asked, account_of(rq)) != 0 && (!token || strcmp(asked, token) != 0))
         return err_set(e, ERR_NOT_FOUND, "there is no such user");
@@ -445,11 +446,15 @@ static int retrieve_user(struct request *rq, struct err *e)
 
 static const char *const prefixes[] = {"/v3", NULL};
 static const struct route routes[] = {
-    {HTTP_GET, "/v3/data/{}", R_WRITE, BODY_NONE, SCOPE_WRITE, ask},
-    {HTTP_GET, "/v3/requests", R_READ, BODY_NONE, SCOPE_READ, list_requests},
-    {HTTP_GET, "/v3/requests/{}", R_READ, BODY_NONE, SCOPE_READ, retrieve_request},
-    {HTTP_GET, "/v3/results/{}", R_READ, BODY_NONE, SCOPE_READ, retrieve_results},
-    {HTTP_GET, "/v3/users/{}", R_READ, BODY_NONE, SCOPE_READ, retrieve_user},
+    {HTTP_GET, "/v3/data/{}", R_WRITE, BODY_NONE, SCOPE_WRITE, ask, .operation = &datafiniti_op_ask},
+    {HTTP_GET, "/v3/requests", R_READ, BODY_NONE, SCOPE_READ, list_requests,
+     .operation = &datafiniti_op_list},
+    {HTTP_GET, "/v3/requests/{}", R_READ, BODY_NONE, SCOPE_READ, retrieve_request,
+     .operation = &datafiniti_op_request},
+    {HTTP_GET, "/v3/results/{}", R_READ, BODY_NONE, SCOPE_READ, retrieve_results,
+     .operation = &datafiniti_op_results},
+    {HTTP_GET, "/v3/users/{}", R_READ, BODY_NONE, SCOPE_READ, retrieve_user,
+     .operation = &datafiniti_op_user},
 };
 
 const struct api api_datafiniti = {
@@ -461,4 +466,5 @@ const struct api api_datafiniti = {
     .secret_paths = true, /* /v3/users/TOKEN */
     .admit = admit,
     .fail = fail,
+    .description = &datafiniti_description,
 };
