@@ -85,464 +85,200 @@ static const struct param await[] = {
 };
 #define AWAIT .headers = await, .header_count = API_COUNT(await)
 
+#define OPERATION(name, ...)                                                                                 \
+    const struct operation ricloud_op_##name = {__VA_ARGS__} /* id, group, summary … */
+#define LISTS(shape, table) PARAMS(table), .answers = {{200, "One page.", &(shape)}}
+#define SHOWS(shape)        PLACE_ID, ANY_QUERY, .answers = {{200, "It, as it is now.", &(shape)}}, .refusals = {404}
+
 /* --- results --- */
 
-const struct operation ricloud_op_result_list = {
-    .id = "listResults",
-    .group = "results",
-    .summary = "List results, oldest first",
-    .about = "Consumed and expired ones are in it only if `state` asks for them.",
-    PARAMS(result_params),
-    .answers = {{200, "One page.", &ricloud_result_list_shape}},
-};
+OPERATION(result_list, "listResults", "results", "List results, oldest first",
+          .about = "Consumed and expired ones are in it only if `state` asks for them.",
+          LISTS(ricloud_result_list_shape, result_params));
 
-const struct operation ricloud_op_result_get = {
-    .id = "getResult",
-    .group = "results",
-    .summary = "Show a result",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It, as it is now.", &ricloud_result_shape}},
-    .refusals = {404},
-};
+OPERATION(result_get, "getResult", "results", "Show a result", SHOWS(ricloud_result_shape));
 
-const struct operation ricloud_op_result_ack_many = {
-    .id = "acknowledgeResults",
-    .group = "results",
-    .summary = "Acknowledge many results",
-    .about = "All or none. A list of ids is taken in place of the object, too.",
-    BODY(ricloud_ack_fields),
-    .body_example = "{\"results\":[\"" EXAMPLE_ID "\"]}",
-    .answers = {{200, "All of them, consumed.", &ricloud_result_list_shape}},
-    .refusals = {404, 410},
-};
+OPERATION(result_ack_many, "acknowledgeResults", "results", "Acknowledge many results",
+          .about = "All or none. A list of ids is taken in place of the object, too.",
+          BODY(ricloud_ack_fields), .body_example = "{\"results\":[\"" EXAMPLE_ID "\"]}",
+          .answers = {{200, "All of them, consumed.", &ricloud_result_list_shape}}, .refusals = {404, 410});
 
-const struct operation ricloud_op_result_ack_get = {
-    .id = "acknowledgeResultByGet",
-    .group = "results",
-    .summary = "Acknowledge a result, as older clients do",
-    .about = "Does the same as `POST`.",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It, consumed.", &ricloud_result_shape}},
-    .refusals = {404, 410},
-};
+OPERATION(result_ack_get, "acknowledgeResultByGet", "results", "Acknowledge a result, as older clients do",
+          .about = "Does the same as `POST`.", PLACE_ID, ANY_QUERY,
+          .answers = {{200, "It, consumed.", &ricloud_result_shape}}, .refusals = {404, 410});
 
-const struct operation ricloud_op_result_ack = {
-    .id = "acknowledgeResult",
-    .group = "results",
-    .summary = "Acknowledge a result",
-    .about = "Doing it again changes nothing. A body is not looked at.",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It, consumed.", &ricloud_result_shape}},
-    .refusals = {404, 410},
-};
+OPERATION(result_ack, "acknowledgeResult", "results", "Acknowledge a result",
+          .about = "Doing it again changes nothing. A body is not looked at.", PLACE_ID, ANY_QUERY,
+          .answers = {{200, "It, consumed.", &ricloud_result_shape}}, .refusals = {404, 410});
 
 /* --- polls --- */
 
-const struct operation ricloud_op_poll_create = {
-    .id = "createPoll",
-    .group = "polls",
-    .summary = "Ask for data",
-    .about =
-        "Makes one task for each thing that the payload names, 1000 at most, and a single one if it names nothing.",
-    BODY(ricloud_poll_fields),
-    AWAIT,
-    .body_example = "{\"payload\":{\"data_types\":[\"ios_messages.messages\"]}}",
-    .answers = {{201, "The poll, with its tasks.", &ricloud_poll_shape}},
-    .refusals = {409},
-};
+OPERATION(poll_create, "createPoll", "polls", "Ask for data",
+          .about = "Makes one task for each thing that the payload names, 1000 at most, "
+                   "and a single one if it names nothing.",
+          BODY(ricloud_poll_fields), AWAIT,
+          .body_example = "{\"payload\":{\"data_types\":[\"ios_messages.messages\"]}}",
+          .answers = {{201, "The poll, with its tasks.", &ricloud_poll_shape}}, .refusals = {409});
 
-const struct operation ricloud_op_poll_list = {
-    .id = "listPolls",
-    .group = "polls",
-    .summary = "List polls, oldest first",
-    PARAMS(poll_params),
-    .answers = {{200, "One page.", &ricloud_poll_list_shape}},
-};
+OPERATION(poll_list, "listPolls", "polls", "List polls, oldest first",
+          LISTS(ricloud_poll_list_shape, poll_params));
 
-const struct operation ricloud_op_poll_get = {
-    .id = "getPoll",
-    .group = "polls",
-    .summary = "Show a poll",
-    PLACE_ID,
-    ANY_QUERY,
-    AWAIT,
-    .answers = {{200, "It, as it is now.", &ricloud_poll_shape}},
-    .refusals = {404},
-};
+OPERATION(poll_get, "getPoll", "polls", "Show a poll", SHOWS(ricloud_poll_shape), AWAIT);
 
 /* --- tasks --- */
 
-const struct operation ricloud_op_task_create = {
-    .id = "createTask",
-    .group = "tasks",
-    .summary = "Make a single task",
-    BODY(ricloud_task_fields),
-    AWAIT,
-    .body_example = "{\"type\":\"data_type\",\"target\":\"ios_messages.messages\"}",
-    .answers = {{201, "The task.", &ricloud_task_shape}},
-    .refusals = {409},
-};
+OPERATION(task_create, "createTask", "tasks", "Make a single task", BODY(ricloud_task_fields), AWAIT,
+          .body_example = "{\"type\":\"data_type\",\"target\":\"ios_messages.messages\"}",
+          .answers = {{201, "The task.", &ricloud_task_shape}}, .refusals = {409});
 
-const struct operation ricloud_op_task_list = {
-    .id = "listTasks",
-    .group = "tasks",
-    .summary = "List tasks, oldest first",
-    PARAMS(task_params),
-    .answers = {{200, "One page.", &ricloud_task_list_shape}},
-};
+OPERATION(task_list, "listTasks", "tasks", "List tasks, oldest first",
+          LISTS(ricloud_task_list_shape, task_params));
 
-const struct operation ricloud_op_task_get = {
-    .id = "getTask",
-    .group = "tasks",
-    .summary = "Show a task",
-    PLACE_ID,
-    ANY_QUERY,
-    AWAIT,
-    .answers = {{200, "It, as it is now.", &ricloud_task_shape}},
-    .refusals = {404},
-};
+OPERATION(task_get, "getTask", "tasks", "Show a task", SHOWS(ricloud_task_shape), AWAIT);
 
 /* --- users --- */
 
-const struct operation ricloud_op_user_create = {
-    .id = "createUser",
-    .group = "users",
-    .summary = "Make a user",
-    BODY(ricloud_user_fields),
-    .body_example = "{\"identifier\":\"ada\"}",
-    .answers = {{200, "There was such a user.", &ricloud_user_shape},
-                {201, "A new one.", &ricloud_user_shape}},
-};
+OPERATION(user_create, "createUser", "users", "Make a user", BODY(ricloud_user_fields),
+          .body_example = "{\"identifier\":\"ada\"}",
+          .answers = {{200, "There was such a user.", &ricloud_user_shape},
+                      {201, "A new one.", &ricloud_user_shape}});
 
-const struct operation ricloud_op_user_list = {
-    .id = "listUsers",
-    .group = "users",
-    .summary = "List users, oldest first",
-    PARAMS(page_params),
-    .answers = {{200, "One page.", &ricloud_user_list_shape}},
-};
+OPERATION(user_list, "listUsers", "users", "List users, oldest first",
+          LISTS(ricloud_user_list_shape, page_params));
 
-const struct operation ricloud_op_user_get = {
-    .id = "getUser",
-    .group = "users",
-    .summary = "Show a user",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It, as it is now.", &ricloud_user_shape}},
-    .refusals = {404},
-};
+OPERATION(user_get, "getUser", "users", "Show a user", SHOWS(ricloud_user_shape));
 
 /* --- sources --- */
 
-const struct operation ricloud_op_source_create = {
-    .id = "createSource",
-    .group = "sources",
-    .summary = "Make a source",
-    BODY(ricloud_source_fields),
-    .body_example =
-        "{\"user\":\"" EXAMPLE_ID "\",\"type\":\"icloud.backup\",\"identifier\":\"ada@mail.example\"}",
-    .answers = {{200, "There was such a source.", &ricloud_source_shape},
-                {201, "A new one.", &ricloud_source_shape}},
-};
+OPERATION(source_create, "createSource", "sources", "Make a source", BODY(ricloud_source_fields),
+          .body_example = "{\"user\":\"" EXAMPLE_ID
+                          "\",\"type\":\"icloud.backup\",\"identifier\":\"ada@mail.example\"}",
+          .answers = {{200, "There was such a source.", &ricloud_source_shape},
+                      {201, "A new one.", &ricloud_source_shape}});
 
-const struct operation ricloud_op_source_list = {
-    .id = "listSources",
-    .group = "sources",
-    .summary = "List sources, oldest first",
-    PARAMS(source_params),
-    .answers = {{200, "One page.", &ricloud_source_list_shape}},
-};
+OPERATION(source_list, "listSources", "sources", "List sources, oldest first",
+          LISTS(ricloud_source_list_shape, source_params));
 
-const struct operation ricloud_op_source_get = {
-    .id = "getSource",
-    .group = "sources",
-    .summary = "Show a source",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It, as it is now.", &ricloud_source_shape}},
-    .refusals = {404},
-};
+OPERATION(source_get, "getSource", "sources", "Show a source", SHOWS(ricloud_source_shape));
 
 /* --- sessions --- */
 
-const struct operation ricloud_op_session_create = {
-    .id = "createSession",
-    .group = "sessions",
-    .summary = "Make a session",
-    BODY(ricloud_session_fields),
-    .body_example = "{\"source\":\"" EXAMPLE_ID "\",\"payload\":{\"password\":\"secret\"}}",
-    .answers = {{201, "The session.", &ricloud_session_shape}},
-};
+OPERATION(session_create, "createSession", "sessions", "Make a session", BODY(ricloud_session_fields),
+          .body_example = "{\"source\":\"" EXAMPLE_ID "\",\"payload\":{\"password\":\"secret\"}}",
+          .answers = {{201, "The session.", &ricloud_session_shape}});
 
-const struct operation ricloud_op_session_list = {
-    .id = "listSessions",
-    .group = "sessions",
-    .summary = "List sessions, oldest first",
-    PARAMS(session_params),
-    .answers = {{200, "One page.", &ricloud_session_list_shape}},
-};
+OPERATION(session_list, "listSessions", "sessions", "List sessions, oldest first",
+          LISTS(ricloud_session_list_shape, session_params));
 
-const struct operation ricloud_op_session_get = {
-    .id = "getSession",
-    .group = "sessions",
-    .summary = "Show a session",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It, as it is now.", &ricloud_session_shape}},
-    .refusals = {404},
-};
+OPERATION(session_get, "getSession", "sessions", "Show a session", SHOWS(ricloud_session_shape));
 
-const struct operation ricloud_op_session_payload = {
-    .id = "getSessionPayload",
-    .group = "sessions",
-    .summary = "What a worker logs in with",
-    .about = "An addition of this server.",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "The payload, as it was sent.", &ricloud_payload_shape}},
-    .refusals = {404, 500},
-};
+OPERATION(session_payload, "getSessionPayload", "sessions", "What a worker logs in with",
+          .about = "An addition of this server.", PLACE_ID, ANY_QUERY,
+          .answers = {{200, "The payload, as it was sent.", &ricloud_payload_shape}}, .refusals = {404, 500});
 
 /* --- subscriptions --- */
 
-const struct operation ricloud_op_subscription_create = {
-    .id = "createSubscription",
-    .group = "subscriptions",
-    .summary = "Make a subscription",
-    .about =
-        "The server makes no polls by itself: whoever does so on a schedule posts them with the `requestor` `subscription`.",
-    BODY(ricloud_subscription_fields),
-    .body_example = "{\"session\":\"" EXAMPLE_ID
-                    "\",\"interval\":86400,\"poll_payload\":{\"data_types\":[\"ios_messages.messages\"]}}",
-    .answers = {{201, "The subscription.", &ricloud_subscription_shape}},
-};
+OPERATION(subscription_create, "createSubscription", "subscriptions", "Make a subscription",
+          .about = "The server makes no polls by itself: whoever does so on a schedule posts them with the "
+                   "`requestor` `subscription`.",
+          BODY(ricloud_subscription_fields),
+          .body_example = "{\"session\":\"" EXAMPLE_ID "\",\"interval\":86400,"
+                          "\"poll_payload\":{\"data_types\":[\"ios_messages.messages\"]}}",
+          .answers = {{201, "The subscription.", &ricloud_subscription_shape}});
 
-const struct operation ricloud_op_subscription_list = {
-    .id = "listSubscriptions",
-    .group = "subscriptions",
-    .summary = "List subscriptions, oldest first",
-    PARAMS(subscription_params),
-    .answers = {{200, "One page.", &ricloud_subscription_list_shape}},
-};
+OPERATION(subscription_list, "listSubscriptions", "subscriptions", "List subscriptions, oldest first",
+          LISTS(ricloud_subscription_list_shape, subscription_params));
 
-const struct operation ricloud_op_subscription_get = {
-    .id = "getSubscription",
-    .group = "subscriptions",
-    .summary = "Show a subscription",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It, as it is now.", &ricloud_subscription_shape}},
-    .refusals = {404},
-};
+OPERATION(subscription_get, "getSubscription", "subscriptions", "Show a subscription",
+          SHOWS(ricloud_subscription_shape));
 
-const struct operation ricloud_op_subscription_delete = {
-    .id = "deleteSubscription",
-    .group = "subscriptions",
-    .summary = "End a subscription",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It, deleted. It can still be looked at.", &ricloud_subscription_shape}},
-    .refusals = {404},
-};
+OPERATION(subscription_delete, "deleteSubscription", "subscriptions", "End a subscription", PLACE_ID,
+          ANY_QUERY,
+          .answers = {{200, "It, deleted. It can still be looked at.", &ricloud_subscription_shape}},
+          .refusals = {404});
 
 /* --- keys and the organisation --- */
 
-const struct operation ricloud_op_key_current = {
-    .id = "getCurrentKey",
-    .group = "keys",
-    .summary = "Show the key that asks",
-    ANY_QUERY,
-    .answers = {{200, "It.", &ricloud_key_shape}},
-};
+OPERATION(key_current, "getCurrentKey", "keys", "Show the key that asks", ANY_QUERY,
+          .answers = {{200, "It.", &ricloud_key_shape}});
 
-const struct operation ricloud_op_key_list = {
-    .id = "listKeys",
-    .group = "keys",
-    .summary = "List keys, oldest first",
-    PARAMS(page_params),
-    .answers = {{200, "One page.", &ricloud_key_list_shape}},
-};
+OPERATION(key_list, "listKeys", "keys", "List keys, oldest first",
+          LISTS(ricloud_key_list_shape, page_params));
 
-const struct operation ricloud_op_key_get = {
-    .id = "getKey",
-    .group = "keys",
-    .summary = "Show a key",
-    .places = {"id"},
-    .place_examples = {"Vb3kQ9xT"},
-    ANY_QUERY,
-    .answers = {{200, "It, without its secret.", &ricloud_key_shape}},
-    .refusals = {404},
-};
+OPERATION(key_get, "getKey", "keys", "Show a key", .places = {"id"}, .place_examples = {"Vb3kQ9xT"},
+          ANY_QUERY, .answers = {{200, "It, without its secret.", &ricloud_key_shape}}, .refusals = {404});
 
-const struct operation ricloud_op_key_rotate = {
-    .id = "rotateKey",
-    .group = "keys",
-    .summary = "Give a key another secret",
-    .about = "The old one is refused from then on. A body is not looked at.",
-    .places = {"id"},
-    .place_examples = {"Vb3kQ9xT"},
-    ANY_QUERY,
-    .answers = {{200, "It, with the whole new key as `token`.", &ricloud_key_shape}},
-    .refusals = {404, 409},
-};
+OPERATION(key_rotate, "rotateKey", "keys", "Give a key another secret",
+          .about = "The old one is refused from then on. A body is not looked at.", .places = {"id"},
+          .place_examples = {"Vb3kQ9xT"}, ANY_QUERY,
+          .answers = {{200, "It, with the whole new key as `token`.", &ricloud_key_shape}},
+          .refusals = {404, 409});
 
-const struct operation ricloud_op_organisation = {
-    .id = "getOrganisation",
-    .group = "organisation",
-    .summary = "Show the key's project",
-    ANY_QUERY,
-    .answers = {{200, "It.", &ricloud_organisation_shape}},
-};
+OPERATION(organisation, "getOrganisation", "organisation", "Show the key's project", ANY_QUERY,
+          .answers = {{200, "It.", &ricloud_organisation_shape}});
 
 /* --- events --- */
 
-const struct operation ricloud_op_event_list = {
-    .id = "listEvents",
-    .group = "events",
-    .summary = "List events, oldest first",
-    PARAMS(event_params),
-    .answers = {{200, "One page.", &ricloud_event_list_shape}},
-};
+OPERATION(event_list, "listEvents", "events", "List events, oldest first",
+          LISTS(ricloud_event_list_shape, event_params));
 
-const struct operation ricloud_op_event_get = {
-    .id = "getEvent",
-    .group = "events",
-    .summary = "Show an event",
-    .places = {"id"},
-    .place_examples = {"42"},
-    ANY_QUERY,
-    .answers = {{200, "It.", &ricloud_event_shape}},
-    .refusals = {404},
-};
+OPERATION(event_get, "getEvent", "events", "Show an event", .places = {"id"}, .place_examples = {"42"},
+          ANY_QUERY, .answers = {{200, "It.", &ricloud_event_shape}}, .refusals = {404});
 
 /* --- configs --- */
 
-const struct operation ricloud_op_storage_create = {
-    .id = "createStorageConfig",
-    .group = "configs",
-    .summary = "Make a storage config: a bucket of your own",
-    BODY(ricloud_storage_fields),
-    .body_example =
-        "{\"name\":\"ours\",\"url\":\"s3://our-bucket/results\",\"credentials\":{\"access_key_id\":\"AKIA0EXAMPLE\",\"secret_access_key\":\"secret\",\"region\":\"eu-west-1\"}}",
-    .answers = {{201, "The config.", &ricloud_storage_shape}},
-    .refusals = {409},
-};
+OPERATION(storage_create, "createStorageConfig", "configs", "Make a storage config: a bucket of your own",
+          BODY(ricloud_storage_fields),
+          .body_example =
+              "{\"name\":\"ours\",\"url\":\"s3://our-bucket/results\","
+              "\"credentials\":{\"access_key_id\":\"AKIA0EXAMPLE\",\"secret_access_key\":\"secret\","
+              "\"region\":\"eu-west-1\"}}",
+          .answers = {{201, "The config.", &ricloud_storage_shape}}, .refusals = {409});
 
-const struct operation ricloud_op_storage_list = {
-    .id = "listStorageConfigs",
-    .group = "configs",
-    .summary = "List storage configs, oldest first",
-    PARAMS(storage_params),
-    .answers = {{200, "One page.", &ricloud_storage_list_shape}},
-};
+OPERATION(storage_list, "listStorageConfigs", "configs", "List storage configs, oldest first",
+          LISTS(ricloud_storage_list_shape, storage_params));
 
-const struct operation ricloud_op_storage_get = {
-    .id = "getStorageConfig",
-    .group = "configs",
-    .summary = "Show a storage config",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It, as it is now.", &ricloud_storage_shape}},
-    .refusals = {404},
-};
+OPERATION(storage_get, "getStorageConfig", "configs", "Show a storage config", SHOWS(ricloud_storage_shape));
 
-const struct operation ricloud_op_storage_update = {
-    .id = "changeStorageConfig",
-    .group = "configs",
-    .summary = "Change a storage config",
-    .about = "What is not named stays.",
-    PLACE_ID,
-    BODY(ricloud_storage_fields),
-    .body_example = "{\"signed_urls_enabled\":true,\"signed_urls_expiry\":600}",
-    .answers = {{200, "It, changed.", &ricloud_storage_shape}},
-    .refusals = {404, 409},
-};
+OPERATION(storage_update, "changeStorageConfig", "configs", "Change a storage config",
+          .about = "What is not named stays.", PLACE_ID, BODY(ricloud_storage_fields),
+          .body_example = "{\"signed_urls_enabled\":true,\"signed_urls_expiry\":600}",
+          .answers = {{200, "It, changed.", &ricloud_storage_shape}}, .refusals = {404, 409});
 
-const struct operation ricloud_op_storage_delete = {
-    .id = "deleteStorageConfig",
-    .group = "configs",
-    .summary = "Delete a storage config",
-    .about = "One that tasks or results refer to stays: 409. Nothing is removed from the bucket.",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "What it was.", &ricloud_storage_shape}},
-    .refusals = {404, 409},
-};
+OPERATION(storage_delete, "deleteStorageConfig", "configs", "Delete a storage config",
+          .about = "One that tasks or results refer to stays: 409. Nothing is removed from the bucket.",
+          PLACE_ID, ANY_QUERY, .answers = {{200, "What it was.", &ricloud_storage_shape}},
+          .refusals = {404, 409});
 
-const struct operation ricloud_op_storage_test_get = {
-    .id = "testStorageConfigByGet",
-    .group = "configs",
-    .summary = "Test a storage config, as the client does",
+OPERATION(
+    storage_test_get, "testStorageConfigByGet", "configs", "Test a storage config, as the client does",
     .about =
         "Writes a small object to the bucket, reads it and removes it. How it went is a task that has ended.",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It succeeded, or its `error` says why not.", &ricloud_task_shape}},
-    .refusals = {404},
-};
+    PLACE_ID, ANY_QUERY,
+    .answers = {{200, "It succeeded, or its `error` says why not.", &ricloud_task_shape}}, .refusals = {404});
 
-const struct operation ricloud_op_storage_test = {
-    .id = "testStorageConfig",
-    .group = "configs",
-    .summary = "Test a storage config",
+OPERATION(
+    storage_test, "testStorageConfig", "configs", "Test a storage config",
     .about =
         "Writes a small object to the bucket, reads it and removes it. How it went is a task that has ended.",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It succeeded, or its `error` says why not.", &ricloud_task_shape}},
-    .refusals = {404},
-};
+    PLACE_ID, ANY_QUERY,
+    .answers = {{200, "It succeeded, or its `error` says why not.", &ricloud_task_shape}}, .refusals = {404});
 
-const struct operation ricloud_op_webhook_create = {
-    .id = "createWebhookConfig",
-    .group = "configs",
-    .summary = "Make a webhook config",
-    BODY(ricloud_webhook_fields),
-    .body_example = "{\"url\":\"https://hooks.example/ricloud\"}",
-    .answers = {{201, "The config, with its `secret`.", &ricloud_webhook_shape}},
-};
+OPERATION(webhook_create, "createWebhookConfig", "configs", "Make a webhook config",
+          BODY(ricloud_webhook_fields), .body_example = "{\"url\":\"https://hooks.example/ricloud\"}",
+          .answers = {{201, "The config, with its `secret`.", &ricloud_webhook_shape}});
 
-const struct operation ricloud_op_webhook_list = {
-    .id = "listWebhookConfigs",
-    .group = "configs",
-    .summary = "List webhook configs, oldest first",
-    PARAMS(page_params),
-    .answers = {{200, "One page.", &ricloud_webhook_list_shape}},
-};
+OPERATION(webhook_list, "listWebhookConfigs", "configs", "List webhook configs, oldest first",
+          LISTS(ricloud_webhook_list_shape, page_params));
 
-const struct operation ricloud_op_webhook_get = {
-    .id = "getWebhookConfig",
-    .group = "configs",
-    .summary = "Show a webhook config",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "It, as it is now.", &ricloud_webhook_shape}},
-    .refusals = {404},
-};
+OPERATION(webhook_get, "getWebhookConfig", "configs", "Show a webhook config", SHOWS(ricloud_webhook_shape));
 
-const struct operation ricloud_op_webhook_update = {
-    .id = "changeWebhookConfig",
-    .group = "configs",
-    .summary = "Change a webhook config",
-    PLACE_ID,
-    BODY(ricloud_webhook_fields),
-    .body_example = "{\"url\":\"https://hooks.example/other\"}",
-    .answers = {{200, "It, changed.", &ricloud_webhook_shape}},
-    .refusals = {404},
-};
+OPERATION(webhook_update, "changeWebhookConfig", "configs", "Change a webhook config", PLACE_ID,
+          BODY(ricloud_webhook_fields), .body_example = "{\"url\":\"https://hooks.example/other\"}",
+          .answers = {{200, "It, changed.", &ricloud_webhook_shape}}, .refusals = {404});
 
-const struct operation ricloud_op_webhook_delete = {
-    .id = "deleteWebhookConfig",
-    .group = "configs",
-    .summary = "Delete a webhook config",
-    PLACE_ID,
-    ANY_QUERY,
-    .answers = {{200, "What it was.", &ricloud_webhook_shape}},
-    .refusals = {404},
-};
+OPERATION(webhook_delete, "deleteWebhookConfig", "configs", "Delete a webhook config", PLACE_ID, ANY_QUERY,
+          .answers = {{200, "What it was.", &ricloud_webhook_shape}}, .refusals = {404});
 
 /* --- the whole --- */
 
