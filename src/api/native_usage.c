@@ -28,6 +28,18 @@ static void put_states(struct json_out *j, const struct usage *u)
     put_sum(j, "trash", u->trash_results, u->trash_bytes);
 }
 
+/* Seconds; a page has to say for how long what it deletes can be restored. */
+static void put_lifetimes(struct json_out *j, const struct settings *set)
+{
+    json_key(j, "lifetimes");
+    json_begin_object(j);
+    json_key(j, "results");
+    json_int(j, set->results_ttl);
+    json_key(j, "trash");
+    json_int(j, set->trash_ttl);
+    json_end_object(j);
+}
+
 int native_usage(struct request *rq, struct err *e)
 {
     struct usage u = {0};
@@ -47,6 +59,7 @@ int native_usage(struct request *rq, struct err *e)
     json_key(&j, "bytes");
     json_int(&j, bytes);
     put_states(&j, &u);
+    put_lifetimes(&j, core_settings(&api_app(rq)->core));
     json_end_object(&j);
     return native_send(rq, 200, &j);
 }
