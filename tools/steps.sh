@@ -20,24 +20,30 @@ python=/usr/bin/python3 # Debian's, which has the modules of `packages`; the fir
 export no_proxy='*' NO_PROXY='*'
 export PYTHONDONTWRITEBYTECODE=1
 
-# build_in FOLDER [MESON OPTION...]: configures the folder if it is new, and compiles. CC chooses the compiler.
+# build_in FOLDER [MESON OPTION...]: configures the folder if it is new or the options are others, and compiles. CC
+# chooses the compiler.
 build_in() {
     local dir=$root/$1
     shift
-    if [ ! -e "$dir/build.ninja" ]; then
+    if [ ! -e "$dir/build.ninja" ] || [ "$(cat "$dir/setup.options" 2>/dev/null)" != "$*" ]; then
         mkdir -p "$dir"
+        [ ! -e "$dir/build.ninja" ] || set -- --reconfigure "$@"
         if ! meson setup "$dir" "$root" "$@" >"$dir/setup.log" 2>&1; then
             cat "$dir/setup.log" >&2
             return 1
         fi
+        [ "$1" != --reconfigure ] || shift
+        echo "$*" >"$dir/setup.options"
     fi
     ninja -C "$dir" --quiet | sed '/^ninja: no work to do/d'
 }
 
+build_run() { build_in build -Dweb="${RESULTD_WEB:-auto}"; }
+# The page is the same whatever compiles the rest: one build for tests has it.
 build_test() { build_in build-test -Dwerror=true; }
-build_clang() { CC=clang-14 build_in build-clang -Dwerror=true; }
-build_asan() { CC=clang-14 build_in build-asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1; }
-build_tsan() { CC=clang-14 build_in build-tsan -Db_sanitize=thread -Db_lundef=false -Doptimization=1; }
+build_clang() { CC=clang-14 build_in build-clang -Dwerror=true -Dweb=disabled; }
+build_asan() { CC=clang-14 build_in build-asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Dweb=disabled; }
+build_tsan() { CC=clang-14 build_in build-tsan -Db_sanitize=thread -Db_lundef=false -Doptimization=1 -Dweb=disabled; }
 
 # count PASSED FAILED [SKIPPED]: adds to what this step has counted.
 count() {
