@@ -170,8 +170,8 @@ tsan_api() {
 
 # shellcheck disable=SC2034  # these three are for whoever sources this
 {
-    all_steps='build format sources includes shell unit storage fault fuzz api api-s3 readers pg pg-s3 docs formats crash cluster clang tidy cppcheck asan tsan'
-    quick_steps='build format sources includes shell unit docs api'
+    all_steps='build format sources includes shell web unit storage fault fuzz api api-s3 readers pg pg-s3 docs formats browser crash cluster clang tidy cppcheck asan tsan'
+    quick_steps='build format sources includes shell web unit docs api'
     check_steps='format sources includes shell clang tidy cppcheck'
 }
 
@@ -202,6 +202,39 @@ step_includes() {
 step_shell() {
     (cd "$root" && shell_scripts | xargs -0 shellcheck -x)
     count 1 0
+}
+
+# page_packages: what the tests of the page need of npm, beside the bundle of the build for tests.
+page_packages() { "$root/tools/page.py" --packages "$root/web" "$root/build-test/web"; }
+
+# in_browser FILE...: by Node.js, on the build for tests.
+in_browser() {
+    build_test
+    page_packages
+    WEB_MODULES=$root/build-test/web/node_modules RESULTD=$root/build-test/resultd node "$@"
+}
+
+# The types of the page, and its size, which the build bounds.
+step_web() {
+    local size most
+    build_test
+    page_packages
+    (cd "$root/build-test/web" && node node_modules/typescript/bin/tsc -p .)
+    count 1 0
+    read -r size most <"$root/build-test/web/size"
+    echo "$size bytes compressed, of $most"
+    count 1 0
+}
+
+# The page in Chromium.
+step_browser() {
+    local rc=0 log=$logs/browser.tap passed failed
+    mkdir -p "$logs"
+    in_browser --test --test-reporter=tap "$root"/tests/browser/*.test.mjs | tee "$log" || rc=$?
+    passed=$(sed -n 's/^# pass //p' "$log")
+    failed=$(sed -n 's/^# \(fail\|cancelled\) //p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+    count "${passed:-0}" "$failed"
+    return "$rc"
 }
 
 # pg_tests COMMAND...: runs it with a PostgreSQL of its own, which it ends.
