@@ -20,24 +20,30 @@ python=/usr/bin/python3 # Debian's, which has the modules of `packages`; the fir
 export no_proxy='*' NO_PROXY='*'
 export PYTHONDONTWRITEBYTECODE=1
 
-# build_in FOLDER [MESON OPTION...]: configures the folder if it is new, and compiles. CC chooses the compiler.
+# build_in FOLDER [MESON OPTION...]: configures the folder if it is new or the options are others, and compiles. CC
+# chooses the compiler.
 build_in() {
     local dir=$root/$1
     shift
-    if [ ! -e "$dir/build.ninja" ]; then
+    if [ ! -e "$dir/build.ninja" ] || [ "$(cat "$dir/setup.options" 2>/dev/null)" != "$*" ]; then
         mkdir -p "$dir"
+        [ ! -e "$dir/build.ninja" ] || set -- --reconfigure "$@"
         if ! meson setup "$dir" "$root" "$@" >"$dir/setup.log" 2>&1; then
             cat "$dir/setup.log" >&2
             return 1
         fi
+        [ "$1" != --reconfigure ] || shift
+        echo "$*" >"$dir/setup.options"
     fi
     ninja -C "$dir" --quiet | sed '/^ninja: no work to do/d'
 }
 
+build_run() { build_in build -Dweb="${RESULTD_WEB:-auto}"; }
+# The page is the same whatever compiles the rest: one build for tests has it.
 build_test() { build_in build-test -Dwerror=true; }
-build_clang() { CC=clang-14 build_in build-clang -Dwerror=true; }
-build_asan() { CC=clang-14 build_in build-asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1; }
-build_tsan() { CC=clang-14 build_in build-tsan -Db_sanitize=thread -Db_lundef=false -Doptimization=1; }
+build_clang() { CC=clang-14 build_in build-clang -Dwerror=true -Dweb=disabled; }
+build_asan() { CC=clang-14 build_in build-asan -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 -Dweb=disabled; }
+build_tsan() { CC=clang-14 build_in build-tsan -Db_sanitize=thread -Db_lundef=false -Doptimization=1 -Dweb=disabled; }
 
 # count PASSED FAILED [SKIPPED]: adds to what this step has counted.
 count() {
@@ -164,8 +170,8 @@ tsan_api() {
 
 # shellcheck disable=SC2034  # these three are for whoever sources this
 {
-    all_steps='build format sources includes shell unit storage fault fuzz api api-s3 api-tls readers pg pg-s3 docs formats openapi crash cluster clang tidy cppcheck asan tsan'
-    quick_steps='build format sources includes shell unit docs api'
+    all_steps='build format sources includes shell web unit storage fault fuzz api api-s3 api-tls readers pg pg-s3 docs formats openapi browser crash cluster clang tidy cppcheck asan tsan'
+    quick_steps='build format sources includes shell web unit docs api'
     check_steps='format sources includes shell clang tidy cppcheck'
 }
 
@@ -196,6 +202,39 @@ step_includes() {
 step_shell() {
     (cd "$root" && shell_scripts | xargs -0 shellcheck -x)
     count 1 0
+}
+
+# page_packages: what the tests of the page need of npm, beside the bundle of the build for tests.
+page_packages() { "$root/tools/page.py" --packages "$root/web" "$root/build-test/web"; }
+
+# in_browser FILE...: by Node.js, on the build for tests.
+in_browser() {
+    build_test
+    page_packages
+    WEB_MODULES=$root/build-test/web/node_modules RESULTD=$root/build-test/resultd node "$@"
+}
+
+# The types of the page, and its size, which the build bounds.
+step_web() {
+    local size most
+    build_test
+    page_packages
+    (cd "$root/build-test/web" && node node_modules/typescript/bin/tsc -p .)
+    count 1 0
+    read -r size most <"$root/build-test/web/size"
+    echo "$size bytes compressed, of $most"
+    count 1 0
+}
+
+# The page in Chromium.
+step_browser() {
+    local rc=0 log=$logs/browser.tap passed failed
+    mkdir -p "$logs"
+    in_browser --test --test-reporter=tap "$root"/tests/browser/*.test.mjs | tee "$log" || rc=$?
+    passed=$(sed -n 's/^# pass //p' "$log")
+    failed=$(sed -n 's/^# \(fail\|cancelled\) //p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+    count "${passed:-0}" "$failed"
+    return "$rc"
 }
 
 # pg_tests COMMAND...: runs it with a PostgreSQL of its own, which it ends.

@@ -53,15 +53,31 @@ static struct stock stock_of(const struct usage *u)
     return s;
 }
 
+/* Seconds; who deletes has to be told for how long that can be taken back. */
+struct lifetimes {
+    int64_t results, trash;
+};
+
+static const struct member lifetime_members[] = {
+    {"results", SHAPE_INT, offsetof(struct lifetimes, results), "Unless an upload says otherwise.", "604800"},
+    {"trash", SHAPE_INT, offsetof(struct lifetimes, trash), "What is deleted can be restored so long.",
+     "2592000"},
+};
+static const struct shape lifetimes_shape = {"Lifetimes", "Seconds.", lifetime_members,
+                                             API_COUNT(lifetime_members)};
+
 struct total {
     int64_t results, bytes;
     struct stock stock;
+    struct lifetimes lifetimes;
 };
 
 static const struct member usage_members[] = {
     {"results", SHAPE_INT, offsetof(struct total, results), "Neither expired nor deleted.", "12"},
     {"bytes", SHAPE_INT, offsetof(struct total, bytes), "All that is stored, the trash included.", "1048576"},
     STOCK_MEMBERS(struct total, stock),
+    {"lifetimes", SHAPE_OBJECT, offsetof(struct total, lifetimes), "How long results are kept here.",
+     .of = &lifetimes_shape},
 };
 static const struct shape usage_shape = {"Usage", "What a project has stored.", usage_members,
                                          API_COUNT(usage_members)};
@@ -82,10 +98,12 @@ int native_usage(struct request *rq, struct err *e)
         rc = usage_get(api_session(rq), &u, e);
     if (rc < 0)
         return rc;
+    const struct settings *set = core_settings(&api_app(rq)->core);
     struct total t = {
         .results = u.results[RESULT_AVAILABLE] + u.results[RESULT_CONSUMED],
         .bytes = u.trash_bytes,
         .stock = stock_of(&u),
+        .lifetimes = {set->results_ttl, set->trash_ttl},
     };
     for (int i = 0; i < RESULT_STATE_END; i++)
         t.bytes += u.bytes[i];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server's own pages: is it alive, can it work, how is it doing. It is also the last in the list of APIs
- * and so answers for paths that nobody owns.
+ * The server's own pages: is it alive, can it work, how is it doing; and the page for people. It is also the
+ * last in the list of APIs and so answers for paths that nobody owns.
  */
 #include "api/native.h"
+#include "api/page.h"
 #include "base/clock.h"
 #include "base/pool.h"
 #include "core/making.h"
@@ -208,6 +209,9 @@ static int metrics(struct request *rq, struct err *e)
 
 static const char *const prefixes[] = {"/-", NULL};
 static const struct route routes[] = {
+    {HTTP_GET, "/", R_READ, BODY_NONE, ROUTE_OPEN, page_document, .no_database = true},
+    {HTTP_GET, "/-/page/{}", R_READ, BODY_NONE, ROUTE_OPEN, page_file, .no_database = true,
+     .last_place = "file"},
     {HTTP_GET, "/-/live", R_READ, BODY_NONE, ROUTE_OPEN, live, .no_database = true},
     {HTTP_GET, "/-/ready", R_WRITE, BODY_NONE, ROUTE_OPEN, ready},
     {HTTP_GET, "/-/metrics", R_READ, BODY_NONE, SCOPE_ADMIN, metrics},

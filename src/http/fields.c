@@ -121,6 +121,34 @@ int64_t fields_max_stale(const char *value)
     return -1;
 }
 
+/* Whether the parameters of a coding say that it is not wanted: q=0, with any number of zeros behind the
+ * point. */
+static bool quality_is_zero(const char *s)
+{
+    const char *end = s + strcspn(s, ",");
+    s += strspn(s, "; \t");
+    if (end - s < 3 || (*s | 0x20) != 'q' || s[1] != '=' || s[2] != '0')
+        return false;
+    s += 3;
+    s += *s == '.';
+    s += strspn(s, "0 \t");
+    return s >= end;
+}
+
+bool fields_accept_gzip(const char *value)
+{
+    bool any = false;
+    for (const char *s = value; s; s = strchr(s, ',')) {
+        s = skip_blank(*s == ',' ? s + 1 : s);
+        size_t len = strcspn(s, ",; \t");
+        if ((len == 4 && strncasecmp(s, "gzip", len) == 0) ||
+            (len == 6 && strncasecmp(s, "x-gzip", len) == 0))
+            return !quality_is_zero(s + len);
+        any = any || (len == 1 && *s == '*' && !quality_is_zero(s + len));
+    }
+    return any;
+}
+
 static bool modified_after(const char *date, int64_t modified, bool otherwise)
 {
     int64_t t;

@@ -37,6 +37,10 @@ bool fields_match_etag(const char *list, const char *etag, bool weak_is_fine);
  * INT64_MAX: any; -1: it says nothing of that, or is malformed. NULL is fine. */
 int64_t fields_max_stale(const char *value);
 
+/* RFC 9110 section 12.5.3: whether an Accept-Encoding takes gzip. NULL, which is any coding, is not: who says
+ * nothing may know none. */
+bool fields_accept_gzip(const char *value);
+
 struct conditions {
     const char *if_match, *if_none_match, *if_modified_since, *if_unmodified_since, *if_range;
 };

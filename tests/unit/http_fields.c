@@ -321,6 +321,35 @@ static void how_stale_an_answer_may_be(void **state)
             fail_msg("%s gave %lld", cases[i].value, (long long)fields_max_stale(cases[i].value));
 }
 
+static void who_takes_gzip(void **state)
+{
+    static const struct {
+        const char *value;
+        bool takes;
+    } cases[] = {
+        {NULL, false},
+        {"", false},
+        {"gzip", true},
+        {"br, GZip;q=0.1", true},
+        {"x-gzip", true},
+        {"gzip;q=0", false},
+        {"gzip; q=0.000, br", false},
+        {"gzip;q=0.001", true},
+        {"*", true},
+        {"*;q=0", false},
+        {"*, gzip;q=0", false},
+        {"gzip;q=0, *", false},
+        {"gzipped", false},
+        {"identity", false},
+        {"deflate,,gzip", true},
+        {",", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (fields_accept_gzip(cases[i].value) != cases[i].takes)
+            fail_msg("%s", cases[i].value ? cases[i].value : "NULL");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +360,7 @@ int main(void)
         cmocka_unit_test(conditions_in_their_order),
         cmocka_unit_test(announced_digests),
         cmocka_unit_test(broken_digests_are_refused),
+        cmocka_unit_test(who_takes_gzip),
         cmocka_unit_test(file_names_cannot_break_out),
         cmocka_unit_test(origins_that_may),
         cmocka_unit_test(framing),

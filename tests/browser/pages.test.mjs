@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// The other pages: overview, jobs, batches, trash, keys, users, storages.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { closePage, eventually, goTo, open, Server, startBrowser } from './support.mjs';
+
+let browser;
+let server;
+before(async () => {
+  browser = await startBrowser();
+  server = await Server.start();
+});
+after(async () => {
+  await browser.close();
+  await server.stop();
+});
+
+const inGrid = (page, name) => page.getByRole('row').filter({ hasText: name });
+
+async function download(page, name) {
+  const [got] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name }).click()]);
+  return got.path();
+}
+
+test('the overview counts, draws, and lists what expires next', async () => {
+  const own = await Server.start();
+  await own.publish('soon.txt', 'text/plain', 'x'.repeat(1000), '&expires_in=3600');
+  await own.publish('later.txt', 'text/plain', 'y'.repeat(24), '&expires_in=86400');
+  const page = await open(browser, own);
+  const tile = page.getByRole('link', { name: /^Available/ });
+  assert.match(await tile.innerText(), /2\s+1\.00 KiB/);
+  assert.equal(await page.locator('canvas').count(), 4);
+  // Something is drawn: pixels of the colour of the series, on each canvas.
+  await eventually(() =>
+    page.locator('canvas').evaluateAll((all) =>
+      all.every((canvas) => {
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 80) return true;
+        return false;
+      }),
+    ),
+  );
+  const expiring = page.getByRole('region', { name: 'Expires next' });
+  assert.match(await expiring.innerText(), /soon\.txt.*later\.txt/s);
+  const chart = page.getByRole('region', { name: 'Results by state', exact: true });
+  await chart.getByText('As a table').click();
+  assert.match(await chart.getByRole('row').nth(1).innerText(), /2\s+0\s+0\s+0$/);
+  await page.getByRole('button', { name: '30 days' }).click();
+  assert.match(page.url(), /hours=720/);
+  await tile.click();
+  await page.getByRole('heading', { level: 1, name: 'Results' }).waitFor();
+  await closePage(page);
+  await own.stop();
+});
+
+test('a job shows how far it is, its input as it was sent, and its results', async () => {
+  const input = '{"scale":1.50,"page":7}';
+  const job = await server.api('POST', '/jobs', `{"kind":"render","reference_id":"order-7","input":${input}}`, { 'Content-Type': 'application/json' });
+  const page = await open(browser, server, { at: `#/jobs/${job.id}` });
+  await page.locator('.badges').getByText('queued').waitFor();
+  await page.getByText('1.50').waitFor();
+  await server.api('POST', `/jobs/${job.id}/progress`, { progress: 0.42 });
+  await page.locator('.badges').getByText('42 %').waitFor();
+  await server.api('PUT', `/jobs/${job.id}/results/page.txt`, 'seven', { 'Content-Type': 'text/plain' });
+  await server.api('POST', `/jobs/${job.id}/finish`);
+  await page.locator('.badges').getByText('completed').waitFor();
+  await page.getByRole('link', { name: 'page.txt' }).waitFor();
+  const listing = execFileSync('unzip', ['-l', await download(page, 'Download all (ZIP)')], { encoding: 'utf8' });
+  assert.match(listing, /page\.txt/);
+  await closePage(page);
+});
+
+test('a job is cancelled, deleted with its results, and brought back', async () => {
+  const job = await server.api('POST', '/jobs', { kind: 'render', reference_id: 'order-8' });
+  await server.api('POST', `/jobs/${job.id}/progress`, { progress: 0.1 });
+  await server.api('PUT', `/jobs/${job.id}/results/half.txt`, 'half', { 'Content-Type': 'text/plain' });
+  const page = await open(browser, server, { at: `#/jobs/${job.id}` });
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'Cancel…' }).click();
+  assert.match(await dialog.innerText(), /1 result of 4 B stay/);
+  await dialog.getByRole('button', { name: 'Cancel the job' }).click();
+  await page.locator('.badges').getByText('cancelled').waitFor();
+  await page.getByRole('button', { name: 'Delete…' }).click();
+  assert.match(await dialog.innerText(), /1 result of 4 B.*30 days/s);
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await page.locator('.badges').getByText('deleted').waitFor();
+  await page.getByRole('button', { name: 'Restore' }).click();
+  await page.locator('.badges').getByText('cancelled').waitFor();
+  const { deleted_at: deleted } = await server.api('GET', `/jobs/${job.id}`);
+  assert.equal(deleted, null);
+  await closePage(page);
+});
+
+test('a batch is made, shows its jobs and results, and is downloaded as one archive', async () => {
+  const page = await open(browser, server, { at: '#/batches' });
+  await page.getByRole('button', { name: 'New batch…' }).click();
+  await page.getByLabel('Name').fill('August');
+  await page.getByLabel('Description').fill('<b>all of it</b>');
+  await page.getByRole('button', { name: 'Make it' }).click();
+  await page.getByRole('heading', { level: 1, name: 'August' }).waitFor();
+  await page.getByText('<b>all of it</b>').waitFor();
+  const batch = new URL(page.url()).hash.split('/').at(-1);
+  const job = await server.api('POST', '/jobs', { kind: 'render', batch, reference_id: 'aug-1' });
+  await server.api('PUT', `/jobs/${job.id}/results/day.txt`, 'first', { 'Content-Type': 'text/plain' });
+  await server.api('POST', `/jobs/${job.id}/finish`);
+  await page.reload();
+  await page.getByRole('link', { name: 'aug-1' }).waitFor();
+  await page.getByRole('button', { name: 'Results' }).click();
+  await page.getByRole('link', { name: 'day.txt' }).waitFor();
+  assert.match(page.url(), /tab=results/);
+  const listing = execFileSync('unzip', ['-l', await download(page, 'Download all (ZIP)')], { encoding: 'utf8' });
+  assert.match(listing, /aug-1\/day\.txt/);
+  await goTo(page, '#/batches', 'Batches');
+  assert.match(await inGrid(page, 'August').innerText(), /1 completed/);
+  await closePage(page);
+});
+
+test('the trash gives back, or loses for good, what it says', async () => {
+  const kept = await server.publish('give-back.txt', 'text/plain', 'x');
+  const lost = await server.publish('lose.txt', 'text/plain', 'y'.repeat(3000));
+  for (const { id } of [kept, lost]) await server.api('DELETE', `/results/${id}`);
+  const job = await server.api('POST', '/jobs', { kind: 'render', reference_id: 'thrown' });
+  await server.api('DELETE', `/jobs/${job.id}`);
+  const page = await open(browser, server, { at: '#/trash' });
+  await page.getByText(/2 results of .* 30 days/).waitFor();
+  await page.getByRole('button', { name: 'Restore give-back.txt' }).click();
+  await inGrid(page, 'give-back.txt').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Delete for good… lose.txt' }).click();
+  const dialog = page.getByRole('dialog');
+  assert.match(await dialog.innerText(), /1 result of 2\.93 KiB is lost at once.*cannot be restored/s);
+  await dialog.getByRole('button', { name: 'Delete for good' }).click();
+  await page.getByText('No results are in the trash').waitFor();
+  await page.getByRole('button', { name: 'Jobs' }).click();
+  await page.getByRole('button', { name: 'Restore thrown' }).click();
+  await page.getByText('No jobs are in the trash').waitFor();
+  assert.equal((await server.api('GET', `/results/${kept.id}`)).deleted_at, null);
+  const gone = await fetch(`${server.url}/api/v1/results/${lost.id}`, { headers: { Authorization: `Bearer ${server.key}` } });
+  assert.equal(gone.status, 404);
+  await closePage(page);
+});
+
+const opens = (key) => fetch(`${server.url}/api/v1/usage`, { headers: { Authorization: `Bearer ${key}` } }).then((answer) => answer.status);
+
+test('keys are made, shown once, rotated and revoked', async () => {
+  const page = await open(browser, server, { at: '#/keys' });
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'New key…' }).click();
+  await dialog.getByLabel('Name').fill('for reports');
+  await dialog.getByRole('checkbox', { name: /^write/ }).check();
+  await dialog.getByLabel('Works').selectOption({ label: '30 days' });
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  const first = await dialog.getByLabel('Key', { exact: true }).inputValue();
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  assert.equal(await opens(first), 200);
+  assert.match(await inGrid(page, 'for reports').innerText(), /read, write/);
+  await page.getByRole('button', { name: 'Rotate for reports' }).click();
+  await dialog.getByRole('button', { name: 'Rotate' }).click();
+  const second = await dialog.getByLabel('Key', { exact: true }).inputValue();
+  assert.deepEqual([await opens(first), await opens(second)], [401, 200]);
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('button', { name: 'Revoke for reports' }).click();
+  assert.match(await dialog.innerText(), /cannot be brought back/);
+  await dialog.getByRole('button', { name: 'Revoke' }).click();
+  await inGrid(page, 'for reports').getByText('revoked').waitFor();
+  assert.equal(await opens(second), 401);
+  await closePage(page);
+});
+
+test('users are made, changed, deactivated and activated', async () => {
+  const page = await open(browser, server, { at: '#/users' });
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'New user…' }).click();
+  await dialog.getByLabel('Name').fill('ada');
+  await dialog.getByLabel('Password').fill('correct horse battery');
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  await inGrid(page, 'ada').waitFor();
+  await page.getByRole('button', { name: 'Change ada' }).click();
+  await dialog.getByRole('checkbox', { name: 'Staff' }).check();
+  await dialog.getByRole('button', { name: 'Change' }).click();
+  await inGrid(page, 'ada').getByText('staff').waitFor();
+  await page.getByRole('button', { name: 'Deactivate ada' }).click();
+  await dialog.getByRole('button', { name: 'Deactivate' }).click();
+  await page.getByRole('button', { name: 'Activate ada', exact: true }).click();
+  await page.getByRole('button', { name: 'Deactivate ada' }).waitFor();
+  await closePage(page);
+});
+
+test('a storage is made, tested and deleted', async () => {
+  const page = await open(browser, server, { at: '#/storages' });
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'New storage…' }).click();
+  await dialog.getByLabel('Name').fill('ours');
+  await dialog.getByLabel('Address').fill('s3://bucket/results');
+  await dialog.getByLabel('Endpoint').fill('https://127.0.0.1:9');
+  await dialog.getByLabel('Access key id').fill('AKIAEXAMPLE');
+  await dialog.getByLabel('Secret access key').fill('secret');
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  await page.getByRole('button', { name: 'Test ours' }).click();
+  await page.locator('.toast').getByText(/ours: .* failed/).waitFor();
+  await inGrid(page, 'ours').getByText('invalid').waitFor();
+  await page.getByRole('button', { name: 'Delete ours' }).click();
+  assert.match(await dialog.innerText(), /Objects in the bucket stay/);
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('There are no storages').waitFor();
+  await closePage(page);
+});

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signing in and out, what a session may, its end, and a server that goes away.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { assertClean, closePage, eventually, goTo, open, Server, signIn, startBrowser } from './support.mjs';
+
+let browser;
+let server;
+before(async () => {
+  browser = await startBrowser();
+  server = await Server.start();
+});
+after(async () => {
+  await browser.close();
+  await server.stop();
+});
+
+test('a key signs in, and only a cookie out of reach of scripts stays', async () => {
+  const page = await open(browser, server);
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  const cookies = await page.context().cookies();
+  assert.equal(cookies.length, 1);
+  assert.equal(cookies[0].httpOnly, true);
+  assert.equal(cookies[0].sameSite, 'Strict');
+  const seen = await page.evaluate(() => document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage }));
+  assert.ok(!seen.includes(server.key) && !seen.includes(cookies[0].value), seen);
+  await page.reload();
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  await closePage(page);
+});
+
+test('a wrong key is refused in words', async () => {
+  const page = await open(browser, server, { key: null });
+  await page.getByLabel('Key', { exact: true }).fill('rk_nobody');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  assert.match(await page.getByRole('alert').innerText(), /not valid/);
+  await signIn(page, server.key);
+  await closePage(page);
+});
+
+test('signing out takes the cookie away', async () => {
+  const page = await open(browser, server);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  assert.deepEqual(await page.context().cookies(), []);
+  await page.reload();
+  await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  await closePage(page);
+});
+
+test('what the key may not do is not offered', async () => {
+  const { id } = await server.publish('mine.txt', 'text/plain', 'mine');
+  const page = await open(browser, server, { key: server.newKey('read') });
+  const nav = await page.getByRole('navigation', { name: 'Pages' }).innerText();
+  assert.ok(!/Keys|Users|Storages|Upload/.test(nav), nav);
+  await goTo(page, `#/results/${id}`, 'mine.txt');
+  assert.equal(await page.getByRole('button', { name: /Delete|Keep|Acknowledge/ }).count(), 0);
+  assert.equal(await page.getByRole('button', { name: 'Link…' }).count(), 1);
+  await goTo(page, '#/keys', 'Keys');
+  await page.getByText('lacks the scope admin').waitFor();
+  await closePage(page);
+});
+
+test('a session that ends asks for the key, and goes on where one was', async () => {
+  const short = await Server.start({ session_ttl: '2s' });
+  const { id } = await short.publish('late.txt', 'text/plain', 'late');
+  const page = await open(browser, short, { at: `#/results/${id}` });
+  await page.getByRole('heading', { name: 'late.txt' }).waitFor();
+  await eventually(async () => {
+    await page.evaluate(() => (location.hash = `#/jobs?tag=${Math.random()}`));
+    return page.getByText('Your session has ended').isVisible();
+  }, 'the session ends');
+  await page.evaluate((to) => (location.hash = to), `#/results/${id}`);
+  await signIn(page, short.key);
+  await page.getByRole('heading', { name: 'late.txt' }).waitFor();
+  await closePage(page);
+  await short.stop();
+});
+
+test('while the server is away the page says so, and goes on by itself', async () => {
+  const own = await Server.start();
+  const { id } = await own.publish('there.txt', 'text/plain', 'still there');
+  const page = await open(browser, own);
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  await own.down('SIGKILL');
+  await page.evaluate((to) => (location.hash = to), `#/results/${id}`);
+  await page.getByText('The server cannot be reached').waitFor();
+  await page.getByText(/Next try in \d+ s|Trying/).waitFor();
+  await own.up();
+  await page.getByRole('heading', { name: 'there.txt' }).waitFor();
+  await page.getByText('The server cannot be reached').waitFor({ state: 'detached' });
+  const faults = page.faults.filter((fault) => !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/.test(fault));
+  page.faults = faults;
+  await closePage(page);
+  await own.stop();
+});
+
+test('what changes something while the server is away fails in words', async () => {
+  const own = await Server.start();
+  const { id } = await own.publish('keep-me.txt', 'text/plain', 'x');
+  const page = await open(browser, own, { at: `#/results/${id}` });
+  await page.getByRole('button', { name: 'Keep' }).waitFor();
+  await own.down('SIGKILL');
+  await page.getByRole('button', { name: 'Keep' }).click();
+  await page.locator('.toast').getByText('The server cannot be reached').waitFor();
+  await own.up();
+  await page.locator('.away').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Keep' }).click();
+  await page.getByRole('button', { name: 'Kept' }).waitFor();
+  page.faults = page.faults.filter((fault) => !/ERR_CONNECTION/.test(fault));
+  await closePage(page);
+  await own.stop();
+});
+
+test('letters lead to pages, and can be switched off', async () => {
+  const page = await open(browser, server);
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('r');
+  await page.getByRole('heading', { level: 1, name: 'Results' }).waitFor();
+  await page.keyboard.press('/');
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.filter), 'name');
+  await page.getByRole('button', { name: 'Keys' }).click();
+  await page.getByRole('dialog', { name: 'Keys' }).getByRole('checkbox').uncheck();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.keyboard.press('g');
+  await page.keyboard.press('j');
+  assert.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Results');
+  await closePage(page);
+});
+
+test('light or dark is chosen and kept', async () => {
+  const page = await open(browser, server);
+  const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const light = await ground();
+  await page.getByLabel('Colours').selectOption('dark');
+  assert.notEqual(await ground(), light);
+  await page.reload();
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  assert.notEqual(await ground(), light);
+  assertClean(page);
+  await closePage(page);
+});

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// What can be done to results and jobs. Before anything is lost, a dialog says what, and whether it comes back.
+import { get, post, put, remove } from './api';
+import { bytes, duration, plural } from './format';
+import type { Job, Result, Usage } from './types';
+import { ask } from './ui/dialog';
+import { say } from './ui/toast';
+
+let trashSeconds: Promise<number | undefined> | undefined;
+
+// How long the trash is kept; asked for once.
+function trashTime(): Promise<number | undefined> {
+  trashSeconds ??= get<Usage>('/usage').then(
+    (usage) => usage.lifetimes.trash,
+    () => undefined,
+  );
+  return trashSeconds;
+}
+
+async function restorable(): Promise<string> {
+  const seconds = await trashTime();
+  return seconds === undefined ? 'until the server empties its trash' : `for ${duration(seconds)}`;
+}
+
+export async function acknowledge(result: Result): Promise<Result> {
+  const changed = await post<Result>(`/results/${result.id}/ack`, { sha256: result.sha256 });
+  say(`${result.name} is acknowledged`);
+  return changed;
+}
+
+export async function setKeep(result: Result, keep: boolean): Promise<Result> {
+  const path = `/results/${result.id}/keep`;
+  const changed = keep ? await put<Result>(path) : ((await remove(path)), await get<Result>(`/results/${result.id}`));
+  say(keep ? `${result.name} is kept: it does not expire` : `${result.name} is kept no longer`);
+  return changed;
+}
+
+export async function restore(result: { id: string; name: string }): Promise<Result> {
+  const changed = await post<Result>(`/results/${result.id}/restore`);
+  say(`${result.name} is back`);
+  return changed;
+}
+
+export async function askToDelete(result: Result, done: () => void): Promise<void> {
+  const time = await restorable();
+  ask({
+    title: `Delete ${result.name}?`,
+    lost: (
+      <p>
+        1 result of {bytes(result.size)} cannot be read or downloaded any more, and its links stop working. It can be
+        restored from the trash {time}; then it is gone.
+      </p>
+    ),
+    verb: 'Delete',
+    async act() {
+      await remove(`/results/${result.id}`);
+      say(`${result.name} is in the trash`);
+      done();
+    },
+  });
+}
+
+export function askToPurge(result: Result, done: () => void): void {
+  ask({
+    title: `Delete ${result.name} for good?`,
+    lost: (
+      <p>
+        <strong>1 result of {bytes(result.size)} is lost at once</strong>, its bytes and all that is known of it. It
+        cannot be restored.
+      </p>
+    ),
+    verb: 'Delete for good',
+    async act() {
+      await remove(`/results/${result.id}?permanent=true`);
+      say(`${result.name} is gone`);
+      done();
+    },
+  });
+}
+
+function held(job: Job): string {
+  const size = job.results.reduce((sum, result) => sum + result.size, 0);
+  return `${plural(job.results.length, 'result')} of ${bytes(size)}`;
+}
+
+export async function askToDeleteJob(job: Job, done: () => void): Promise<void> {
+  const time = await restorable();
+  ask({
+    title: `Delete the job ${job.reference_id ?? job.kind}?`,
+    lost: (
+      <p>
+        The job and {held(job)} cannot be read any more. They can be restored from the trash {time}; then they are gone.
+      </p>
+    ),
+    verb: 'Delete',
+    async act() {
+      await remove(`/jobs/${job.id}`);
+      say('The job is in the trash');
+      done();
+    },
+  });
+}
+
+export function askToCancelJob(job: Job, done: (job: Job) => void): void {
+  ask({
+    title: `Cancel the job ${job.reference_id ?? job.kind}?`,
+    lost: (
+      <p>
+        The job is not worked on any more, and cannot be started again. {job.results.length > 0 && `Its ${held(job)} stay.`}
+      </p>
+    ),
+    verb: 'Cancel the job',
+    async act() {
+      done(await post<Job>(`/jobs/${job.id}/cancel`));
+      say('The job is cancelled');
+    },
+  });
+}
+
+export async function restoreJob(job: Job): Promise<Job> {
+  const changed = await post<Job>(`/jobs/${job.id}/restore`);
+  say('The job is back, with its results');
+  return changed;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one way to the server. What goes wrong is a Problem; a session that has ended and a server that cannot be
+// reached are known to the whole page. Whatever only reads waits until the server is back and goes on by itself.
+import { store } from './store';
+import type { Page, Scope, Session } from './types';
+
+export const BASE = 'api/v1'; // relative, so that the server may be mounted below a path
+
+export class Problem extends Error {
+  constructor(
+    readonly status: number, // 0: no answer
+    readonly code: string,
+    detail: string,
+    readonly parameter?: string,
+    readonly pointer?: string,
+  ) {
+    super(detail);
+  }
+}
+
+// undefined: not known yet; null: nobody.
+export const session = store<Session | null | undefined>(undefined);
+// That there was one which has ended, for the words of the sign-in.
+export const sessionEnded = store(false);
+
+export function may(scope: Scope): boolean {
+  const scopes = session.get()?.scopes ?? [];
+  return scopes.includes(scope) || scopes.includes('admin');
+}
+
+// --- a server that is away -------------------------------------------------------------------------------------
+
+export interface Away {
+  why: string;
+  until: number; // when it is tried again, by Date.now()
+}
+
+export const away = store<Away | null>(null);
+const FIRST_WAIT = 1000;
+const LONGEST_WAIT = 15000;
+let waiting: { promise: Promise<void>; tryNow: () => void } | null = null;
+
+async function isBack(): Promise<boolean> {
+  try {
+    return (await fetch('-/live', { cache: 'no-store' })).ok;
+  } catch {
+    return false;
+  }
+}
+
+async function waitUntilBack(why: string, wake: { now: () => void }): Promise<void> {
+  for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
+    away.set({ why, until: Date.now() + wait });
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, wait);
+      wake.now = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    if (await isBack()) break;
+  }
+  away.set(null);
+}
+
+// Resolves when the server answers again; all callers share one wait.
+function back(why: string): Promise<void> {
+  if (!waiting) {
+    const wake = { now: () => {} };
+    const promise = waitUntilBack(why, wake).finally(() => (waiting = null));
+    waiting = { promise, tryNow: () => wake.now() };
+  }
+  return waiting.promise;
+}
+
+export function tryNow(): void {
+  waiting?.tryNow();
+}
+
+// --- requests --------------------------------------------------------------------------------------------------
+
+export type Query = Record<string, string | number | boolean | null | undefined>;
+
+export function address(path: string, query: Query = {}): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return text ? `${path}?${text}` : path;
+}
+
+async function problemOf(response: Response): Promise<Problem> {
+  try {
+    const body = await response.json();
+    return new Problem(response.status, body.code, body.detail, body.parameter, body.pointer);
+  } catch {
+    return new Problem(response.status, 'unknown', `The server answered ${response.status} ${response.statusText}.`);
+  }
+}
+
+export function endSession(): void {
+  if (session.get()) sessionEnded.set(true);
+  session.set(null);
+}
+
+interface Options {
+  headers?: Record<string, string>;
+  body?: unknown;
+  signal?: AbortSignal | null | undefined;
+}
+
+const OFFLINE = 'The server cannot be reached.';
+const ELSEWHERE = 'The bytes lie in a bucket that hands them out itself: download the result to see it.';
+
+async function once(method: string, url: string, options: Options): Promise<Response> {
+  const headers: Record<string, string> = { ...options.headers };
+  if (method !== 'GET' && method !== 'HEAD') headers['Resultd-Page'] = '1';
+  if (options.body !== undefined) headers['Content-Type'] = 'application/json';
+  try {
+    return await fetch(url, {
+      method,
+      headers,
+      body: options.body === undefined ? null : JSON.stringify(options.body),
+      redirect: 'manual', // to a bucket of the client's own, which this page may not ask
+      signal: options.signal ?? null,
+    });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Problem(0, 'away', OFFLINE);
+  }
+}
+
+// The answer, if it is a good one. Reads are repeated until the server is there; of what changes something nobody
+// knows whether it was done, so that it is the caller's to say.
+export async function request(method: string, url: string, options: Options = {}): Promise<Response> {
+  for (;;) {
+    let failure: Problem;
+    try {
+      const response = await once(method, url, options);
+      if (response.ok) return response;
+      if (response.type === 'opaqueredirect') throw new Problem(307, 'elsewhere', ELSEWHERE);
+      failure = await problemOf(response);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      failure = error;
+    }
+    const isAway = failure.code === 'away' || failure.status === 502 || failure.status === 503 || failure.status === 504;
+    if (failure.status === 401 && session.get()) endSession();
+    if (!isAway) throw failure;
+    const returned = back(failure.message);
+    if (method !== 'GET') throw failure;
+    await returned;
+    options.signal?.throwIfAborted();
+  }
+}
+
+async function json<T>(method: string, path: string, options: Options = {}): Promise<T> {
+  const response = await request(method, `${BASE}${path}`, options);
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+export const get = <T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> =>
+  json('GET', address(path, query), { signal });
+export const post = <T>(path: string, body?: unknown): Promise<T> => json('POST', path, { body });
+export const put = <T>(path: string): Promise<T> => json('PUT', path);
+export const patch = <T>(path: string, body: unknown): Promise<T> => json('PATCH', path, { body });
+export const remove = (path: string): Promise<void> => json('DELETE', path);
+export const list = <T>(path: string, query: Query, signal?: AbortSignal): Promise<Page<T>> =>
+  get(path, query, signal);
+
+// --- the session -----------------------------------------------------------------------------------------------
+
+const SESSION = '-/session';
+
+export async function findSession(): Promise<void> {
+  try {
+    session.set(await (await request('GET', SESSION)).json());
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    session.set(null);
+  }
+}
+
+export async function signIn(key: string): Promise<void> {
+  const response = await request('POST', SESSION, { body: { key } });
+  sessionEnded.set(false);
+  session.set(await response.json());
+}
+
+export async function signOut(): Promise<void> {
+  await request('DELETE', SESSION);
+  sessionEnded.set(false);
+  session.set(null);
+}

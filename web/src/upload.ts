@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Uploads: one job around the files of a drop, begun before the first byte so that no worker claims it, and finished
+// when all are there. They go on while one looks at other pages of the page. An upload that was cut off can be sent
+// again, since the same bytes under the same name are the same result.
+import { BASE, address, endSession, may, post, Problem, remove } from './api';
+import { plural } from './format';
+import { problemFrom } from './hooks';
+import { store } from './store';
+import type { Job, Result } from './types';
+import { say } from './ui/toast';
+
+export type ItemState = 'waiting' | 'sending' | 'done' | 'failed' | 'cancelled';
+
+export interface Item {
+  id: number;
+  file: File;
+  name: string;
+  state: ItemState;
+  sent: number;
+  failure: string;
+  result: Result | null;
+  group: Group;
+  xhr: XMLHttpRequest | null;
+}
+
+export interface Options {
+  kind: string;
+  batch: string;
+  expires_in: number | null;
+  keep: boolean;
+}
+
+interface Group {
+  options: Options;
+  job: Promise<Job> | null;
+  items: Item[];
+  isOver: boolean;
+}
+
+const AT_ONCE = 2;
+
+export const uploads = store<Item[]>([]);
+let lastId = 0;
+let sending = 0;
+
+const redraw = (): void => uploads.set([...uploads.get()]);
+
+// --- one file --------------------------------------------------------------------------------------------------
+
+async function begin({ kind, batch }: Options): Promise<Job> {
+  const job = await post<Job>('/jobs', { kind, ...(batch && { batch }) });
+  return post<Job>(`/jobs/${job.id}/progress`, { progress: 0 });
+}
+
+function failureOf(xhr: XMLHttpRequest): Problem {
+  if (xhr.status === 401) endSession();
+  try {
+    const body = JSON.parse(xhr.responseText);
+    return new Problem(xhr.status, body.code, body.detail);
+  } catch {
+    return new Problem(xhr.status, 'away', 'The connection to the server broke off.');
+  }
+}
+
+// XMLHttpRequest, since fetch does not tell how far a body has gone.
+function send(item: Item, url: string): Promise<Result> {
+  const xhr = new XMLHttpRequest();
+  item.xhr = xhr;
+  return new Promise((resolve, reject) => {
+    xhr.open('PUT', url);
+    xhr.setRequestHeader('Content-Type', item.file.type || 'application/octet-stream');
+    xhr.setRequestHeader('Resultd-Page', '1');
+    xhr.upload.onprogress = (event) => {
+      item.sent = event.loaded;
+      redraw();
+    };
+    xhr.onload = () => (xhr.status < 300 ? resolve(JSON.parse(xhr.responseText) as Result) : reject(failureOf(xhr)));
+    xhr.onerror = () => reject(failureOf(xhr));
+    xhr.onabort = () => reject(failureOf(xhr)); // by whoever cancelled it, who has said so
+    xhr.send(item.file);
+  });
+}
+
+async function run(item: Item): Promise<void> {
+  const { group } = item;
+  const { expires_in, keep } = group.options;
+  item.state = 'sending';
+  item.sent = 0;
+  item.failure = '';
+  redraw();
+  try {
+    group.job ??= begin(group.options);
+    const job = await group.job;
+    if (isCancelled(item)) return;
+    const path = `${BASE}/jobs/${job.id}/results/${encodeURIComponent(item.name)}`;
+    item.result = await send(item, address(path, { expires_in, keep: keep || null }));
+    item.sent = item.file.size;
+    item.state = 'done';
+  } catch (error) {
+    if (isCancelled(item)) return;
+    item.state = 'failed';
+    item.failure = problemFrom(error).message;
+    if (!(await settled(group.job))) group.job = null; // the job was not made: the next try makes it
+  } finally {
+    item.xhr = null;
+  }
+  redraw();
+}
+
+// Asked of a function, since cancelling changes the item while `run` waits.
+const isCancelled = (item: Item): boolean => item.state === 'cancelled';
+
+async function settled(job: Promise<Job> | null): Promise<Job | null> {
+  try {
+    return await job;
+  } catch {
+    return null;
+  }
+}
+
+// --- the whole drop --------------------------------------------------------------------------------------------
+
+async function finish(group: Group): Promise<void> {
+  const isOpen = group.items.some(({ state }) => state === 'waiting' || state === 'sending' || state === 'failed');
+  if (isOpen || group.isOver) return;
+  group.isOver = true;
+  const job = await settled(group.job);
+  if (!job) return;
+  const done = group.items.filter(({ state }) => state === 'done');
+  try {
+    if (done.length > 0) {
+      await post(`/jobs/${job.id}/finish`);
+      say(`${plural(done.length, 'file')} uploaded`);
+    } else {
+      await post(`/jobs/${job.id}/cancel`);
+      if (may('delete')) await remove(`/jobs/${job.id}`);
+    }
+  } catch (error) {
+    group.isOver = false;
+    say(problemFrom(error).message, 'bad');
+  }
+}
+
+async function take(): Promise<void> {
+  const item = uploads.get().find(({ state }) => state === 'waiting');
+  if (!item || sending >= AT_ONCE) return;
+  sending++;
+  const ended = run(item); // which is not waiting any more when the next one is looked for
+  void take();
+  await ended;
+  sending--;
+  await finish(item.group);
+  void take();
+}
+
+export function start(files: File[], options: Options): void {
+  const group: Group = { options, job: null, items: [], isOver: false };
+  group.items = files.map((file) => ({
+    id: ++lastId,
+    file,
+    name: file.name,
+    state: 'waiting',
+    sent: 0,
+    failure: '',
+    result: null,
+    group,
+    xhr: null,
+  }));
+  uploads.set([...group.items, ...uploads.get()]);
+  void take();
+}
+
+export function retry(item: Item): void {
+  item.state = 'waiting';
+  redraw();
+  void take();
+}
+
+// Nothing is left of a file whose bytes did not all arrive.
+export function cancel(item: Item): void {
+  item.state = 'cancelled';
+  item.xhr?.abort();
+  redraw();
+  void finish(item.group);
+}
+
+export function clearEnded(): void {
+  uploads.set(uploads.get().filter(({ state }) => state === 'waiting' || state === 'sending'));
+}
+
+addEventListener('beforeunload', (event) => {
+  if (uploads.get().some(({ state }) => state === 'waiting' || state === 'sending')) event.preventDefault();
+});
