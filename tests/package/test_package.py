@@ -21,7 +21,7 @@ import harness
 import pytest
 from debian import CHECKOUT, KEPT, NOBODY, System, copy_checkout, keep, run, smallest_debian, unpack
 
-TOOLS = ("dpkg-buildpackage", "dh", "lintian", "debootstrap", "setpriv", "systemd-analyze")
+TOOLS = ("dpkg-buildpackage", "dh", "lintian", "debootstrap", "setpriv", "systemd-analyze", "strace")
 UNIT = "lib/systemd/system/resultd.service"
 LARGE = os.urandom(3_000_000)
 
@@ -127,7 +127,7 @@ class Unit:
             said |= dict(line.split("=", 1) for line in path.read_text().splitlines())
         return {"PATH": "/usr/bin", "NOTIFY_SOCKET": "/run/notify", "HOME": "/", **said}
 
-    def start(self):
+    def start(self, *around):
         state = self.system.root / "var/lib" / self.get("StateDirectory")
         user = self.get("User")
         assert user == self.get("Group")
@@ -135,7 +135,7 @@ class Unit:
         assert f"{state.stat().st_mode & 0o7777:04o}" == self.get("StateDirectoryMode")
         self.log = open(self.system.root / "run/resultd.log", "ab")
         self.process = subprocess.Popen(
-            [shutil.which("chroot"), self.system.root, *self.system.user(user), *self.get("ExecStart").split()],
+            [*around, shutil.which("chroot"), self.system.root, *self.system.user(user), *self.get("ExecStart").split()],
             env=self.environment(), stderr=self.log,
         )
         self.await_told("READY=1")
@@ -144,8 +144,8 @@ class Unit:
         while line not in self.notify.recv(4096).decode().split("\n"):
             assert self.process.poll() is None, (self.system.root / "run/resultd.log").read_text()
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
+    def stop(self, pid=None):
+        os.kill(pid or self.process.pid, signal.SIGTERM)
         self.await_told("STOPPING=1")
         assert self.process.wait(harness.PATIENCE) == 0, (self.system.root / "run/resultd.log").read_text()
         self.notify.close()
@@ -225,6 +225,48 @@ def test_it_runs_by_the_lines_of_the_unit(system):
         assert len(owners) == 1 and 0 not in owners
     finally:
         unit.stop()
+
+
+def system_calls(names):
+    """Those of a list as in SystemCallFilter=, in which @NAME is a list of systemd's own."""
+    found = set()
+    for name in names:
+        listed = run("systemd-analyze", "syscall-filter", name).splitlines()[1:] if name.startswith("@") else [name]
+        words = [line.strip() for line in listed if line.strip() and not line.strip().startswith("#")]
+        found |= {word for word in words if not word.startswith("@")}
+        found |= system_calls([word for word in words if word.startswith("@")])
+    return found
+
+
+def test_the_unit_allows_what_the_server_does(system, tmp_path):
+    """systemd would answer other system calls with an error; here it is looked at which are made."""
+    unit = Unit(system)
+    unit.start("strace", "-f", "-qq", "-o", tmp_path / "trace")
+    (pid,) = map(int, run("pgrep", "-P", unit.process.pid).split())
+    url = f"http://{unit.environment()['RESULTD_LISTEN']}"
+    try:
+        command = ["env", "RESULTD_CONFIG=/etc/resultd/resultd.conf", "resultd", "key", "create", "--project", "shop"]
+        key = system.as_user("resultd", *command, "--scopes", "read,write,delete").strip()
+        client = {"RESULTD_URL": url, "RESULTD_KEY": key, "HOME": "/tmp"}
+        (system.root / "tmp/table.csv").write_text("a,b\n" + "1,2\n" * 50_000)
+        put = system.run("resultctl", "put", "/tmp/table.csv", "/tmp/report.bin", env=client)
+        table, report = (line.split()[0] for line in put.splitlines())
+        system.run("resultctl", "get", "--format", "xlsx", table, "-o", "/tmp/table.xlsx", env=client)
+        system.run("resultctl", "get", report, "-o", "/tmp/again.bin", env=client)
+        system.run("resultctl", "rm", report, env=client)
+        os.kill(pid, signal.SIGHUP)
+        unit.await_told("RELOADING=1")
+    finally:
+        unit.stop(pid)
+    ours = (tmp_path / "trace").read_text().split('execve("/usr/bin/resultd"', 1)[1]
+    made = set(re.findall(r"^\d+ +(?:<\.\.\. )?(\w+)", ours, re.M))
+    assert len(made) > 30
+    lists = [value for name, value in unit.lines if name == "SystemCallFilter"]
+    allowed = system_calls(word for value in lists if not value.startswith("~") for word in value.split())
+    allowed -= system_calls(word for value in lists if value.startswith("~") for word in value[1:].split())
+    assert made - allowed == set()
+    families = set(re.findall(r"socket\((AF_\w+)", ours))
+    assert families <= set(unit.get("RestrictAddressFamilies").split())
 
 
 def test_an_upgrade_keeps_settings_and_results(system, built):
