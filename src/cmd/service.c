@@ -26,7 +26,7 @@ static bool read_number(const char *name, int64_t *ret)
 /* Of a variable that says whom the others are for. */
 static bool is_for_us(const char *name, bool if_absent)
 {
-    int64_t pid;
+    int64_t pid = 0;
     return getenv(name) ? read_number(name, &pid) && pid == getpid() : if_absent;
 }
 
