@@ -170,7 +170,7 @@ tsan_api() {
 
 # shellcheck disable=SC2034  # these three are for whoever sources this
 {
-    all_steps='build format sources includes shell web unit storage fault fuzz api api-s3 api-tls readers pg pg-s3 docs formats openapi browser crash cluster clang tidy cppcheck asan tsan'
+    all_steps='build format sources includes shell web unit storage fault fuzz api api-s3 api-tls readers pg pg-s3 docs formats openapi browser crash cluster package container clang tidy cppcheck asan tsan'
     quick_steps='build format sources includes shell web unit docs api'
     check_steps='format sources includes shell clang tidy cppcheck'
 }
@@ -354,6 +354,18 @@ step_cluster() {
     python_tests cluster build-test || rc=1
     cluster_test --rounds "${CLUSTER_ROUNDS:-1}" --seed "${CLUSTER_SEED:-1}" || rc=1
     return "$rc"
+}
+
+# The Debian packages, installed in a Debian of their own. One after the other: each test goes on from the one before.
+step_package() {
+    build_test
+    python_tests package build-test -n 0 -rP tests/package/test_package.py
+}
+
+# And the image.
+step_container() {
+    build_test
+    python_tests package build-test -n 0 tests/package/test_container.py
 }
 
 step_clang() {

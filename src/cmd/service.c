@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,8 +27,19 @@ static bool read_number(const char *name, int64_t *ret)
 /* Of a variable that says whom the others are for. */
 static bool is_for_us(const char *name, bool if_absent)
 {
-    int64_t pid;
+    int64_t pid = 0;
     return getenv(name) ? read_number(name, &pid) && pid == getpid() : if_absent;
+}
+
+/* A manager that does not read is waited for this long: it may be busy for a moment, we must not hang for it.
+ */
+static int open_notify(void)
+{
+    struct timeval patience = {.tv_sec = 1};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    return fd;
 }
 
 void service_open(struct service *s)
@@ -37,7 +49,7 @@ void service_open(struct service *s)
     *s = (struct service){.fd = -1};
     if (path && (*path == '/' || *path == '@') && strlen(path) < sizeof s->socket) {
         text_copy(s->socket, sizeof s->socket, path);
-        s->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        s->fd = open_notify();
     }
     if (is_for_us("WATCHDOG_PID", true) && read_number("WATCHDOG_USEC", &watchdog))
         s->watchdog = watchdog;

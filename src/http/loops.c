@@ -38,6 +38,7 @@ void loops_free(struct loops *l)
         next = loop->next;
         free(loop);
     }
+    own = NULL; /* who ends the library may have closed connections in place of a loop */
     (void)pthread_mutex_destroy(&l->mutex);
     free(l);
 }

@@ -93,6 +93,17 @@ def test_more_time_is_asked_for_while_requests_end(watched, manager):
     assert server.wait() == 0
 
 
+def test_a_manager_that_does_not_read_keeps_nobody_from_stopping(watched, manager):
+    server = watched()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                other.sendto(b"full", manager.socket.getsockname())
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+
+
 def test_the_watchdog_hears_of_a_server_that_is_well(watched, manager):
     watched(watchdog=10_000_000)
     eventually(lambda: manager.count("WATCHDOG=1") >= 3, "it says so again and again")

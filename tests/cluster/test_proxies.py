@@ -189,7 +189,7 @@ def test_other_files_stay_the_owners_alone(fast):
     assert file.stat().st_mode & 0o777 == 0o600
     fast.both(result)
     assert file.stat().st_mode & 0o777 == 0o640
-    assert (fast.server.data / "resultd.db").stat().st_mode & 0o777 == 0o600
+    assert (fast.server.data / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("settings, said", [

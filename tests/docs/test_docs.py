@@ -226,7 +226,7 @@ def test_documents_name_only_settings_that_exist():
             for name in re.findall(r"--([a-z-]+)", flag):
                 assert name in ("help", "config") or name.replace("-", "_") in known, f"{document}: --{name}"
         for name in re.findall(r"\bRESULTD_([A-Z_]+)\b", read(document)):
-            assert name in ("NAME", "CONFIG", "TEST_SETTINGS", "TEST_BLOBS", "TEST_TLS") or name.lower() in known, (
+            assert name in ("NAME", "CONFIG", "TEST_SETTINGS", "TEST_BLOBS", "TEST_TLS", "PURGE") or name.lower() in known, (
                 f"{document}: RESULTD_{name}"
             )
 
@@ -342,6 +342,24 @@ def test_changes_begin_with_this_version():
     version = run("--version").split()[1]
     first = re.search(r"^## (.+)$", read("CHANGES.md"), re.M)
     assert first and first[1].split()[0] == version
+
+
+def test_the_package_is_built_with_what_the_list_names():
+    listed = read("packages").split("# build\n")[1].split("\n\n")[0].split()
+    asked = re.findall(r"^ ([\w.+-]+)", read("debian/control").split("Build-Depends:\n")[1].split("Standards-Version")[0], re.M)
+    ours = {"debhelper-compat", "dh-sequence-installsysusers"}
+    essential = {"gcc", "libc6-dev", "curl"}  # there where packages are built; curl is for the tour
+    differences(sorted({*asked} - ours), sorted({*listed} - essential), "debian/control")
+
+
+def test_the_container_has_the_libraries_of_the_package():
+    """Those that have a -dev package in the list, by the names of their libraries in Debian 12."""
+    wanted = {"libcurl4", "libdeflate0", "libexpat1", "libgnutls30", "libmicrohttpd12", "libpq5", "libsodium23", "libsqlite3-0",
+              "libssl3", "libunistring2", "libzstd1", "zlib1g"}
+    listed = [name for name in read("packages").split("# build\n")[1].split("\n\n")[0].split() if re.match(r"(lib|zlib).*-dev$", name)]
+    assert len(wanted) == len(listed) - 1, "libc6-dev is the one that needs no line"
+    named = set(re.findall(r"\b(?:lib\w[\w.+-]*|zlib1g)\b", read("Containerfile"))) - {"lib/resultd", "lib/apt"}
+    assert wanted <= named, wanted - named
 
 
 # ---- the tour ---------------------------------------------------------------------------------------------
