@@ -345,7 +345,8 @@ def test_changes_begin_with_this_version():
 
 
 def test_the_package_is_built_with_what_the_list_names():
-    listed = read("packages").split("# build\n")[1].split("\n\n")[0].split()
+    groups = (read("packages").split(f"# {group}\n")[1].split("\n\n")[0] for group in ("build", "page"))
+    listed = [line.split()[0] for group in groups for line in group.splitlines()]
     asked = re.findall(r"^ ([\w.+-]+)", read("debian/control").split("Build-Depends:\n")[1].split("Standards-Version")[0], re.M)
     ours = {"debhelper-compat", "dh-sequence-installsysusers"}
     essential = {"gcc", "libc6-dev", "curl"}  # there where packages are built; curl is for the tour

@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import urllib.request
 
 import harness
 import pytest
@@ -80,6 +81,8 @@ def test_its_server_keeps_results_in_the_volume_and_is_healthy(buildah, image, t
         got = system.as_user(image["User"], "sh", "-c", f"resultctl cat {put.split()[0]} | cmp - /usr/bin/resultctl", env=client)
         assert got == ""
         assert (system.root / "var/lib/resultd/resultd.db").exists()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
+            assert b'id="app"' in page.read(), "the page is in it"
     finally:
         server.terminate()
         status = server.wait(harness.PATIENCE)

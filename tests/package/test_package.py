@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import urllib.request
 
 import harness
 import pytest
@@ -218,6 +219,8 @@ def test_it_runs_by_the_lines_of_the_unit(system):
         put = system.run("resultctl", "put", "/tmp/report.bin", env=client)
         system.run("resultctl", "get", put.split()[0], "-o", "/tmp/copy.bin", env=client)
         assert (system.root / "tmp/copy.bin").read_bytes() == LARGE
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
+            assert b'id="app"' in page.read(), "the page is in it"
         unit.process.send_signal(signal.SIGHUP)
         unit.await_told("RELOADING=1")
         unit.await_told("READY=1")
