@@ -43,6 +43,7 @@ def get_packages(source, work, everything):
         return
     stamp.unlink(missing_ok=True)
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]
+    command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]  # else it takes a minute to find no network
     if not everything:
         command.append("--omit=dev")
     subprocess.run(command, cwd=work, check=True, stdout=subprocess.DEVNULL)

@@ -57,6 +57,7 @@ static const struct shape new_key_shape = {"NewKey", "A key that has just been m
 
 static int send_new(struct request *rq, int status, const struct principal *p, const char *key)
 {
+    assert(p);
     struct json_out j = {.buf = {.arena = &rq->arena}};
     const struct new_key made = {*p, arena_strdup(&rq->arena, key)};
     shape_put(&j, rq, &new_key_shape, &made);

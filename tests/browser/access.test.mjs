@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether everybody can use it: axe-core on every page, light and dark, wide and narrow; and by keys alone.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { assertAccessible, closePage, csv, DESKTOP, eventually, goTo, open, PHONE, png, Server, startBrowser } from './support.mjs';
+import { test } from 'node:test';
+import { assertAccessible, browser, closePage, csv, DESKTOP, eventually, goTo, open, PHONE, png, server, useSite } from './support.mjs';
 
-let browser;
-let server;
 const places = [];
-before(async () => {
-  browser = await startBrowser();
-  server = await Server.start();
+useSite(async () => {
   const table = await server.publish('table.csv', 'text/csv', csv(500));
   const picture = await server.publish('picture.png', 'image/png', png(64, 48));
   const tree = await server.publish('tree.json', 'application/json', '{"a":{"b":[1,"x",true,null]}}');
@@ -47,10 +43,6 @@ before(async () => {
     ['#/storages', 'Storages'],
     ['#/nowhere', 'There is no such page'],
   );
-});
-after(async () => {
-  await browser.close();
-  await server.stop();
 });
 
 for (const scheme of ['light', 'dark'])

@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lists: filters in the address, keys, and a hundred thousand results.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { closePage, eventually, goTo, open, publishMany, Server, startBrowser } from './support.mjs';
+import { test } from 'node:test';
+import { browser, closePage, eventually, goTo, open, publishMany, server, useSite } from './support.mjs';
 
 const MANY = 100_000;
-let browser;
-let server;
-before(async () => {
-  browser = await startBrowser();
-  server = await Server.start();
+useSite(async () => {
   for (let i = 0; i < 30; i++) await server.publish(`file-${i}.txt`, 'text/plain', `${i}`);
   const { data } = await server.api('GET', '/results');
   for (const { id } of data.slice(0, 4)) await server.api('POST', `/results/${id}/ack`, {});
   await server.publish('<img src=x onerror=alert(1)>', 'text/html', '<script>alert(1)</script>');
-});
-after(async () => {
-  await browser.close();
-  await server.stop();
 });
 
 const grid = (page) => page.getByRole('grid');

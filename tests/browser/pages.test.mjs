@@ -2,19 +2,10 @@
 // The other pages: overview, jobs, batches, trash, keys, users, storages.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { after, before, test } from 'node:test';
-import { closePage, eventually, goTo, open, Server, startBrowser } from './support.mjs';
+import { test } from 'node:test';
+import { browser, closePage, eventually, goTo, open, Server, server, useSite } from './support.mjs';
 
-let browser;
-let server;
-before(async () => {
-  browser = await startBrowser();
-  server = await Server.start();
-});
-after(async () => {
-  await browser.close();
-  await server.stop();
-});
+useSite();
 
 const inGrid = (page, name) => page.getByRole('row').filter({ hasText: name });
 

@@ -2,21 +2,12 @@
 // A result's page: previews, downloads, its life, and what can be done to it.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { closePage, csv, eventually, goTo, open, PHONE, png, Server, startBrowser } from './support.mjs';
+import { browser, closePage, csv, eventually, goTo, open, PHONE, png, server, useSite } from './support.mjs';
 
 const ROWS = 1_200_000;
-let browser;
-let server;
-before(async () => {
-  browser = await startBrowser();
-  server = await Server.start();
-});
-after(async () => {
-  await browser.close();
-  await server.stop();
-});
+useSite();
 
 const show = async (page, { id, name }) => goTo(page, `#/results/${id}`, name);
 const cell = (page, row, column) => page.locator(`[role=row][aria-rowindex="${row + 1}"] [aria-colindex="${column + 1}"]`);

@@ -2,19 +2,10 @@
 // Signing in and out, what a session may, its end, and a server that goes away.
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
-import { after, before, test } from 'node:test';
-import { assertClean, closePage, eventually, goTo, open, Server, signIn, startBrowser } from './support.mjs';
+import { test } from 'node:test';
+import { assertClean, browser, closePage, eventually, goTo, open, Server, server, signIn, useSite } from './support.mjs';
 
-let browser;
-let server;
-before(async () => {
-  browser = await startBrowser();
-  server = await Server.start();
-});
-after(async () => {
-  await browser.close();
-  await server.stop();
-});
+useSite();
 
 test('a key signs in, and only a cookie out of reach of scripts stays', async () => {
   const page = await open(browser, server);

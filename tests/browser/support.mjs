@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import { deflateSync } from 'node:zlib';
 
 const modules = createRequire(join(process.env.WEB_MODULES, 'from-here.js'));
@@ -150,6 +151,22 @@ export async function startBrowser() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: isRoot ? ['--no-sandbox'] : [],
+  });
+}
+
+// The browser of this file of tests and a server, which `fill` has filled: there from the first test to the last.
+export let browser;
+export let server;
+
+export function useSite(fill = async () => {}) {
+  before(async () => {
+    browser = await startBrowser();
+    server = await Server.start();
+    await fill();
+  });
+  after(async () => {
+    await browser.close();
+    await server.stop();
   });
 }
 

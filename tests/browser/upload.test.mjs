@@ -4,22 +4,16 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { assertClean, closePage, eventually, goTo, open, Server, startBrowser } from './support.mjs';
+import { after, test } from 'node:test';
+import { assertClean, browser, closePage, eventually, goTo, open, Server, server, useSite } from './support.mjs';
 
 const LARGE = 60 * 1024 * 1024;
-let browser;
-let server;
 let folder;
-before(async () => {
-  browser = await startBrowser();
-  server = await Server.start();
+useSite(async () => {
   folder = mkdtempSync(join(tmpdir(), 'resultd-files-'));
   writeFileSync(join(folder, 'large.bin'), Buffer.alloc(LARGE, 7));
 });
-after(async () => {
-  await browser.close();
-  await server.stop();
+after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
