@@ -14,6 +14,7 @@ import harness
 import pytest
 from debian import System, copy_checkout, run, smallest_debian
 
+pytestmark = pytest.mark.timeout(1200)  # npm and what it needs are many small packages
 BASE = "docker.io/library/debian:bookworm-slim"
 
 
