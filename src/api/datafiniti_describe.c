@@ -157,5 +157,6 @@ const struct description datafiniti_description = {
             {403, "The key lacks a scope."},
             {404, "There is no such type, request or user; or a request has no results yet, or failed."},
             {503, "Too much is waiting, or a part of the server is out of order; see `Retry-After`."},
+            {507, "The disk is full, or would be."},
         },
 };

@@ -112,6 +112,8 @@ size_t describe_refusals(const struct api *api, const struct route *r, int ret[D
             add_status(o, api->description->always[i], ret, &n);
     if (r->body != BODY_NONE && find_refusal(api, 413))
         add_status(o, 413, ret, &n);
+    if (r->mode == R_WRITE && find_refusal(api, 507))
+        add_status(o, 507, ret, &n);
     for (size_t i = 0; i < API_COUNT(o->refusals) && o->refusals[i]; i++)
         add_status(o, o->refusals[i], ret, &n);
     return n;

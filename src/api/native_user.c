@@ -215,7 +215,7 @@ const struct operation native_op_user_create = {
     .field_count = API_COUNT(create_fields),
     .body_example = "{\"name\":\"ada\",\"password\":\"correct horse battery staple\"}",
     .answers = {{201, "The user.", &user_shape, .headers = {"Location"}}},
-    .refusals = {409},
+    .refusals = {409, 507},
 };
 
 int native_user_create(struct request *rq, struct err *e)
@@ -259,7 +259,7 @@ const struct operation native_op_user_change = {
     .field_count = API_COUNT(change_fields),
     .body_example = "{\"staff\":true}",
     .answers = {{200, "The user.", &user_shape}},
-    .refusals = {404, 409},
+    .refusals = {404, 409, 507},
 };
 
 int native_user_change(struct request *rq, struct err *e)

@@ -86,8 +86,11 @@ static const struct page_asset *find(const char *name)
     return NULL;
 }
 
+/* With a query it is no address of ours: a link of which a byte was changed must not look like a page. */
 int page_document(struct request *rq, struct err *e)
 {
+    if (rq->raw_query)
+        return err_set(e, ERR_NOT_FOUND, "there is nothing at this address; the page is at /");
     const struct page_asset *a = find("");
     return a ? send_asset(rq, a, e) : send_absent(rq);
 }

@@ -304,5 +304,6 @@ const struct description ricloud_description = {
             {413, "More bytes than the server takes."},
             {500, "The key that sealed it is lost; the log says more."},
             {503, "Too much is waiting, or a part of the server is out of order; see `Retry-After`."},
+            {507, "The disk is full, or would be."},
         },
 };

@@ -9,9 +9,11 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 
@@ -39,11 +41,10 @@ def environment_of(path):
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
+def desk():
     """A folder and an environment with a PostgreSQL and a bucket, in which commands are run."""
-    folder = tmp_path_factory.mktemp("operating")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # PostgreSQL does not run as root and has to reach its data
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="resultd-operating-"))
+    folder.chmod(0o755)  # PostgreSQL does not run as root and has to reach its data
     bucket, database = folder / "ceph", folder / "pg"
     try:
         subprocess.run([SERVICES / "ceph-up", bucket], check=True, stdout=subprocess.DEVNULL)
@@ -54,6 +55,7 @@ def desk(tmp_path_factory):
     finally:
         subprocess.run([SERVICES / "pg-down.sh", database], check=False)
         subprocess.run([SERVICES / "ceph-down", bucket, "--rm"], check=False, stdout=subprocess.DEVNULL)
+        shutil.rmtree(folder)
 
 
 class Desk:
