@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Containerfile, built by buildah on a Debian that debootstrap has made, so that no registry is asked; its server
 run by what the image says. Namespaces are not to be had everywhere: instructions run by `--isolation chroot`, and so
-does the server, which has the network of this machine and therefore another port."""
+does the server, which has the network of this machine and therefore another port. Without the web page: npm asks a
+registry of its own, by certificates that a machine may have to itself; tests/package/test_package.py has the page."""
 
 import json
 import os
 import pathlib
 import shutil
 import subprocess
-import urllib.request
 
 import harness
 import pytest
 from debian import System, copy_checkout, run, smallest_debian
 
-pytestmark = pytest.mark.timeout(1200)  # npm and what it needs are many small packages
+pytestmark = pytest.mark.timeout(600)  # all of Debian's packages are fetched
 BASE = "docker.io/library/debian:bookworm-slim"
 
 
@@ -48,7 +48,7 @@ def image(folder, buildah):
     checkout = folder / "checkout"
     checkout.mkdir()
     copy_checkout(checkout)
-    options = ["--isolation", "chroot", "--pull-never", "--format", "docker"]
+    options = ["--isolation", "chroot", "--pull-never", "--format", "docker", "--build-arg", "PAGE="]
     buildah("bud", *options, "-t", "resultd", ".", cwd=checkout)
     return json.loads(buildah("inspect", "--type", "image", "resultd"))["Docker"]["config"]
 
@@ -82,8 +82,6 @@ def test_its_server_keeps_results_in_the_volume_and_is_healthy(buildah, image, t
         got = system.as_user(image["User"], "sh", "-c", f"resultctl cat {put.split()[0]} | cmp - /usr/bin/resultctl", env=client)
         assert got == ""
         assert (system.root / "var/lib/resultd/resultd.db").exists()
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
-            assert b'id="app"' in page.read(), "the page is in it"
     finally:
         server.terminate()
         status = server.wait(harness.PATIENCE)
