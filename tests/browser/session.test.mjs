@@ -69,6 +69,37 @@ test('a session that ends asks for the key, and goes on where one was', async ()
   await short.stop();
 });
 
+// Who may only write uploads what reads like a result, but has the path of somebody's key for its id, and hands an
+// administrator the address of the page that shows it.
+test('an address that leads elsewhere is not followed, nor an answer that names something else', async () => {
+  server.newKey('read');
+  const { data: keys } = await server.api('GET', '/keys');
+  const victim = keys.find(({ scopes }) => scopes.length === 1);
+  const seen = await server.publish('seen.txt', 'text/plain', 'seen');
+  const bait = await server.publish('bait.json', 'application/json', JSON.stringify({ ...seen, name: 'invoice.pdf', id: `../keys/${victim.id}` }));
+  const page = await open(browser, server, { at: '#/jobs' });
+  const asked = [];
+  page.on('request', (request) => {
+    const { pathname } = new URL(request.url());
+    if (pathname.startsWith('/api/') && pathname !== '/api/v1/jobs') asked.push(`${request.method()} ${pathname}`);
+  });
+  const isRefused = async (hash) => {
+    await page.evaluate((to) => (location.hash = to), hash);
+    await page.getByRole('alert').waitFor();
+    assert.equal(await page.getByRole('button', { name: /Delete|Restore|Cancel/ }).count(), 0, hash);
+    await goTo(page, '#/jobs', 'Jobs');
+  };
+  for (const kind of ['results', 'jobs', 'batches'])
+    for (const way of [`..%2Fresults%2F${bait.id}%2Fcontent`, `${bait.id}%2F..%2F${bait.id}%2Fcontent`, '..', `${bait.id}%3Fx`, `${bait.id}%23`])
+      await isRefused(`#/${kind}/${way}`);
+  assert.deepEqual(asked, []);
+  // As if there were another way to make the server answer so.
+  await page.route(`**/api/v1/*/${seen.id}`, (route) => route.fulfill({ json: { ...seen, input: null, jobs: {}, results: [], id: `../keys/${victim.id}` } }));
+  for (const kind of ['results', 'jobs', 'batches']) await isRefused(`#/${kind}/${seen.id}`);
+  assert.deepEqual(asked.filter((line) => !line.startsWith('GET ')), []);
+  await closePage(page);
+});
+
 test('while the server is away the page says so, and goes on by itself', async () => {
   const own = await Server.start();
   const { id } = await own.publish('there.txt', 'text/plain', 'still there');

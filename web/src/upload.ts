@@ -2,7 +2,7 @@
 // Uploads: one job around the files of a drop, begun before the first byte so that no worker claims it, and finished
 // when all are there. They go on while one looks at other pages of the page. An upload that was cut off can be sent
 // again, since the same bytes under the same name are the same result.
-import { BASE, address, endSession, may, post, Problem, remove } from './api';
+import { address, api, endSession, may, type Path, post, Problem, remove, urlOf } from './api';
 import { plural } from './format';
 import { problemFrom } from './hooks';
 import { store } from './store';
@@ -48,8 +48,8 @@ const redraw = (): void => uploads.set([...uploads.get()]);
 // --- one file --------------------------------------------------------------------------------------------------
 
 async function begin({ kind, batch }: Options): Promise<Job> {
-  const job = await post<Job>('/jobs', { kind, ...(batch && { batch }) });
-  return post<Job>(`/jobs/${job.id}/progress`, { progress: 0 });
+  const job = await post<Job>(api`/jobs`, { kind, ...(batch && { batch }) });
+  return post<Job>(api`/jobs/${job.id}/progress`, { progress: 0 });
 }
 
 function failureOf(xhr: XMLHttpRequest): Problem {
@@ -63,11 +63,11 @@ function failureOf(xhr: XMLHttpRequest): Problem {
 }
 
 // XMLHttpRequest, since fetch does not tell how far a body has gone.
-function send(item: Item, url: string): Promise<Result> {
+function send(item: Item, path: Path): Promise<Result> {
   const xhr = new XMLHttpRequest();
   item.xhr = xhr;
   return new Promise((resolve, reject) => {
-    xhr.open('PUT', url);
+    xhr.open('PUT', urlOf(path));
     xhr.setRequestHeader('Content-Type', item.file.type || 'application/octet-stream');
     xhr.setRequestHeader('Resultd-Page', '1');
     xhr.upload.onprogress = (event) => {
@@ -92,7 +92,7 @@ async function run(item: Item): Promise<void> {
     group.job ??= begin(group.options);
     const job = await group.job;
     if (isCancelled(item)) return;
-    const path = `${BASE}/jobs/${job.id}/results/${encodeURIComponent(item.name)}`;
+    const path = api`/jobs/${job.id}/results/${{ name: item.name }}`;
     item.result = await send(item, address(path, { expires_in, keep: keep || null }));
     item.sent = item.file.size;
     item.state = 'done';
@@ -129,11 +129,11 @@ async function finish(group: Group): Promise<void> {
   const done = group.items.filter(({ state }) => state === 'done');
   try {
     if (done.length > 0) {
-      await post(`/jobs/${job.id}/finish`);
+      await post(api`/jobs/${job.id}/finish`);
       say(`${plural(done.length, 'file')} uploaded`);
     } else {
-      await post(`/jobs/${job.id}/cancel`);
-      if (may('delete')) await remove(`/jobs/${job.id}`);
+      await post(api`/jobs/${job.id}/cancel`);
+      if (may('delete')) await remove(api`/jobs/${job.id}`);
     }
   } catch (error) {
     group.isOver = false;

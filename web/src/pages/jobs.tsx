@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { api } from '../api';
 import { count } from '../format';
 import { go, to, usePlace } from '../router';
 import type { Job } from '../types';
@@ -55,7 +56,7 @@ export function JobGrid({ of, label, none }: { of: Endless<Job>; label: string; 
 export function Jobs(): JSX.Element {
   const { query } = usePlace();
   const asked = useMemo(() => ({ ...queryOf(query, FILTERS), batch: query.get('batch') }), [query.toString()]);
-  const jobs = useEndless<Job>('/jobs', asked);
+  const jobs = useEndless<Job>(api`/jobs`, asked);
   return (
     <div class="page list">
       <Head title="Jobs">

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
-import { post, remove } from '../api';
+import { api, post, remove } from '../api';
 import type { Key, Scope } from '../types';
 import { Badge, Copy, Field, Head, Time } from '../ui/basic';
 import { ask, Dialog, FormDialog } from '../ui/dialog';
@@ -57,13 +57,13 @@ function stateOf(key: Key): string {
 }
 
 export function Keys(): JSX.Element {
-  const keys = useEndless<Key>('/keys', useMemo(() => ({}), []));
+  const keys = useEndless<Key>(api`/keys`, useMemo(() => ({}), []));
   const [making, setMaking] = useState(false);
   const [made, setMade] = useState<Made>();
   const make = async (data: FormData) => {
     const life = String(data.get('expires_in'));
     const name = String(data.get('name'));
-    const answer = await post<{ key: string }>('/keys', {
+    const answer = await post<{ key: string }>(api`/keys`, {
       name,
       scopes: data.getAll('scope'),
       ...(life && { expires_in: Number(life) }),
@@ -78,7 +78,7 @@ export function Keys(): JSX.Element {
       lost: <p>Whoever uses this key is refused from now on, and sessions that were begun with it end. A revoked key cannot be brought back.</p>,
       verb: 'Revoke',
       async act() {
-        await remove(`/keys/${key.id}`);
+        await remove(api`/keys/${key.id}`);
         say(`${key.name} is revoked`);
         keys.reload();
       },
@@ -89,7 +89,7 @@ export function Keys(): JSX.Element {
       lost: <p>The secret that is in use now is refused from now on, and sessions that were begun with it end. Name and scopes stay.</p>,
       verb: 'Rotate',
       async act() {
-        const answer = await post<{ key: string }>(`/keys/${key.id}/rotate`);
+        const answer = await post<{ key: string }>(api`/keys/${key.id}/rotate`);
         setMade({ name: key.name, key: answer.key });
         keys.reload();
       },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
-import { get, list } from '../api';
+import { api, get, list } from '../api';
 import { Chart, type Series } from '../charts';
 import { bytes, count } from '../format';
 import { useEvery, useLoad } from '../hooks';
@@ -107,10 +107,10 @@ function Few({ title, results, none, when }: { title: string; results: Result[];
 
 export function Overview(): JSX.Element {
   const hours = usePlace().query.get('hours') ?? '24';
-  const usage = useLoad('usage', (signal) => get<Usage>('/usage', {}, signal));
-  const history = useLoad(hours, (signal) => get<History>('/usage/history', { hours }, signal));
-  const expiring = useLoad('expiring', (signal) => get<Page<Result>>('/usage/expiring', { limit: 10 }, signal));
-  const latest = useLoad('latest', (signal) => list<Result>('/results', { state: 'any', limit: 10 }, signal));
+  const usage = useLoad('usage', (signal) => get<Usage>(api`/usage`, {}, signal));
+  const history = useLoad(hours, (signal) => get<History>(api`/usage/history`, { hours }, signal));
+  const expiring = useLoad('expiring', (signal) => get<Page<Result>>(api`/usage/expiring`, { limit: 10 }, signal));
+  const latest = useLoad('latest', (signal) => list<Result>(api`/results`, { state: 'any', limit: 10 }, signal));
   useEvery(REFRESH, true, () => [usage, history, expiring, latest].forEach(({ reload }) => reload()));
   return (
     <div class="page">

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { acknowledge, askToDelete, askToPurge, restore, setKeep } from '../actions';
-import { address, BASE, get, may, post } from '../api';
+import { address, api, getOne, may, type Path, post } from '../api';
 import { count, duration, plural } from '../format';
 import { problemFrom, useLoad } from '../hooks';
 import { Preview } from '../preview/preview';
@@ -12,7 +12,7 @@ import { Badge, Bytes, Copy, Facts, Failure, Field, Head, Loading, Time } from '
 import { Dialog } from '../ui/dialog';
 import { say } from '../ui/toast';
 
-const content = (result: Result, format?: string): string => address(`${BASE}/results/${result.id}/content`, { format });
+const content = (result: Result, format?: string): Path => address(api`/results/${result.id}/content`, { format });
 
 // --- a link ----------------------------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ function LinkDialog({ result, close }: { result: Result; close: () => void }): J
     const note = String(data.get('note')).trim();
     try {
       setMade(
-        await post(`/results/${result.id}/links`, {
+        await post(api`/results/${result.id}/links`, {
           expires_in: Number(data.get('expires_in')),
           ...(format && { format }),
           ...(note && { note }),
@@ -227,7 +227,7 @@ function About({ result }: { result: Result }): JSX.Element {
 
 function Actions({ result, change, link }: { result: Result; change: (result: Result) => void; link: () => void }): JSX.Element {
   const act = (what: Promise<Result>) => what.then(change, (error) => say(problemFrom(error).message, 'bad'));
-  const again = () => void act(get<Result>(`/results/${result.id}`));
+  const again = () => void act(getOne<Result>('results', result.id));
   if (result.deleted_at) {
     return (
       <>
@@ -283,7 +283,7 @@ function Actions({ result, change, link }: { result: Result; change: (result: Re
 }
 
 export function ResultPage({ id }: { id: string }): JSX.Element {
-  const { value: result, problem, reload, set } = useLoad(id, (signal) => get<Result>(`/results/${id}`, {}, signal));
+  const { value: result, problem, reload, set } = useLoad(id, (signal) => getOne<Result>('results', id, signal));
   const [linking, setLinking] = useState(false);
   if (problem) return <Failure problem={problem} retry={reload} />;
   if (!result) return <Loading />;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
-import { may, type Query } from '../api';
+import { api, may, type Query } from '../api';
 import { go, to, usePlace } from '../router';
 import type { Result } from '../types';
 import { Badge, Bytes, Head, Time } from '../ui/basic';
@@ -62,7 +62,7 @@ export function Results(): JSX.Element {
     const all = queryOf(query, FILTERS);
     return { ...all, job: query.get('job'), batch: query.get('batch') };
   }, [query.toString()]);
-  const results = useEndless<Result>('/results', asked);
+  const results = useEndless<Result>(api`/results`, asked);
   return (
     <div class="page list">
       <Head title="Results">

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { get, list, may } from '../api';
+import { api, get, list, may } from '../api';
 import { bytes, duration, plural } from '../format';
 import { useLoad } from '../hooks';
 import { to } from '../router';
@@ -66,8 +66,8 @@ function Spoken({ items }: { items: Item[] }): JSX.Element {
 
 export function Upload(): JSX.Element {
   const items = useStore(uploads);
-  const { value: batches } = useLoad('batches', (signal) => list<Batch>('/batches', { limit: 100 }, signal));
-  const { value: usage } = useLoad('usage', (signal) => get<Usage>('/usage', {}, signal));
+  const { value: batches } = useLoad('batches', (signal) => list<Batch>(api`/batches`, { limit: 100 }, signal));
+  const { value: usage } = useLoad('usage', (signal) => get<Usage>(api`/usage`, {}, signal));
   const [kind, setKind] = useState('publish');
   const [batch, setBatch] = useState('');
   const [life, setLife] = useState('');

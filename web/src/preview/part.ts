@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first bytes of a result, without fetching the rest.
-import { BASE, Problem, request } from '../api';
+import { api, Problem, request } from '../api';
 import type { Result } from '../types';
 
 export interface Part {
@@ -27,7 +27,7 @@ async function readUpTo(body: ReadableStream<Uint8Array>, most: number): Promise
 }
 
 export async function firstBytes(result: Result, most: number, signal: AbortSignal): Promise<Part> {
-  const url = `${BASE}/results/${result.id}/content`;
+  const url = api`/results/${result.id}/content`;
   if (result.size === 0) return { bytes: new Uint8Array(0), isWhole: true };
   // What was uploaded compressed the browser unpacks, which it cannot from a part: of that the beginning of the whole.
   const head = await request('HEAD', url, { signal });
