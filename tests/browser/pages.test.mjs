@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { browser, closePage, eventually, goTo, open, Server, server, useSite } from './support.mjs';
+import { browser, closePage, eventually, goTo, open, Server, server, signIn, useSite } from './support.mjs';
 
 useSite();
 
@@ -155,6 +155,33 @@ test('keys are made, shown once, rotated and revoked', async () => {
   await dialog.getByRole('button', { name: 'Revoke' }).click();
   await inGrid(page, 'for reports').getByText('revoked').waitFor();
   assert.equal(await opens(second), 401);
+  await closePage(page);
+});
+
+test('of the key one is signed in with a new secret is shown, and one stays signed in', async () => {
+  const key = server.newKey('admin');
+  const page = await open(browser, server, { key, at: '#/keys' });
+  const dialog = page.getByRole('dialog');
+  const session = await page.evaluate(() => fetch('-/session').then((answer) => answer.json()));
+  const own = page.getByRole('row').filter({ hasText: session.name });
+  await own.getByRole('button', { name: /^Rotate/ }).click();
+  assert.match(await dialog.innerText(), /You are signed in with it/);
+  await dialog.getByRole('button', { name: 'Rotate' }).click();
+  const next = await dialog.getByLabel('Key', { exact: true }).inputValue();
+  assert.deepEqual([await opens(key), await opens(next)], [401, 200]);
+  // It stays, whatever becomes of the session meanwhile.
+  await page.context().clearCookies();
+  await page.evaluate(() => (location.hash = '#/jobs'));
+  await page.getByText('Your session has ended').waitFor();
+  assert.equal(await dialog.getByLabel('Key', { exact: true }).inputValue(), next);
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await signIn(page, next);
+  await goTo(page, '#/keys', 'Keys');
+  await own.getByRole('button', { name: /^Revoke/ }).click();
+  assert.match(await dialog.innerText(), /this session ends at once/);
+  await dialog.getByRole('button', { name: 'Revoke' }).click();
+  await page.getByText('Your session has ended').waitFor();
+  assert.equal(await dialog.count(), 0);
   await closePage(page);
 });
 

@@ -7,7 +7,7 @@ import { problemFrom, useTick } from './hooks';
 import { BatchPage, Batches } from './pages/batches';
 import { JobPage } from './pages/job';
 import { Jobs } from './pages/jobs';
-import { Keys } from './pages/keys';
+import { Keys, MadeKey } from './pages/keys';
 import { Overview } from './pages/overview';
 import { ResultPage } from './pages/result';
 import { Results } from './pages/results';
@@ -250,6 +250,7 @@ function App(): JSX.Element {
       </a>
       <AwayBanner />
       {now === undefined ? <Loading /> : now === null ? <SignIn /> : <Signed key={`${now.project} ${now.name}`} />}
+      <MadeKey />
       <Toasts />
     </>
   );
