@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be done to results and jobs. Before anything is lost, a dialog says what, and whether it comes back.
-import { address, api, get, getOne, post, put, remove } from './api';
+import { address, api, forgetWithKey, get, getOne, post, put, remove } from './api';
 import { bytes, duration, plural } from './format';
 import type { Job, Result, Usage } from './types';
 import { ask } from './ui/dialog';
 import { say } from './ui/toast';
 
 let trashSeconds: Promise<number | undefined> | undefined;
+
+forgetWithKey(() => (trashSeconds = undefined));
 
 // How long the trash is kept; asked for once.
 function trashTime(): Promise<number | undefined> {

@@ -21,6 +21,17 @@ export const session = store<Session | null | undefined>(undefined);
 // That there was one which has ended, for the words of the sign-in.
 export const sessionEnded = store(false);
 
+// What a part of the page has gathered is its key's alone: `forget` is called when one signs out, and when somebody
+// signs in with another key. A session that merely ended may go on.
+export function forgetWithKey(forget: () => void): void {
+  let owner = '';
+  session.listen(() => {
+    const now = session.get();
+    if (now ? now.id !== owner : !sessionEnded.get()) forget();
+    if (now) owner = now.id;
+  });
+}
+
 export function may(scope: Scope): boolean {
   const scopes = session.get()?.scopes ?? [];
   return scopes.includes(scope) || scopes.includes('admin');
@@ -223,7 +234,12 @@ export async function signIn(key: string): Promise<void> {
   session.set(await response.json());
 }
 
+// What has to be done while there still is a session.
+const farewells: (() => Promise<unknown>)[] = [];
+export const beforeSignOut = (what: () => Promise<unknown>): void => void farewells.push(what);
+
 export async function signOut(): Promise<void> {
+  await Promise.allSettled(farewells.map((what) => what()));
   await request('DELETE', SESSION);
   sessionEnded.set(false);
   session.set(null);
