@@ -45,6 +45,32 @@ test('the overview counts, draws, and lists what expires next', async () => {
   await own.stop();
 });
 
+test('of what the overview cannot find out it says so', async () => {
+  const page = await open(browser, server, { at: '#/jobs' });
+  for (const path of ['usage/expiring*', 'results*']) await page.route(`**/api/v1/${path}`, (route) => route.fulfill({ status: 500, json: { code: 'internal', detail: 'Out of order.' } }));
+  await page.evaluate(() => (location.hash = '#/'));
+  for (const name of ['Expires next', 'Latest']) await page.getByRole('region', { name }).getByText('Out of order.').waitFor();
+  assert.equal(await page.getByText(/No results yet|Nothing that is there expires/).count(), 0);
+  await page.unrouteAll();
+  await page.getByRole('region', { name: 'Latest' }).getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('region', { name: 'Latest' }).getByText('Out of order.').waitFor({ state: 'detached' });
+  page.faults = page.faults.filter((fault) => !/status of 500/.test(fault));
+  await closePage(page);
+});
+
+test('days of a chart are those that the server counts', async () => {
+  const utc = () => new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date());
+  const page = await open(browser, server, { at: '#/?hours=8760', zone: 'Pacific/Pago_Pago' });
+  const chart = page.getByRole('region', { name: 'Results by state', exact: true });
+  await eventually(async () => {
+    const before = utc();
+    await page.reload();
+    await chart.getByText('As a table').click();
+    return (await chart.getByRole('rowheader').first().innerText()) === `${before}, UTC`;
+  }, 'the newest day is the one of now');
+  await closePage(page);
+});
+
 test('a job shows how far it is, its input as it was sent, and its results', async () => {
   const input = '{"scale":1.50,"page":7}';
   const job = await server.api('POST', '/jobs', `{"kind":"render","reference_id":"order-7","input":${input}}`, { 'Content-Type': 'application/json' });

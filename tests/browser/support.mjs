@@ -171,8 +171,8 @@ export function useSite(fill = async () => {}) {
 }
 
 // A page of a context of its own. `faults` gathers what must not be; a test that expects some takes it out.
-export async function open(browser, server, { scheme = 'light', viewport = DESKTOP, key = server.key, at = '#/' } = {}) {
-  const context = await browser.newContext({ colorScheme: scheme, viewport, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
+export async function open(browser, server, { scheme = 'light', viewport = DESKTOP, key = server.key, at = '#/', zone } = {}) {
+  const context = await browser.newContext({ colorScheme: scheme, viewport, timezoneId: zone, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   page.faults = [];
