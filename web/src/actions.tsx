@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be done to results and jobs. Before anything is lost, a dialog says what, and whether it comes back.
 import { address, api, forgetWithKey, get, getOne, post, put, remove } from './api';
-import { bytes, duration, plural } from './format';
+import { bytes, duration, exactTime, plural, relative } from './format';
 import type { Job, Result, Usage } from './types';
 import { ask } from './ui/dialog';
 import { say } from './ui/toast';
@@ -30,11 +30,42 @@ export async function acknowledge(result: Result): Promise<Result> {
   return changed;
 }
 
-export async function setKeep(result: Result, keep: boolean): Promise<Result> {
-  const path = api`/results/${result.id}/keep`;
-  const changed = keep ? await put<Result>(path) : ((await remove(path)), await getOne<Result>('results', result.id));
-  say(keep ? `${result.name} is kept: it does not expire` : `${result.name} is kept no longer`);
+export async function keep(result: Result): Promise<Result> {
+  const changed = await put<Result>(api`/results/${result.id}/keep`);
+  say(`${result.name} is kept: it does not expire`);
   return changed;
+}
+
+async function letGo(result: Result): Promise<Result> {
+  await remove(api`/results/${result.id}/keep`);
+  const changed = await getOne<Result>('results', result.id);
+  const isExpired = changed.state === 'expired';
+  const end = isExpired ? 'has expired' : changed.expires_at ? `expires ${relative(changed.expires_at)}` : 'does not expire';
+  say(`${result.name} is kept no longer: it ${end}`);
+  return changed;
+}
+
+const SOON = 60_000; // milliseconds, by which clocks may differ, too
+
+export async function askToLetGo(result: Result, done: (result: Result) => void): Promise<void> {
+  const { expires_at } = result;
+  if (!expires_at || Date.parse(expires_at) > Date.now() + SOON) {
+    done(await letGo(result));
+    return;
+  }
+  ask({
+    title: `Let ${result.name} expire?`,
+    lost: (
+      <p>
+        Its time was over on {exactTime(expires_at)}: <strong>it expires at once</strong>, and its {bytes(result.size)} cannot
+        be read or downloaded any more. That cannot be undone.
+      </p>
+    ),
+    verb: 'Let it expire',
+    async act() {
+      done(await letGo(result));
+    },
+  });
 }
 
 export async function restore(result: { id: string; name: string }): Promise<Result> {

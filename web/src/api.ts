@@ -198,6 +198,19 @@ export async function request(method: string, path: Path, options: Options = {})
   }
 }
 
+// Fails with the words of the server if it would refuse the download: an answer to HEAD has none.
+export async function mayDownload(path: Path): Promise<void> {
+  try {
+    await request('HEAD', path);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'unknown') throw error;
+    const stop = new AbortController();
+    const response = await once('GET', path, { signal: stop.signal });
+    if (response.status >= 400) throw await problemOf(response);
+    stop.abort();
+  }
+}
+
 async function json<T>(method: string, path: Path, options: Options = {}): Promise<T> {
   const response = await request(method, path, options);
   return (response.status === 204 ? undefined : await response.json()) as T;

@@ -8,6 +8,7 @@ import { go, to } from '../router';
 import type { Batch, Job, Result, Status } from '../types';
 import { Badge, Facts, Failure, Field, Head, Loading, Time } from '../ui/basic';
 import { FormDialog } from '../ui/dialog';
+import { Download } from '../ui/download';
 import { EndlessGrid, useEndless } from '../ui/endless';
 import type { Column } from '../ui/grid';
 import { JobGrid } from './jobs';
@@ -110,9 +111,9 @@ export function BatchPage({ id }: { id: string }): JSX.Element {
       </nav>
       <Head title={batch.name}>
         {jobsOf(batch) > 0 && (
-          <a class="button primary" href={api`/batches/${batch.id}/archive.zip`} download>
+          <Download from={api`/batches/${batch.id}/archive.zip`} primary>
             Download all (ZIP)
-          </a>
+          </Download>
         )}
       </Head>
       <Facts

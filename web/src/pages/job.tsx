@@ -9,6 +9,7 @@ import { Tree } from '../preview/tree';
 import { to } from '../router';
 import type { Job, Result } from '../types';
 import { Badge, Copy, Facts, Failure, Head, Loading, Time } from '../ui/basic';
+import { Download } from '../ui/download';
 import { useEndless } from '../ui/endless';
 import { say } from '../ui/toast';
 import { ResultGrid } from './results';
@@ -55,9 +56,9 @@ function Actions({ job, changed }: { job: Job; changed: () => void }): JSX.Eleme
         </button>
       )}
       {job.results.length > 0 && (
-        <a class="button primary" href={api`/jobs/${job.id}/archive.zip`} download>
+        <Download from={api`/jobs/${job.id}/archive.zip`} primary>
           Download all (ZIP)
-        </a>
+        </Download>
       )}
     </>
   );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { acknowledge, askToDelete, askToPurge, restore, setKeep } from '../actions';
+import { acknowledge, askToDelete, askToLetGo, askToPurge, keep, restore } from '../actions';
 import { address, api, getOne, may, type Path, post } from '../api';
 import { count, duration, plural } from '../format';
 import { problemFrom, useLoad } from '../hooks';
@@ -10,6 +10,7 @@ import { go, to } from '../router';
 import type { Result } from '../types';
 import { Badge, Bytes, Copy, Facts, Failure, Field, Head, Loading, Time } from '../ui/basic';
 import { Dialog } from '../ui/dialog';
+import { Download } from '../ui/download';
 import { say } from '../ui/toast';
 
 const content = (result: Result, format?: string): Path => address(api`/results/${result.id}/content`, { format });
@@ -108,17 +109,17 @@ function Downloads({ result }: { result: Result }): JSX.Element {
       </div>
       <ul class="downloads">
         <li>
-          <a class="button" href={content(result)} download={result.name}>
+          <Download from={content(result)} name={result.name}>
             Original
-          </a>{' '}
+          </Download>{' '}
           <Bytes n={result.size} />
         </li>
         {result.formats.length > 0 && (
           <li>
             {result.formats.map((format) => (
-              <a key={format} class="button" href={content(result, format)} download>
+              <Download key={format} from={content(result, format)}>
                 {format.toUpperCase()}
-              </a>
+              </Download>
             ))}
           </li>
         )}
@@ -226,7 +227,9 @@ function About({ result }: { result: Result }): JSX.Element {
 }
 
 function Actions({ result, change, link }: { result: Result; change: (result: Result) => void; link: () => void }): JSX.Element {
-  const act = (what: Promise<Result>) => what.then(change, (error) => say(problemFrom(error).message, 'bad'));
+  const failed = (error: unknown) => say(problemFrom(error).message, 'bad');
+  const act = (what: Promise<Result>) => what.then(change, failed);
+  const changeKeep = () => (result.keep ? askToLetGo(result, change).catch(failed) : act(keep(result)));
   const again = () => void act(getOne<Result>('results', result.id));
   if (result.deleted_at) {
     return (
@@ -258,7 +261,7 @@ function Actions({ result, change, link }: { result: Result; change: (result: Re
         </button>
       )}
       {isThere && may('delete') && (
-        <button type="button" aria-pressed={result.keep} onClick={() => act(setKeep(result, !result.keep))}>
+        <button type="button" aria-pressed={result.keep} onClick={changeKeep}>
           {result.keep ? 'Kept' : 'Keep'}
         </button>
       )}
@@ -274,9 +277,9 @@ function Actions({ result, change, link }: { result: Result; change: (result: Re
         </button>
       )}
       {isThere && (
-        <a class="button primary" href={content(result)} download={result.name}>
+        <Download from={content(result)} name={result.name} primary>
           Download
-        </a>
+        </Download>
       )}
     </>
   );
