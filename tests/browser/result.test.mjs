@@ -139,6 +139,12 @@ test('it is downloaded as it is and in other formats', async () => {
     await page.reload();
     return page.getByText(/2 times/).isVisible().catch(() => false);
   }, 'two downloads are counted');
+  const looked = await server.publish('looked-at.txt', 'text/plain', 'looked at, then taken');
+  await show(page, looked);
+  await page.locator('pre').getByText('looked at').waitFor();
+  assert.deepEqual(await fetchBy('Download'), ['looked-at.txt', 'looked at, then taken']);
+  const downloads = async () => (await server.api('GET', `/results/${looked.id}`)).downloads;
+  assert.equal(await eventually(downloads, 'a download is counted'), 1, 'looking is none');
   await closePage(page);
 });
 

@@ -32,7 +32,8 @@ export async function firstBytes(result: Result, most: number, signal: AbortSign
   // What was uploaded compressed the browser unpacks, which it cannot from a part: of that the beginning of the whole.
   const head = await request('HEAD', url, { signal });
   const isPacked = head.headers.has('Content-Encoding');
-  const headers: Record<string, string> = isPacked || result.size <= most ? {} : { Range: `bytes=0-${most - 1}` };
+  const range: Record<string, string> = isPacked || result.size <= most ? {} : { Range: `bytes=0-${most - 1}` };
+  const headers = { ...range, 'Resultd-Page': '1' }; // shown here, not handed on: it counts as no download
   const response = await request('GET', url, { signal, headers });
   if (!response.body) throw new Problem(0, 'page', 'The server sent no content.');
   const part = await readUpTo(response.body, most);
