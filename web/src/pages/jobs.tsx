@@ -19,6 +19,7 @@ const FILTERS: Filter[] = [
   { name: 'kind', label: 'Kind' },
   { name: 'reference_id', label: 'Reference' },
   { name: 'tag', label: 'Tag' },
+  { name: 'batch', label: 'Batch', kind: 'given' },
 ];
 
 function Progress({ job }: { job: Job }): JSX.Element {
@@ -55,7 +56,7 @@ export function JobGrid({ of, label, none }: { of: Endless<Job>; label: string; 
 
 export function Jobs(): JSX.Element {
   const { query } = usePlace();
-  const asked = useMemo(() => ({ ...queryOf(query, FILTERS), batch: query.get('batch') }), [query.toString()]);
+  const asked = useMemo(() => queryOf(query, FILTERS), [query.toString()]);
   const jobs = useEndless<Job>(api`/jobs`, asked);
   return (
     <div class="page list">
