@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signing in and out, what a session may, its end, and a server that goes away.
 import assert from 'node:assert/strict';
-import { createServer, request } from 'node:http';
 import { test } from 'node:test';
-import { assertClean, browser, closePage, eventually, goTo, open, Server, server, signIn, useSite } from './support.mjs';
+import { assertClean, below, browser, closePage, eventually, goTo, open, Server, server, signIn, useSite } from './support.mjs';
 
 useSite();
 
@@ -154,22 +153,11 @@ test('letters lead to pages, and can be switched off', async () => {
 });
 
 test('below a path of a proxy it is the same', async () => {
-  const proxy = createServer((from, to) => {
-    const { pathname, search } = new URL(from.url, server.url);
-    const path = pathname.replace(/^\/there/, '') + search;
-    const on = request({ host: '127.0.0.1', port: server.port, method: from.method, path, headers: from.headers }, (answer) => {
-      to.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(to);
-    });
-    from.pipe(on);
-  });
-  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const proxy = await below('/there', server);
   const { id } = await server.publish('below.txt', 'text/plain', 'below a path');
-  const url = `http://127.0.0.1:${proxy.address().port}/there`;
-  const page = await open(browser, { url, key: server.key }, { at: `#/results/${id}` });
+  const page = await open(browser, proxy, { at: `#/results/${id}` });
   await page.locator('pre').getByText('below a path').waitFor();
   await closePage(page);
-  proxy.closeAllConnections();
   proxy.close();
 });
 
