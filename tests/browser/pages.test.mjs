@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { browser, closePage, eventually, goTo, open, Server, server, signIn, useSite } from './support.mjs';
+import { browser, closePage, DESKTOP, eventually, goTo, open, PHONE, Server, server, signIn, useSite } from './support.mjs';
 
 useSite();
 
@@ -248,4 +248,23 @@ test('a storage is made, tested and deleted', async () => {
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await page.getByText('There are no storages').waitFor();
   await closePage(page);
+});
+
+test('of a key the strongest scope is in sight, on a phone too, and no action is cut off', async () => {
+  await server.api('POST', '/users', { name: 'grace', password: 'correct horse battery' });
+  await server.api('POST', '/storages', { name: 'theirs', url: 's3://bucket', credentials: { access_key_id: 'A', secret_access_key: 'B' } });
+  await server.publish('thrown.txt', 'text/plain', 'x').then(({ id }) => server.api('DELETE', `/results/${id}`));
+  for (const viewport of [DESKTOP, PHONE]) {
+    const page = await open(browser, server, { viewport, at: '#/keys' });
+    const row = page.getByRole('row').filter({ has: page.getByRole('button', { name: /^Rotate/ }) }).first();
+    await row.getByText('admin: everything').waitFor();
+    for (const at of ['#/keys', '#/users', '#/storages', '#/trash']) {
+      await page.evaluate((to) => (location.hash = to), at);
+      await page.getByRole('heading', { level: 1, name: new RegExp(at.slice(2), 'i') }).waitFor();
+      await page.locator('.c-actions button').first().waitFor();
+      const cut = await page.locator('.c-actions').evaluateAll((cells) => cells.filter((cell) => cell.scrollWidth > cell.clientWidth).length);
+      assert.equal(cut, 0, at);
+    }
+    await closePage(page);
+  }
 });

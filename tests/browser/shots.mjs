@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pictures of the page for the documents: shots.mjs FOLDER. The results are made over the API; the days before
+// Pictures of the page: shots.mjs FOLDER draws those of the documents; shots.mjs FOLDER all every page, light and dark,
+// wide and narrow, to be looked at. The results are made over the API; the days before
 // are written into the database of this throwaway server, since a chart of one hour shows nothing.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { csv, DESKTOP, goTo, open, PHONE, png, Server, startBrowser } from './support.mjs';
+import { fillPlaces } from './places.mjs';
+import { csv, DESKTOP, goTo, open, PHONE, png, Server, signIn, startBrowser } from './support.mjs';
 
-const [, , folder] = process.argv;
+const [, , folder, all] = process.argv;
 const DAY_MICROSECONDS = 86_400_000_000;
 const HOURS = 24 * 7;
 const NAMES = ['orders', 'customers', 'stock', 'returns', 'visits', 'invoices', 'shipments', 'ratings'];
@@ -61,19 +63,44 @@ await server.up();
 mkdirSync(folder, { recursive: true });
 
 const WIDE = { width: 1280, height: 860 };
-for (const [name, hash, heading, options] of [
+const OF_THE_DOCUMENTS = [
   ['overview', '#/?hours=168', 'Overview', { viewport: WIDE }],
   ['results-dark', '#/results?state=any', 'Results', { scheme: 'dark', viewport: DESKTOP }],
   ['result', `#/results/${shown.id}`, 'orders-2026.csv', { viewport: WIDE }],
   ['phone', '#/results?state=any', 'Results', { viewport: PHONE, scheme: 'light' }],
-]) {
-  const page = await open(browser, server, options);
-  await goTo(page, hash, heading);
+];
+
+async function draw(page, name) {
   await page.evaluate(() => document.activeElement?.blur());
   await page.mouse.move(0, 0);
   await page.waitForTimeout(400); // fonts and charts have settled
   await page.screenshot({ path: join(folder, `${name}.png`) });
-  await page.context().close();
 }
+
+async function drawForDocuments() {
+  for (const [name, hash, heading, options] of OF_THE_DOCUMENTS) {
+    const page = await open(browser, server, options);
+    await goTo(page, hash, heading);
+    await draw(page, name);
+    await page.context().close();
+  }
+}
+
+async function drawAll() {
+  const places = await fillPlaces(server);
+  for (const scheme of ['light', 'dark'])
+    for (const [size, viewport] of [['desktop', DESKTOP], ['phone', PHONE]]) {
+      const page = await open(browser, server, { scheme, viewport, key: null });
+      await draw(page, `sign-in-${size}-${scheme}`);
+      await signIn(page, server.key);
+      for (const [i, [hash, heading]] of places.entries()) {
+        await goTo(page, hash, heading);
+        await draw(page, `${String(i + 1).padStart(2, '0')}-${heading.replace(/\W+/g, '-')}-${size}-${scheme}`);
+      }
+      await page.context().close();
+    }
+}
+
+await (all === 'all' ? drawAll() : drawForDocuments());
 await browser.close();
 await server.stop();

@@ -130,13 +130,13 @@ export function Keys(): JSX.Element {
   const columns: Column<Key>[] = [
     { key: 'name', title: 'Name', width: 'minmax(9rem, 2fr)', cell: (key) => key.name },
     { key: 'state', title: 'State', width: '7.5rem', cell: (key) => <Badge of={stateOf(key)} /> },
-    { key: 'media', title: 'Scopes', width: 'minmax(14rem, 2fr)', cell: (key) => <span title={key.scopes.join(', ')}>{scopesOf(key)}</span> },
+    { key: 'scopes', title: 'Scopes', width: 'minmax(14rem, 2fr)', cell: (key) => <span title={key.scopes.join(', ')}>{scopesOf(key)}</span> },
     { key: 'created', title: 'Created', width: '8.5rem', cell: (key) => <Time at={key.created_at} /> },
     { key: 'expires', title: 'Expires', width: '8.5rem', cell: (key) => <Time at={key.expires_at} none="never" /> },
     {
       key: 'actions',
       title: 'Actions',
-      width: '12.5rem',
+      width: '14rem',
       cell: (key) =>
         !key.revoked_at && (
           <span class="row-actions">

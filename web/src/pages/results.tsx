@@ -10,7 +10,7 @@ import { type Filter, Filters, queryOf } from '../ui/filters';
 import type { Column } from '../ui/grid';
 
 const FILTERS: Filter[] = [
-  { name: 'name', label: 'Name' },
+  { name: 'name', label: 'Name', whole: 'whole name' },
   {
     name: 'state',
     label: 'State',

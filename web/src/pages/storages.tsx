@@ -64,14 +64,14 @@ export function Storages(): JSX.Element {
     });
   const columns: Column<Storage>[] = [
     { key: 'name', title: 'Name', width: 'minmax(8rem, 1fr)', cell: (storage) => storage.name },
-    { key: 'state', title: 'Last test', width: '7.5rem', cell: (storage) => <Badge of={storage.state} /> },
-    { key: 'media', title: 'Address', width: 'minmax(10rem, 2fr)', cell: (storage) => `${storage.url} ${storage.endpoint ?? ''}` },
-    { key: 'size', title: 'Delivers by', width: '7rem', cell: (storage) => storage.deliver },
+    { key: 'state', title: 'Last test', width: '8.5rem', cell: (storage) => <Badge of={storage.state} /> },
+    { key: 'address', title: 'Address', width: 'minmax(10rem, 2fr)', cell: (storage) => `${storage.url} ${storage.endpoint ?? ''}` },
+    { key: 'delivers', title: 'Delivers by', width: '8rem', cell: (storage) => storage.deliver },
     { key: 'created', title: 'Created', width: '8.5rem', cell: (storage) => <Time at={storage.created_at} /> },
     {
       key: 'actions',
       title: 'Actions',
-      width: '17rem',
+      width: '19.5rem',
       cell: (storage) => (
         <span class="row-actions">
           <button type="button" class="small" disabled={testing === storage.id} aria-label={`Test ${storage.name}`} onClick={() => test(storage)}>

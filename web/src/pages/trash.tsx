@@ -34,7 +34,7 @@ function Results({ changed }: { changed: () => void }): JSX.Element {
     },
     { key: 'state', title: 'State', width: '9.5rem', cell: () => <Badge of="deleted" /> },
     { key: 'size', title: 'Size', width: '6.5rem', number: true, cell: (result) => <Bytes n={result.size} /> },
-    { key: 'created', title: 'Deleted', width: '8.5rem', cell: (result) => <Time at={result.deleted_at} /> },
+    { key: 'deleted', title: 'Deleted', width: '8.5rem', cell: (result) => <Time at={result.deleted_at} /> },
     {
       key: 'actions',
       title: 'Actions',
@@ -84,7 +84,7 @@ function Jobs({ changed }: { changed: () => void }): JSX.Element {
     },
     { key: 'state', title: 'State', width: '9.5rem', cell: () => <Badge of="deleted" /> },
     { key: 'results', title: 'Results', width: '6.5rem', number: true, cell: (job) => count(job.results.length) },
-    { key: 'created', title: 'Deleted', width: '8.5rem', cell: (job) => <Time at={job.deleted_at} /> },
+    { key: 'deleted', title: 'Deleted', width: '8.5rem', cell: (job) => <Time at={job.deleted_at} /> },
     {
       key: 'actions',
       title: 'Actions',

@@ -42,12 +42,12 @@ export function Users(): JSX.Element {
   const columns: Column<User>[] = [
     { key: 'name', title: 'Name', width: 'minmax(9rem, 2fr)', cell: (user) => user.name },
     { key: 'state', title: 'State', width: '8rem', cell: (user) => <Badge of={user.active ? 'active' : 'revoked'} /> },
-    { key: 'media', title: 'May', width: 'minmax(7rem, 1fr)', cell: (user) => (user.staff ? 'staff' : 'use') },
+    { key: 'may', title: 'May', width: 'minmax(7rem, 1fr)', cell: (user) => (user.staff ? 'staff' : 'use') },
     { key: 'created', title: 'Created', width: '8.5rem', cell: (user) => <Time at={user.created_at} /> },
     {
       key: 'actions',
       title: 'Actions',
-      width: '13rem',
+      width: '15rem',
       cell: (user) => (
         <span class="row-actions">
           <button type="button" class="small" aria-label={`Change ${user.name}`} onClick={() => setChanging(user)}>

@@ -9,6 +9,7 @@ import { setQuery, usePlace } from '../router';
 export interface Filter {
   name: string;
   label: string;
+  whole?: string; // texts are compared as a whole: in words, for their field
   choices?: [string, string][]; // value and words; without them: a text
   kind?: 'text' | 'date' | 'given'; // given: by the address alone, shown while it is
 }
@@ -31,7 +32,7 @@ function TextFilter({ filter, value }: { filter: Filter; value: string }): JSX.E
       class="filter"
       data-filter={filter.name}
       value={text}
-      placeholder={filter.kind === 'date' ? '' : 'any; the whole of it'}
+      placeholder={filter.kind === 'date' ? '' : (filter.whole ?? 'exactly')}
       autocomplete="off"
       spellcheck={false}
       onInput={(event) => type(event.currentTarget.value)}
