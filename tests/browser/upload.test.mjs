@@ -177,6 +177,27 @@ test('what was cut off is tried again under the same job', async () => {
   await own.stop();
 });
 
+test('a file that changes while it is sent is not taken for a connection that broke off', async () => {
+  const page = await open(browser, server, { at: '#/upload' });
+  const path = join(folder, 'log.bin');
+  writeFileSync(path, Buffer.alloc(LARGE, 1));
+  await slowDown(page, 4 * 1024 * 1024);
+  await choose(page, [path]);
+  const bar = page.getByRole('progressbar', { name: 'Upload of log.bin' });
+  await eventually(() => bar.evaluate((element) => element.value > 0), 'some progress');
+  writeFileSync(path, Buffer.alloc(LARGE / 4, 2));
+  await row(page, 'log.bin').getByText('was changed').waitFor();
+  await slowDown(page, -1);
+  await page.getByRole('button', { name: 'Try log.bin again' }).click();
+  await row(page, 'log.bin').getByText('was changed').waitFor();
+  await page.getByRole('button', { name: 'Leave log.bin out' }).click();
+  await row(page, 'log.bin').getByText('cancelled').waitFor();
+  const { data } = await server.api('GET', '/results?name=log.bin&state=any');
+  assert.deepEqual(data, []);
+  page.faults = page.faults.filter((fault) => !/ERR_/.test(fault));
+  await closePage(page);
+});
+
 test('a name that is taken is refused in words', async () => {
   const page = await open(browser, server, { at: '#/upload' });
   await choose(page, [file('same.txt', 'one'), file('same.txt', 'two')]);

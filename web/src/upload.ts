@@ -81,6 +81,29 @@ function send(item: Item, path: Path): Promise<Result> {
   });
 }
 
+const changed = (): Problem =>
+  new Problem(0, 'changed', 'The file was changed or removed after it was chosen, or it is a folder. Choose it again.');
+
+// Browsers refuse to read a file that is not the one that was chosen any more.
+async function isReadable(file: File): Promise<boolean> {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// A file that changes while it is sent looks like a connection that breaks off, and would be sent as another one.
+async function sendUnchanged(item: Item, path: Path): Promise<Result> {
+  if (!(await isReadable(item.file))) throw changed();
+  try {
+    return await send(item, path);
+  } catch (error) {
+    throw problemFrom(error).code === 'away' && !(await isReadable(item.file)) ? changed() : error;
+  }
+}
+
 async function run(item: Item): Promise<void> {
   const { group } = item;
   const { expires_in, keep } = group.options;
@@ -93,7 +116,8 @@ async function run(item: Item): Promise<void> {
     const job = await group.job;
     if (isCancelled(item)) return;
     const path = api`/jobs/${job.id}/results/${{ name: item.name }}`;
-    item.result = await send(item, address(path, { expires_in, keep: keep || null }));
+    item.result = await sendUnchanged(item, address(path, { expires_in, keep: keep || null }));
+    if (item.result.size !== item.file.size) throw changed();
     item.sent = item.file.size;
     item.state = 'done';
   } catch (error) {
