@@ -61,6 +61,26 @@ test('cells are text, digits stay, and keys move from cell to cell', async () =>
   await closePage(page);
 });
 
+test('rows that did not come are asked for again, and null is no text', async () => {
+  const table = `[${Array.from({ length: 3000 }, (_, n) => `{"n":${n},"a":${n % 2 ? 'null' : '"null"'}}`).join()}]`;
+  const result = await server.publish('gaps.json', 'application/json', table);
+  const page = await open(browser, server);
+  await show(page, result);
+  const grid = page.getByRole('grid');
+  await grid.getByText('null').first().waitFor();
+  const slants = await grid.getByText('null', { exact: true }).evaluateAll((all) => all.map((element) => getComputedStyle(element).fontStyle));
+  assert.ok(slants.includes('italic') && slants.includes('normal'), slants.join());
+  await page.route('**/rows?*', (route) => route.fulfill({ status: 500, json: { code: 'internal', detail: 'Not now.' } }));
+  await grid.focus();
+  await page.keyboard.press('Control+End');
+  await page.getByRole('alert').getByText('Not now.').waitFor();
+  await page.unrouteAll();
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await grid.getByText('2999').waitFor();
+  page.faults = page.faults.filter((fault) => !/status of 500/.test(fault));
+  await closePage(page);
+});
+
 test('JSON is a tree that opens as far as one likes', async () => {
   const document = '{"price":1.10,"inner":{"list":[1,"<i>x</i>",null,true]},"twice":1,"twice":2}';
   const result = await server.publish('tree.json', 'application/json', document);

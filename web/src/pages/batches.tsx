@@ -4,7 +4,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { api, getOne, may, post } from '../api';
 import { plural } from '../format';
 import { useLoad } from '../hooks';
-import { go, to } from '../router';
+import { go, setQuery, to, usePlace } from '../router';
 import type { Batch, Job, Result, Status } from '../types';
 import { Badge, Facts, Failure, Field, Head, Loading, Time } from '../ui/basic';
 import { FormDialog } from '../ui/dialog';
@@ -13,7 +13,6 @@ import { EndlessGrid, useEndless } from '../ui/endless';
 import type { Column } from '../ui/grid';
 import { JobGrid } from './jobs';
 import { ResultGrid } from './results';
-import { setQuery, usePlace } from '../router';
 
 const STATUSES: Status[] = ['queued', 'running', 'completed', 'failed', 'cancelled'];
 const jobsOf = (batch: Batch): number => STATUSES.reduce((sum, status) => sum + batch.jobs[status], 0);

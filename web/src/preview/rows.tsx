@@ -51,7 +51,7 @@ async function fetchRows(id: string, offset: number, signal: AbortSignal): Promi
 }
 
 function Cell({ value }: { value: Json | undefined }): JSX.Element {
-  if (value === undefined || value === null) return <span class="muted">null</span>;
+  if (value === undefined || value === null) return <em class="muted">null</em>; // a text "null" is upright
   const text = plainText(value);
   return <span title={text.length > 30 ? text.slice(0, 2000) : undefined}>{text.slice(0, 300)}</span>;
 }
@@ -114,6 +114,7 @@ export function RowsPreview({ result }: { result: Result }): JSX.Element {
     return () => asked.current.forEach((stop) => stop.abort());
   }, [load]);
 
+  const again = useRef(() => {});
   const timer = useRef<ReturnType<typeof setTimeout>>();
   const seen = useCallback(
     (begin: number, end: number) => {
@@ -122,9 +123,10 @@ export function RowsPreview({ result }: { result: Result }): JSX.Element {
       const to = Math.floor(Math.max(begin, end - 1) / PAGE);
       // What scrolled out of sight before it came is not wanted any more.
       asked.current.forEach((stop, page) => (page < from || page > to) && stop.abort());
-      timer.current = setTimeout(() => {
+      again.current = () => {
         for (let page = from; page <= to; page++) void load(page);
-      }, 60);
+      };
+      timer.current = setTimeout(again.current, 60);
     },
     [load],
   );
@@ -135,7 +137,7 @@ export function RowsPreview({ result }: { result: Result }): JSX.Element {
   const hidden = first.columns.length - (columns.length - 1);
   return (
     <>
-      {problem && <Failure problem={problem} />}
+      {problem && <Failure problem={problem} retry={() => again.current()} />}
       <Grid
         label={`Rows of ${result.name}`}
         columns={columns}

@@ -43,6 +43,7 @@ const SIGNS: Record<string, string> = {
   invalid: '!',
   new: '○',
   revoked: '✕',
+  deactivated: '✕',
   active: '●',
 };
 
