@@ -321,6 +321,12 @@ def test_an_interrupted_put_leaves_nothing_half_and_says_how_to_go_on(ctl, relay
     assert ctl.api.get_job(job)["status"] == "completed"
 
 
+def test_a_put_of_which_nothing_was_taken_leaves_no_job_that_runs(ctl):
+    (ctl.work / "a").write_bytes(FILED)
+    ctl.fails(REFUSED, "put", "a", "--name", "x" * 300)
+    assert [job["status"] for job in jobs(ctl.api)] == ["cancelled"]
+
+
 def test_other_bytes_under_the_same_name_are_a_conflict(ctl):
     job = ctl.api.job()["id"]
     ctl.file("a", b"1")
