@@ -62,10 +62,14 @@ int api_admit_key(struct request *rq, unsigned forms, struct err *e);
  * server takes names and addresses only. */
 const char *api_base_url(struct request *rq);
 
+/* It has the header field that browsers let no page but ours send along with a cookie; see login.c. */
+bool api_names_page(struct request *rq);
+
 /* Sends a result's bytes: a representation with validators and ranges. */
 int api_send_content(struct request *rq, const struct result *r, struct err *e);
 
-/* The answer is a download of that result: what is sent of it is counted. */
+/* The answer is a download of that result: what is sent of it is counted, unless our page asks for it by a
+ * cookie to show it itself (Resultd-Page: 1). */
 void api_count_download(struct request *rq, const struct result *r);
 
 struct representation;

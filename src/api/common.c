@@ -255,8 +255,16 @@ static void count_delivery(void *ctx, int64_t bytes, bool to_end)
         downloads_count(d->downloads, d->project, d->result, bytes, to_end);
 }
 
+bool api_names_page(struct request *rq)
+{
+    const char *page = request_header(rq, "Resultd-Page");
+    return page && strcmp(page, "1") == 0;
+}
+
 void api_count_download(struct request *rq, const struct result *r)
 {
+    if (api_session(rq)->actor.by_cookie && api_names_page(rq))
+        return;
     struct delivery *d = arena_alloc(&rq->arena, sizeof *d);
     *d = (struct delivery){api_app(rq)->core.downloads, r->project, r->pk};
     rq->response.sent = count_delivery;

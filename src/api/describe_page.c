@@ -78,13 +78,15 @@ static void end_table(struct buf *b)
     buf_puts(b, "</table>\n");
 }
 
-static void begin_page(struct buf *b, const char *title)
+/* Links are relative, so that the server may be mounted below a path: `here` leads to the folder of the
+ * pages. */
+static void begin_page(struct buf *b, const char *title, const char *here)
 {
     buf_puts(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                 "<meta name=\"viewport\" content=\"width=device-width\">\n<title>");
     put_plain(b, title);
-    buf_puts(b,
-             "</title>\n<link rel=\"stylesheet\" href=\"/-/docs/style.css\">\n</head>\n<body>\n<main>\n<h1>");
+    buf_printf(b, "</title>\n<link rel=\"stylesheet\" href=\"%sstyle.css\">\n</head>\n<body>\n<main>\n<h1>",
+               here);
     put_plain(b, title);
     buf_puts(b, "</h1>\n");
 }
@@ -199,7 +201,7 @@ static void put_request_body(struct buf *b, const struct operation *o)
         put_shape_members(b, o->body, "");
     end_table(b);
     if (o->body_example && !o->body_media) {
-        buf_puts(b, "<pre><code>");
+        buf_puts(b, "<pre tabindex=\"0\"><code>");
         put_plain(b, o->body_example);
         buf_puts(b, "</code></pre>\n");
     }
@@ -308,11 +310,11 @@ void describe_page(struct buf *b, const struct api *api, const char *mount)
 {
     const struct shape *shapes[DESCRIBE_SHAPES];
     size_t count = describe_shapes(api, shapes);
-    begin_page(b, api->description->title);
+    begin_page(b, api->description->title, "");
     put_paragraph(b, api->description->about);
     buf_printf(b,
-               "<p>The same for programs: <a href=\"/-/openapi/%s.json\">OpenAPI 3.1</a>. "
-               "<a href=\"/-/docs\">All APIs of this server</a>.</p>\n",
+               "<p>The same for programs: <a href=\"../openapi/%s.json\">OpenAPI 3.1</a>. "
+               "<a href=\"../docs\">All APIs of this server</a>.</p>\n",
                api->name);
     put_contents(b, api, mount);
     for (size_t i = 0; i < api->route_count; i++) {
@@ -329,16 +331,16 @@ void describe_page(struct buf *b, const struct api *api, const char *mount)
 
 void describe_index(struct buf *b, const struct api_mount *mounts)
 {
-    begin_page(b, "APIs of this server");
+    begin_page(b, "APIs of this server", "docs/");
     buf_puts(b, "<ul>\n");
     for (const struct api_mount *m = mounts; m->api; m++) {
         if (!m->api->description)
             continue;
-        buf_printf(b, "<li><a href=\"/-/docs/%s\">", m->api->name);
+        buf_printf(b, "<li><a href=\"docs/%s\">", m->api->name);
         put_plain(b, m->api->description->title);
         buf_puts(b, "</a>: ");
         put_prose(b, m->api->description->about);
-        buf_printf(b, " (<a href=\"/-/openapi/%s.json\">OpenAPI</a>)</li>\n", m->api->name);
+        buf_printf(b, " (<a href=\"openapi/%s.json\">OpenAPI</a>)</li>\n", m->api->name);
     }
     buf_puts(b, "</ul>\n");
     end_page(b);
@@ -346,8 +348,11 @@ void describe_index(struct buf *b, const struct api_mount *mounts)
 
 void describe_style(struct buf *b)
 {
-    buf_puts(b, ":root{color-scheme:light dark;--line:#d0d4da;--soft:#f4f5f7;--link:#0b57d0}\n"
-                "@media(prefers-color-scheme:dark){:root{--line:#3a4048;--soft:#1d2126;--link:#8ab4f8}}\n"
+    buf_puts(b, ":root{color-scheme:light dark;--ground:#fff;--ink:#1b1f24}\n"
+                ":root{--line:#d0d4da;--soft:#f4f5f7;--link:#0b57d0}\n"
+                "@media(prefers-color-scheme:dark){:root{--ground:#14171a;--ink:#e6e8eb;\n"
+                "--line:#3a4048;--soft:#1d2126;--link:#8ab4f8}}\n"
+                "html{background:var(--ground);color:var(--ink)}\n"
                 "body{font:1rem/1.5 system-ui,sans-serif;margin:0}\n"
                 "main{max-width:62rem;margin:0 auto;padding:1rem}\n"
                 "a{color:var(--link)}\n"

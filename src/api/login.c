@@ -43,8 +43,7 @@ static int check_site(struct request *rq, struct err *e)
 
 static int check_page(struct request *rq, struct err *e)
 {
-    const char *page = request_header(rq, "Resultd-Page");
-    if (page && strcmp(page, "1") == 0)
+    if (api_names_page(rq))
         return 0;
     return err_at(e, ERR_FORBIDDEN, ERR_HEADER, "Resultd-Page",
                   "with a session, all methods but GET and HEAD need the header field \"Resultd-Page: 1\"");
@@ -101,9 +100,11 @@ int login_admit(struct request *rq, struct err *e)
     int rc = authenticate(rq, &until, e);
     if (rc == 0)
         rc = access_require(api_session(rq), rq->route->need, e);
-    if (rc == 0)
-        api_keep_actor(rq);
-    return rc;
+    if (rc < 0)
+        return rc;
+    api_session(rq)->actor.by_cookie = until != 0;
+    api_keep_actor(rq);
+    return 0;
 }
 
 /* --- /-/session --- */

@@ -87,6 +87,7 @@ struct actor {
     int64_t expires_at; /* of a key; 0: never */
     int64_t storages;   /* how many buckets of its own the project has */
     bool staff;         /* of a user: the flag; of a key: it may delete or administer */
+    bool by_cookie;     /* a browser stands for the key, by what it was given for it */
 };
 
 struct access_memory;

@@ -90,6 +90,22 @@ def test_other_ways_to_the_bytes_count_as_well(server, own_api):
     eventually(lambda: downloads(own_api, result) == 4, "over another API")
 
 
+def test_what_the_page_shows_itself_is_no_download(server, own_api):
+    result = own_api.publish("t.csv", b"a,b\n1,2\n", {"Content-Type": "text/csv"})["id"]
+    url = f"{server.url}{BASE}/results/{result}/content"
+    page = {"Resultd-Page": "1"}
+    with requests.Session() as browser:
+        browser.trust_env = False
+        expect(browser.post(f"{server.url}/-/session", json={"key": own_api.key}, headers=page, timeout=120), 200)
+        for form in ("", "?format=json"):
+            assert browser.get(url + form, headers=page, timeout=120).status_code == 200
+        settled(own_api, result, 0)
+        assert browser.get(url, timeout=120).status_code == 200
+        eventually(lambda: downloads(own_api, result) == 1, "by a link on the page")
+    assert own_api.content(result, **page).status_code == 200
+    eventually(lambda: downloads(own_api, result) == 2, "by a key, whatever it says of itself")
+
+
 def test_archives_and_rows_are_no_downloads_of_results(own_api):
     published = own_api.publish("t.csv", b"a,b\n1,2\n", {"Content-Type": "text/csv"})
     assert own_api.get(f"/jobs/{published['job']}/archive.zip").status_code == 200

@@ -2,7 +2,7 @@
 // Whether everybody can use it: axe-core on every page, light and dark, wide and narrow; and by keys alone.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertAccessible, browser, closePage, csv, DESKTOP, eventually, goTo, open, PHONE, png, server, useSite } from './support.mjs';
+import { assertAccessible, below, browser, closePage, csv, DESKTOP, eventually, goTo, open, PHONE, png, server, useSite } from './support.mjs';
 
 const places = [];
 useSite(async () => {
@@ -58,6 +58,28 @@ for (const scheme of ['light', 'dark'])
       }
       await closePage(signed);
     });
+
+test('axe finds nothing in the pages about the APIs, and all of them are found below a path', async () => {
+  const proxy = await below('/there', server);
+  for (const scheme of ['light', 'dark']) {
+    const page = await open(browser, proxy, { scheme, key: null, at: '-/docs' });
+    const names = await page.locator('main a').allInnerTexts();
+    assert.ok(names.length > 2);
+    await assertAccessible(page, '/-/docs');
+    for (const at of await page.locator('main a').evaluateAll((all) => all.map((link) => link.href))) {
+      assert.match(at, /\/there\/-\//);
+      if (!at.includes('/docs/')) {
+        assert.equal((await fetch(at)).status, 200, at);
+        continue;
+      }
+      await page.goto(at);
+      await assertAccessible(page, at);
+      for (const link of await page.locator('p a').evaluateAll((all) => all.map(({ href }) => href))) assert.equal((await fetch(link)).status, 200, link);
+    }
+    await closePage(page);
+  }
+  proxy.close();
+});
 
 test('axe finds nothing in dialogs and messages', async () => {
   for (const scheme of ['light', 'dark']) {

@@ -42,6 +42,18 @@ test('a copied address shows the same', async () => {
   await closePage(page);
 });
 
+test('what the address filters by is shown, and can be cleared', async () => {
+  const { data } = await server.api('GET', '/results?name=file-3.txt&state=any');
+  const page = await open(browser, server, { at: `#/results?job=${data[0].job}` });
+  await loaded(page, '1 loaded');
+  assert.equal(await page.getByLabel('Job', { exact: true }).inputValue(), data[0].job);
+  assert.match(await page.getByLabel('Name').getAttribute('placeholder'), /whole/);
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await loaded(page, '27 loaded');
+  assert.equal(await page.getByLabel('Job', { exact: true }).count(), 0);
+  await closePage(page);
+});
+
 test('time is a filter, and nothing is found in words', async () => {
   const page = await open(browser, server, { at: '#/results' });
   await page.getByLabel('Before').fill('2001-01-01');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import { browser, closePage, eventually, goTo, open, Server, server, useSite } from './support.mjs';
+import { browser, closePage, eventually, goTo, open, Server, server, signIn, useSite } from './support.mjs';
 
 useSite();
 
@@ -43,6 +43,32 @@ test('the overview counts, draws, and lists what expires next', async () => {
   await page.getByRole('heading', { level: 1, name: 'Results' }).waitFor();
   await closePage(page);
   await own.stop();
+});
+
+test('of what the overview cannot find out it says so', async () => {
+  const page = await open(browser, server, { at: '#/jobs' });
+  for (const path of ['usage/expiring*', 'results*']) await page.route(`**/api/v1/${path}`, (route) => route.fulfill({ status: 500, json: { code: 'internal', detail: 'Out of order.' } }));
+  await page.evaluate(() => (location.hash = '#/'));
+  for (const name of ['Expires next', 'Latest']) await page.getByRole('region', { name }).getByText('Out of order.').waitFor();
+  assert.equal(await page.getByText(/No results yet|Nothing that is there expires/).count(), 0);
+  await page.unrouteAll();
+  await page.getByRole('region', { name: 'Latest' }).getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('region', { name: 'Latest' }).getByText('Out of order.').waitFor({ state: 'detached' });
+  page.faults = page.faults.filter((fault) => !/status of 500/.test(fault));
+  await closePage(page);
+});
+
+test('days of a chart are those that the server counts', async () => {
+  const utc = () => new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date());
+  const page = await open(browser, server, { at: '#/?hours=8760', zone: 'Pacific/Pago_Pago' });
+  const chart = page.getByRole('region', { name: 'Results by state', exact: true });
+  await eventually(async () => {
+    const before = utc();
+    await page.reload();
+    await chart.getByText('As a table').click();
+    return (await chart.getByRole('rowheader').first().innerText()) === `${before}, UTC`;
+  }, 'the newest day is the one of now');
+  await closePage(page);
 });
 
 test('a job shows how far it is, its input as it was sent, and its results', async () => {
@@ -155,6 +181,33 @@ test('keys are made, shown once, rotated and revoked', async () => {
   await dialog.getByRole('button', { name: 'Revoke' }).click();
   await inGrid(page, 'for reports').getByText('revoked').waitFor();
   assert.equal(await opens(second), 401);
+  await closePage(page);
+});
+
+test('of the key one is signed in with a new secret is shown, and one stays signed in', async () => {
+  const key = server.newKey('admin');
+  const page = await open(browser, server, { key, at: '#/keys' });
+  const dialog = page.getByRole('dialog');
+  const session = await page.evaluate(() => fetch('-/session').then((answer) => answer.json()));
+  const own = page.getByRole('row').filter({ hasText: session.name });
+  await own.getByRole('button', { name: /^Rotate/ }).click();
+  assert.match(await dialog.innerText(), /You are signed in with it/);
+  await dialog.getByRole('button', { name: 'Rotate' }).click();
+  const next = await dialog.getByLabel('Key', { exact: true }).inputValue();
+  assert.deepEqual([await opens(key), await opens(next)], [401, 200]);
+  // It stays, whatever becomes of the session meanwhile.
+  await page.context().clearCookies();
+  await page.evaluate(() => (location.hash = '#/jobs'));
+  await page.getByText('Your session has ended').waitFor();
+  assert.equal(await dialog.getByLabel('Key', { exact: true }).inputValue(), next);
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await signIn(page, next);
+  await goTo(page, '#/keys', 'Keys');
+  await own.getByRole('button', { name: /^Revoke/ }).click();
+  assert.match(await dialog.innerText(), /this session ends at once/);
+  await dialog.getByRole('button', { name: 'Revoke' }).click();
+  await page.getByText('Your session has ended').waitFor();
+  assert.equal(await dialog.count(), 0);
   await closePage(page);
 });
 

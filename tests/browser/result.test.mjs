@@ -139,6 +139,12 @@ test('it is downloaded as it is and in other formats', async () => {
     await page.reload();
     return page.getByText(/2 times/).isVisible().catch(() => false);
   }, 'two downloads are counted');
+  const looked = await server.publish('looked-at.txt', 'text/plain', 'looked at, then taken');
+  await show(page, looked);
+  await page.locator('pre').getByText('looked at').waitFor();
+  assert.deepEqual(await fetchBy('Download'), ['looked-at.txt', 'looked at, then taken']);
+  const downloads = async () => (await server.api('GET', `/results/${looked.id}`)).downloads;
+  assert.equal(await eventually(downloads, 'a download is counted'), 1, 'looking is none');
   await closePage(page);
 });
 
@@ -164,6 +170,39 @@ test('acknowledge, keep, delete and restore', async () => {
   await page.getByRole('button', { name: 'Restore' }).click();
   await page.locator('pre').getByText('xxx').waitFor();
   assert.equal((await server.api('GET', `/results/${result.id}`)).deleted_at, null);
+  await closePage(page);
+});
+
+test('a download that is refused says why', async () => {
+  const result = await server.publish('refused.csv', 'text/csv', csv(3));
+  const page = await open(browser, server);
+  await show(page, result);
+  await server.api('DELETE', `/results/${result.id}`);
+  await page.getByRole('link', { name: 'JSON', exact: true }).click();
+  await page.locator('.toast').getByText(/deleted/).waitFor();
+  await page.context().clearCookies();
+  await page.getByRole('link', { name: 'Download', exact: true }).click();
+  await page.getByText('Your session has ended').waitFor();
+  page.faults = page.faults.filter((fault) => !/status of (404|409|410)/.test(fault));
+  await closePage(page);
+});
+
+test('letting a result go whose time is over says that it expires at once', async () => {
+  const [later, over] = [await server.publish('later.txt', 'text/plain', 'x', '&keep=true&expires_in=7200'), await server.publish('over.txt', 'text/plain', 'y', '&keep=true&expires_in=2')];
+  const page = await open(browser, server);
+  await show(page, later);
+  await page.getByRole('button', { name: 'Kept' }).click();
+  await page.locator('.toast').getByText(/kept no longer: it expires in [12] h/).waitFor();
+  await show(page, over);
+  await page.getByRole('button', { name: 'Kept' }).click();
+  const dialog = page.getByRole('dialog');
+  assert.match(await dialog.innerText(), /expires at once.*1 B cannot be read/s);
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  assert.equal((await server.api('GET', `/results/${over.id}`)).keep, true);
+  await eventually(() => Date.now() > Date.parse(over.expires_at), 'its time is over');
+  await page.getByRole('button', { name: 'Kept' }).click();
+  await dialog.getByRole('button', { name: 'Let it expire' }).click();
+  await page.locator('.badges').getByText('expired').waitFor();
   await closePage(page);
 });
 

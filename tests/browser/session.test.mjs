@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signing in and out, what a session may, its end, and a server that goes away.
 import assert from 'node:assert/strict';
-import { createServer, request } from 'node:http';
 import { test } from 'node:test';
-import { assertClean, browser, closePage, eventually, goTo, open, Server, server, signIn, useSite } from './support.mjs';
+import { assertClean, below, browser, closePage, eventually, goTo, open, Server, server, signIn, useSite } from './support.mjs';
 
 useSite();
 
@@ -69,6 +68,37 @@ test('a session that ends asks for the key, and goes on where one was', async ()
   await short.stop();
 });
 
+// Who may only write uploads what reads like a result, but has the path of somebody's key for its id, and hands an
+// administrator the address of the page that shows it.
+test('an address that leads elsewhere is not followed, nor an answer that names something else', async () => {
+  server.newKey('read');
+  const { data: keys } = await server.api('GET', '/keys');
+  const victim = keys.find(({ scopes }) => scopes.length === 1);
+  const seen = await server.publish('seen.txt', 'text/plain', 'seen');
+  const bait = await server.publish('bait.json', 'application/json', JSON.stringify({ ...seen, name: 'invoice.pdf', id: `../keys/${victim.id}` }));
+  const page = await open(browser, server, { at: '#/jobs' });
+  const asked = [];
+  page.on('request', (request) => {
+    const { pathname } = new URL(request.url());
+    if (pathname.startsWith('/api/') && pathname !== '/api/v1/jobs') asked.push(`${request.method()} ${pathname}`);
+  });
+  const isRefused = async (hash) => {
+    await page.evaluate((to) => (location.hash = to), hash);
+    await page.getByRole('alert').waitFor();
+    assert.equal(await page.getByRole('button', { name: /Delete|Restore|Cancel/ }).count(), 0, hash);
+    await goTo(page, '#/jobs', 'Jobs');
+  };
+  for (const kind of ['results', 'jobs', 'batches'])
+    for (const way of [`..%2Fresults%2F${bait.id}%2Fcontent`, `${bait.id}%2F..%2F${bait.id}%2Fcontent`, '..', `${bait.id}%3Fx`, `${bait.id}%23`])
+      await isRefused(`#/${kind}/${way}`);
+  assert.deepEqual(asked, []);
+  // As if there were another way to make the server answer so.
+  await page.route(`**/api/v1/*/${seen.id}`, (route) => route.fulfill({ json: { ...seen, input: null, jobs: {}, results: [], id: `../keys/${victim.id}` } }));
+  for (const kind of ['results', 'jobs', 'batches']) await isRefused(`#/${kind}/${seen.id}`);
+  assert.deepEqual(asked.filter((line) => !line.startsWith('GET ')), []);
+  await closePage(page);
+});
+
 test('while the server is away the page says so, and goes on by itself', async () => {
   const own = await Server.start();
   const { id } = await own.publish('there.txt', 'text/plain', 'still there');
@@ -123,22 +153,11 @@ test('letters lead to pages, and can be switched off', async () => {
 });
 
 test('below a path of a proxy it is the same', async () => {
-  const proxy = createServer((from, to) => {
-    const { pathname, search } = new URL(from.url, server.url);
-    const path = pathname.replace(/^\/there/, '') + search;
-    const on = request({ host: '127.0.0.1', port: server.port, method: from.method, path, headers: from.headers }, (answer) => {
-      to.writeHead(answer.statusCode, answer.headers);
-      answer.pipe(to);
-    });
-    from.pipe(on);
-  });
-  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const proxy = await below('/there', server);
   const { id } = await server.publish('below.txt', 'text/plain', 'below a path');
-  const url = `http://127.0.0.1:${proxy.address().port}/there`;
-  const page = await open(browser, { url, key: server.key }, { at: `#/results/${id}` });
+  const page = await open(browser, proxy, { at: `#/results/${id}` });
   await page.locator('pre').getByText('below a path').waitFor();
   await closePage(page);
-  proxy.closeAllConnections();
   proxy.close();
 });
 

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer, request } from 'node:http';
 import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -100,6 +101,28 @@ export class Server {
   }
 }
 
+// A proxy that has the server below a path.
+export async function below(path, server) {
+  const proxy = createHttpServer((from, to) => {
+    if (!from.url.startsWith(`${path}/`)) {
+      to.writeHead(404).end();
+      return;
+    }
+    const options = { host: '127.0.0.1', port: server.port, method: from.method, path: from.url.slice(path.length), headers: from.headers };
+    const on = request(options, (answer) => {
+      to.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(to);
+    });
+    from.pipe(on);
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const close = () => {
+    proxy.closeAllConnections();
+    proxy.close();
+  };
+  return { url: `http://127.0.0.1:${proxy.address().port}${path}`, key: server.key, close };
+}
+
 // --- what results hold -----------------------------------------------------------------------------------------
 
 const CRC = Array.from({ length: 256 }, (_, n) => {
@@ -171,8 +194,8 @@ export function useSite(fill = async () => {}) {
 }
 
 // A page of a context of its own. `faults` gathers what must not be; a test that expects some takes it out.
-export async function open(browser, server, { scheme = 'light', viewport = DESKTOP, key = server.key, at = '#/' } = {}) {
-  const context = await browser.newContext({ colorScheme: scheme, viewport, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
+export async function open(browser, server, { scheme = 'light', viewport = DESKTOP, key = server.key, at = '#/', zone } = {}) {
+  const context = await browser.newContext({ colorScheme: scheme, viewport, timezoneId: zone, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   page.faults = [];

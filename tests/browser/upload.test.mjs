@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { assertClean, browser, closePage, eventually, goTo, open, Server, server, useSite } from './support.mjs';
+import { assertClean, browser, closePage, eventually, goTo, open, Server, server, signIn, useSite } from './support.mjs';
 
 const LARGE = 60 * 1024 * 1024;
 let folder;
@@ -93,12 +93,65 @@ test('of several files one is cancelled, and the others arrive', async () => {
   const page = await open(browser, server, { at: '#/upload' });
   await page.getByLabel('Kind of job').fill('partly');
   await slowDown(page, 2 * 1024 * 1024);
-  await choose(page, [join(folder, 'large.bin')]);
-  await page.locator('input[type=file]').waitFor({ state: 'attached' });
+  for (const name of ['a.txt', 'b.txt']) writeFileSync(join(folder, name), name);
+  await choose(page, ['large.bin', 'a.txt', 'b.txt'].map((name) => join(folder, name)));
+  for (const name of ['a.txt', 'b.txt']) await row(page, name).getByText('uploaded').waitFor();
   await page.getByRole('button', { name: 'Cancel large.bin' }).click();
-  await slowDown(page, -1);
-  await choose(page, [file('a.txt', 'a'), file('b.txt', 'b')]);
   await page.getByText('2 files uploaded').waitFor();
+  const { data } = await server.api('GET', '/jobs?kind=partly');
+  assert.deepEqual(data.map(({ status, results }) => [status, results.map(({ name }) => name).sort()]), [['completed', ['a.txt', 'b.txt']]]);
+  await closePage(page);
+});
+
+test('what is cleared leaves no job running, and stays where its job cannot be ended', async () => {
+  const page = await open(browser, server, { at: '#/upload' });
+  await page.getByLabel('Kind of job').fill('cleared');
+  await choose(page, [file('twice.txt', 'one'), file('twice.txt', 'two')]);
+  await row(page, 'twice.txt').getByText('failed').waitFor();
+  const clear = page.getByRole('button', { name: 'Clear what has ended' });
+  await page.route('**/finish', (route) => route.fulfill({ status: 500, json: { code: 'internal', detail: 'Not now.' } }));
+  await clear.click();
+  await page.locator('.toast').getByText('Not now.').waitFor();
+  assert.equal(await row(page, 'twice.txt').count(), 2);
+  await page.unroute('**/finish');
+  await clear.click();
+  await page.getByText('Nothing has been uploaded yet').waitFor();
+  const { data } = await server.api('GET', '/jobs?kind=cleared');
+  assert.deepEqual(data.map(({ status, results }) => [status, results.length]), [['completed', 1]]);
+  page.faults = page.faults.filter((fault) => !/status of (409|500)/.test(fault));
+  await closePage(page);
+});
+
+test('uploads end with the session, and nobody else sees them', async () => {
+  const page = await open(browser, server, { at: '#/upload' });
+  await page.getByLabel('Kind of job').fill('left');
+  await slowDown(page, 2 * 1024 * 1024);
+  writeFileSync(join(folder, 'small.txt'), 'small');
+  await choose(page, ['large.bin', 'small.txt'].map((name) => join(folder, name)));
+  await row(page, 'small.txt').getByText('uploaded').waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  assert.match(await page.getByRole('dialog').innerText(), /1 upload has not arrived/);
+  await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  const { data } = await server.api('GET', '/jobs?kind=left');
+  assert.deepEqual(data.map(({ status, results }) => [status, results.map(({ name }) => name)]), [['completed', ['small.txt']]]);
+  await signIn(page, server.key);
+  await page.getByText('Nothing has been uploaded yet').waitFor();
+  // A session that ended goes on with its own key, and with no other.
+  await slowDown(page, -1);
+  await choose(page, [file('mine.txt', 'mine')]);
+  await page.getByText('1 file uploaded').waitFor();
+  const end = async () => {
+    await page.context().clearCookies();
+    await goTo(page, '#/jobs', 'resultd');
+    await page.evaluate(() => (location.hash = '#/upload'));
+  };
+  await end();
+  await signIn(page, server.key);
+  await row(page, 'mine.txt').waitFor();
+  await end();
+  await signIn(page, server.newKey('read,write'));
+  await page.getByText('Nothing has been uploaded yet').waitFor();
   await closePage(page);
 });
 

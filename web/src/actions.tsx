@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be done to results and jobs. Before anything is lost, a dialog says what, and whether it comes back.
-import { get, post, put, remove } from './api';
-import { bytes, duration, plural } from './format';
+import { address, api, forgetWithKey, get, getOne, post, put, remove } from './api';
+import { bytes, duration, exactTime, plural, relative } from './format';
 import type { Job, Result, Usage } from './types';
 import { ask } from './ui/dialog';
 import { say } from './ui/toast';
 
 let trashSeconds: Promise<number | undefined> | undefined;
 
+forgetWithKey(() => (trashSeconds = undefined));
+
 // How long the trash is kept; asked for once.
 function trashTime(): Promise<number | undefined> {
-  trashSeconds ??= get<Usage>('/usage').then(
+  trashSeconds ??= get<Usage>(api`/usage`).then(
     (usage) => usage.lifetimes.trash,
     () => undefined,
   );
@@ -23,20 +25,51 @@ async function restorable(): Promise<string> {
 }
 
 export async function acknowledge(result: Result): Promise<Result> {
-  const changed = await post<Result>(`/results/${result.id}/ack`, { sha256: result.sha256 });
+  const changed = await post<Result>(api`/results/${result.id}/ack`, { sha256: result.sha256 });
   say(`${result.name} is acknowledged`);
   return changed;
 }
 
-export async function setKeep(result: Result, keep: boolean): Promise<Result> {
-  const path = `/results/${result.id}/keep`;
-  const changed = keep ? await put<Result>(path) : ((await remove(path)), await get<Result>(`/results/${result.id}`));
-  say(keep ? `${result.name} is kept: it does not expire` : `${result.name} is kept no longer`);
+export async function keep(result: Result): Promise<Result> {
+  const changed = await put<Result>(api`/results/${result.id}/keep`);
+  say(`${result.name} is kept: it does not expire`);
   return changed;
 }
 
+async function letGo(result: Result): Promise<Result> {
+  await remove(api`/results/${result.id}/keep`);
+  const changed = await getOne<Result>('results', result.id);
+  const isExpired = changed.state === 'expired';
+  const end = isExpired ? 'has expired' : changed.expires_at ? `expires ${relative(changed.expires_at)}` : 'does not expire';
+  say(`${result.name} is kept no longer: it ${end}`);
+  return changed;
+}
+
+const SOON = 60_000; // milliseconds, by which clocks may differ, too
+
+export async function askToLetGo(result: Result, done: (result: Result) => void): Promise<void> {
+  const { expires_at } = result;
+  if (!expires_at || Date.parse(expires_at) > Date.now() + SOON) {
+    done(await letGo(result));
+    return;
+  }
+  ask({
+    title: `Let ${result.name} expire?`,
+    lost: (
+      <p>
+        Its time was over on {exactTime(expires_at)}: <strong>it expires at once</strong>, and its {bytes(result.size)} cannot
+        be read or downloaded any more. That cannot be undone.
+      </p>
+    ),
+    verb: 'Let it expire',
+    async act() {
+      done(await letGo(result));
+    },
+  });
+}
+
 export async function restore(result: { id: string; name: string }): Promise<Result> {
-  const changed = await post<Result>(`/results/${result.id}/restore`);
+  const changed = await post<Result>(api`/results/${result.id}/restore`);
   say(`${result.name} is back`);
   return changed;
 }
@@ -53,7 +86,7 @@ export async function askToDelete(result: Result, done: () => void): Promise<voi
     ),
     verb: 'Delete',
     async act() {
-      await remove(`/results/${result.id}`);
+      await remove(api`/results/${result.id}`);
       say(`${result.name} is in the trash`);
       done();
     },
@@ -71,7 +104,7 @@ export function askToPurge(result: Result, done: () => void): void {
     ),
     verb: 'Delete for good',
     async act() {
-      await remove(`/results/${result.id}?permanent=true`);
+      await remove(address(api`/results/${result.id}`, { permanent: true }));
       say(`${result.name} is gone`);
       done();
     },
@@ -94,7 +127,7 @@ export async function askToDeleteJob(job: Job, done: () => void): Promise<void> 
     ),
     verb: 'Delete',
     async act() {
-      await remove(`/jobs/${job.id}`);
+      await remove(api`/jobs/${job.id}`);
       say('The job is in the trash');
       done();
     },
@@ -111,14 +144,14 @@ export function askToCancelJob(job: Job, done: (job: Job) => void): void {
     ),
     verb: 'Cancel the job',
     async act() {
-      done(await post<Job>(`/jobs/${job.id}/cancel`));
+      done(await post<Job>(api`/jobs/${job.id}/cancel`));
       say('The job is cancelled');
     },
   });
 }
 
 export async function restoreJob(job: Job): Promise<Job> {
-  const changed = await post<Job>(`/jobs/${job.id}/restore`);
+  const changed = await post<Job>(api`/jobs/${job.id}/restore`);
   say('The job is back, with its results');
   return changed;
 }

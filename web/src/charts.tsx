@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { exactTime, tick } from './format';
+import { stepTime, tick } from './format';
 import { useMedia } from './hooks';
 import { useStore } from './store';
 import { theme } from './theme';
@@ -21,6 +21,7 @@ interface ChartProps {
   times: number[]; // seconds
   series: Series[];
   show: (value: number) => string;
+  daily: boolean; // its steps are days, of UTC
   filled?: boolean; // down to the axis
   base2?: boolean; // sizes: ticks at powers of two
 }
@@ -57,16 +58,17 @@ function axis(paint: Paint): uPlot.Axis {
 const widthOf = (values: string[] | null): number => Math.max(0, ...(values ?? []).map((text) => text.length)) * 6.5 + 12;
 
 function toOptions(props: ChartProps, paint: Paint, width: number, point: (at: number | null) => void): uPlot.Options {
-  const { times, series, show, filled, base2 } = props;
+  const { times, series, show, daily, filled, base2 } = props;
   const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
   return {
     width,
     height: HEIGHT,
     legend: { show: false },
+    ...(daily && { tzDate: (at: number) => uPlot.tzDate(new Date(at * 1000), 'UTC') }),
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.1, 1)] } },
     axes: [
-      { ...axis(paint), size: 28, space: 60, values: (_u, ticks) => ticks.map((at) => tick(at, span > 2 * DAY)) },
+      { ...axis(paint), size: 28, space: 60, values: (_u, ticks) => ticks.map((at) => tick(at, span > 2 * DAY, daily ? 'UTC' : undefined)) },
       {
         ...axis(paint),
         size: (_u, values) => widthOf(values),
@@ -89,7 +91,7 @@ function toOptions(props: ChartProps, paint: Paint, width: number, point: (at: n
 }
 
 export function Chart(props: ChartProps): JSX.Element {
-  const { title, times, series, show } = props;
+  const { title, times, series, show, daily } = props;
   const box = useRef<HTMLDivElement>(null);
   const [at, setAt] = useState<number | null>(null);
   const chosen = useStore(theme);
@@ -112,7 +114,7 @@ export function Chart(props: ChartProps): JSX.Element {
     <section class="panel chart" aria-label={title}>
       <div class="panel-head">
         <h2>{title}</h2>
-        <span class="muted">{at !== null && when !== undefined ? exactTime(new Date(when * 1000).toISOString()) : ''}</span>
+        <span class="muted">{at !== null && when !== undefined ? stepTime(when, daily) : ''}</span>
       </div>
       <ul class="legend">
         {series.map(({ name, color, values }) => (
@@ -128,7 +130,7 @@ export function Chart(props: ChartProps): JSX.Element {
   );
 }
 
-function Table({ title, times, series, show }: ChartProps): JSX.Element {
+function Table({ title, times, series, show, daily }: ChartProps): JSX.Element {
   const [open, setOpen] = useState(false);
   return (
     <details class="as-table" onToggle={(event) => setOpen((event.currentTarget as HTMLDetailsElement).open)}>
@@ -150,7 +152,7 @@ function Table({ title, times, series, show }: ChartProps): JSX.Element {
               {times
                 .map((time, i) => (
                   <tr key={time}>
-                    <th scope="row">{exactTime(new Date(time * 1000).toISOString())}</th>
+                    <th scope="row">{stepTime(time, daily)}</th>
                     {series.map(({ name, values }) => (
                       <td key={name}>{show(values[i] ?? 0)}</td>
                     ))}

@@ -61,9 +61,17 @@ export function exactTime(time: string): string {
 
 const pad = (n: number): string => String(n).padStart(2, '0');
 
-// For charts: "14:00" within a day, "23 Nov" beyond.
-export function tick(seconds: number, days: boolean): string {
+// For charts: "14:00" within a day, "23 Nov" beyond, in the zone of the reader or in the one given.
+export function tick(seconds: number, days: boolean, timeZone?: 'UTC'): string {
   const at = new Date(seconds * 1000);
   if (!days) return `${pad(at.getHours())}:${pad(at.getMinutes())}`;
-  return at.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
+  return at.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', ...(timeZone && { timeZone }) });
+}
+
+const utcDay = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
+
+// Of a step of a chart: days are those of the server, which counts them in UTC.
+export function stepTime(seconds: number, daily: boolean): string {
+  const at = new Date(seconds * 1000);
+  return daily ? `${utcDay.format(at)}, UTC` : dateTime.format(at);
 }

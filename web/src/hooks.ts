@@ -23,7 +23,8 @@ export function useLoad<T>(key: string, load: (signal: AbortSignal) => Promise<T
   }
   useEffect(() => {
     const stop = new AbortController();
-    load(stop.signal).then(
+    const begin = async () => load(stop.signal); // what it throws at once is a problem, too
+    begin().then(
       (loaded) => {
         if (stop.signal.aborted) return;
         set(loaded);

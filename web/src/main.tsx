@@ -3,11 +3,12 @@
 import { type JSX, render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { away, findSession, may, session, signOut, tryNow } from './api';
+import { plural } from './format';
 import { problemFrom, useTick } from './hooks';
 import { BatchPage, Batches } from './pages/batches';
 import { JobPage } from './pages/job';
 import { Jobs } from './pages/jobs';
-import { Keys } from './pages/keys';
+import { Keys, MadeKey } from './pages/keys';
 import { Overview } from './pages/overview';
 import { ResultPage } from './pages/result';
 import { Results } from './pages/results';
@@ -22,9 +23,9 @@ import icon from './icon.svg';
 import './style.css';
 import { theme } from './theme';
 import type { Scope } from './types';
-import { uploads } from './upload';
+import { isBusy, isOpen, uploads } from './upload';
 import { Empty, Head, headingTakesFocus, Loading } from './ui/basic';
-import { Asking, Dialog } from './ui/dialog';
+import { ask, Asking, Dialog } from './ui/dialog';
 import { say, Toasts } from './ui/toast';
 
 interface Entry {
@@ -79,7 +80,7 @@ function ThemeChoice(): JSX.Element {
 }
 
 function Nav({ here }: { here: string }): JSX.Element {
-  const busy = useStore(uploads).filter(({ state }) => state === 'waiting' || state === 'sending').length;
+  const busy = useStore(uploads).filter(isBusy).length;
   const entries = ENTRIES.filter(({ needs }) => may(needs));
   return (
     <nav aria-label="Pages">
@@ -99,7 +100,17 @@ function Nav({ here }: { here: string }): JSX.Element {
 
 function Who(): JSX.Element {
   const now = useStore(session);
-  const leave = () => signOut().catch((error: unknown) => say(problemFrom(error).message, 'bad'));
+  const leave = () => {
+    const open = uploads.get().filter(isOpen).length;
+    if (open === 0) void signOut().catch((error: unknown) => say(problemFrom(error).message, 'bad'));
+    else
+      ask({
+        title: 'Sign out?',
+        lost: <p>{plural(open, 'upload')} {open === 1 ? 'has' : 'have'} not arrived and will be left out. What has arrived stays.</p>,
+        verb: 'Sign out',
+        act: signOut,
+      });
+  };
   return (
     <div class="who">
       <span title={`scopes: ${now?.scopes.join(', ')}`}>
@@ -250,6 +261,7 @@ function App(): JSX.Element {
       </a>
       <AwayBanner />
       {now === undefined ? <Loading /> : now === null ? <SignIn /> : <Signed key={`${now.project} ${now.name}`} />}
+      <MadeKey />
       <Toasts />
     </>
   );

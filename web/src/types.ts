@@ -6,6 +6,7 @@ export type State = 'available' | 'consumed' | 'expired';
 export type Status = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
 
 export interface Session {
+  id: string; // of its key
   name: string;
   project: string;
   scopes: Scope[];
@@ -117,7 +118,6 @@ export interface Key {
   created_at: string;
   revoked_at: string | null;
   expires_at: string | null;
-  last_used_at?: string | null;
 }
 
 export interface User {

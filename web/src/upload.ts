@@ -2,7 +2,7 @@
 // Uploads: one job around the files of a drop, begun before the first byte so that no worker claims it, and finished
 // when all are there. They go on while one looks at other pages of the page. An upload that was cut off can be sent
 // again, since the same bytes under the same name are the same result.
-import { BASE, address, endSession, may, post, Problem, remove } from './api';
+import { address, api, beforeSignOut, endSession, forgetWithKey, may, type Path, post, Problem, remove, urlOf } from './api';
 import { plural } from './format';
 import { problemFrom } from './hooks';
 import { store } from './store';
@@ -34,7 +34,7 @@ interface Group {
   options: Options;
   job: Promise<Job> | null;
   items: Item[];
-  isOver: boolean;
+  ending: Promise<boolean> | null; // of its job: whether it has ended
 }
 
 const AT_ONCE = 2;
@@ -48,8 +48,8 @@ const redraw = (): void => uploads.set([...uploads.get()]);
 // --- one file --------------------------------------------------------------------------------------------------
 
 async function begin({ kind, batch }: Options): Promise<Job> {
-  const job = await post<Job>('/jobs', { kind, ...(batch && { batch }) });
-  return post<Job>(`/jobs/${job.id}/progress`, { progress: 0 });
+  const job = await post<Job>(api`/jobs`, { kind, ...(batch && { batch }) });
+  return post<Job>(api`/jobs/${job.id}/progress`, { progress: 0 });
 }
 
 function failureOf(xhr: XMLHttpRequest): Problem {
@@ -63,11 +63,11 @@ function failureOf(xhr: XMLHttpRequest): Problem {
 }
 
 // XMLHttpRequest, since fetch does not tell how far a body has gone.
-function send(item: Item, url: string): Promise<Result> {
+function send(item: Item, path: Path): Promise<Result> {
   const xhr = new XMLHttpRequest();
   item.xhr = xhr;
   return new Promise((resolve, reject) => {
-    xhr.open('PUT', url);
+    xhr.open('PUT', urlOf(path));
     xhr.setRequestHeader('Content-Type', item.file.type || 'application/octet-stream');
     xhr.setRequestHeader('Resultd-Page', '1');
     xhr.upload.onprogress = (event) => {
@@ -92,7 +92,7 @@ async function run(item: Item): Promise<void> {
     group.job ??= begin(group.options);
     const job = await group.job;
     if (isCancelled(item)) return;
-    const path = `${BASE}/jobs/${job.id}/results/${encodeURIComponent(item.name)}`;
+    const path = api`/jobs/${job.id}/results/${{ name: item.name }}`;
     item.result = await send(item, address(path, { expires_in, keep: keep || null }));
     item.sent = item.file.size;
     item.state = 'done';
@@ -120,25 +120,35 @@ async function settled(job: Promise<Job> | null): Promise<Job | null> {
 
 // --- the whole drop --------------------------------------------------------------------------------------------
 
-async function finish(group: Group): Promise<void> {
-  const isOpen = group.items.some(({ state }) => state === 'waiting' || state === 'sending' || state === 'failed');
-  if (isOpen || group.isOver) return;
-  group.isOver = true;
+// Under way, or failed: what the job of its group waits for.
+export const isBusy = ({ state }: Item): boolean => state === 'waiting' || state === 'sending';
+export const isOpen = (item: Item): boolean => isBusy(item) || item.state === 'failed';
+
+async function endJob(group: Group): Promise<boolean> {
   const job = await settled(group.job);
-  if (!job) return;
+  if (!job) return true;
   const done = group.items.filter(({ state }) => state === 'done');
   try {
     if (done.length > 0) {
-      await post(`/jobs/${job.id}/finish`);
+      await post(api`/jobs/${job.id}/finish`);
       say(`${plural(done.length, 'file')} uploaded`);
     } else {
-      await post(`/jobs/${job.id}/cancel`);
-      if (may('delete')) await remove(`/jobs/${job.id}`);
+      await post(api`/jobs/${job.id}/cancel`);
+      if (may('delete')) await remove(api`/jobs/${job.id}`);
     }
+    return true;
   } catch (error) {
-    group.isOver = false;
+    group.ending = null;
     say(problemFrom(error).message, 'bad');
+    return false;
   }
+}
+
+// Whether its job has ended, which it does as soon as it waits for no file any more.
+async function finish(group: Group): Promise<boolean> {
+  if (group.items.some(isOpen)) return false;
+  group.ending ??= endJob(group);
+  return group.ending;
 }
 
 async function take(): Promise<void> {
@@ -154,7 +164,7 @@ async function take(): Promise<void> {
 }
 
 export function start(files: File[], options: Options): void {
-  const group: Group = { options, job: null, items: [], isOver: false };
+  const group: Group = { options, job: null, items: [], ending: null };
   group.items = files.map((file) => ({
     id: ++lastId,
     file,
@@ -178,16 +188,43 @@ export function retry(item: Item): void {
 
 // Nothing is left of a file whose bytes did not all arrive.
 export function cancel(item: Item): void {
-  item.state = 'cancelled';
-  item.xhr?.abort();
+  leaveOut(item);
   redraw();
   void finish(item.group);
 }
 
-export function clearEnded(): void {
-  uploads.set(uploads.get().filter(({ state }) => state === 'waiting' || state === 'sending'));
+function leaveOut(item: Item): void {
+  item.state = 'cancelled';
+  item.xhr?.abort();
 }
 
+const groupsOf = (items: Item[]): Group[] => [...new Set(items.map(({ group }) => group))];
+
+// What failed is left out, so that its job can end; where that fails, its files stay in sight, to be cleared again.
+export async function clearEnded(): Promise<void> {
+  uploads.get().filter(({ state }) => state === 'failed').forEach(leaveOut);
+  redraw();
+  const unended = new Set<Group>();
+  for (const group of groupsOf(uploads.get())) if (!(await finish(group)) && !group.items.some(isOpen)) unended.add(group);
+  uploads.set(uploads.get().filter((item) => isOpen(item) || unended.has(item.group)));
+}
+
+// Whoever signs in next sees nothing of them, and sends nothing of them. What has arrived stays, in jobs that end.
+beforeSignOut(() => {
+  const items = uploads.get();
+  items.filter(isOpen).forEach(leaveOut);
+  return Promise.all(groupsOf(items).map(finish));
+});
+
+forgetWithKey(() => {
+  for (const item of uploads.get().filter(isOpen)) {
+    item.group.ending = Promise.resolve(true); // by no request: the key is another one
+    leaveOut(item);
+  }
+  uploads.set([]);
+});
+
+// With a file that failed its job is open, too.
 addEventListener('beforeunload', (event) => {
-  if (uploads.get().some(({ state }) => state === 'waiting' || state === 'sending')) event.preventDefault();
+  if (uploads.get().some(isOpen)) event.preventDefault();
 });

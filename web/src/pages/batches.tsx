@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
-import { BASE, get, may, post } from '../api';
+import { api, getOne, may, post } from '../api';
 import { plural } from '../format';
 import { useLoad } from '../hooks';
 import { go, to } from '../router';
 import type { Batch, Job, Result, Status } from '../types';
 import { Badge, Facts, Failure, Field, Head, Loading, Time } from '../ui/basic';
 import { FormDialog } from '../ui/dialog';
+import { Download } from '../ui/download';
 import { EndlessGrid, useEndless } from '../ui/endless';
 import type { Column } from '../ui/grid';
 import { JobGrid } from './jobs';
@@ -47,11 +48,11 @@ const columns: Column<Batch>[] = [
 
 export function Batches(): JSX.Element {
   const query = useMemo(() => ({}), []);
-  const batches = useEndless<Batch>('/batches', query);
+  const batches = useEndless<Batch>(api`/batches`, query);
   const [making, setMaking] = useState(false);
   const make = async (data: FormData) => {
     const description = String(data.get('description')).trim();
-    const batch = await post<Batch>('/batches', { name: data.get('name'), ...(description && { description }) });
+    const batch = await post<Batch>(api`/batches`, { name: data.get('name'), ...(description && { description }) });
     setMaking(false);
     go(to('batches', batch.id));
   };
@@ -89,8 +90,8 @@ export function Batches(): JSX.Element {
 }
 
 function Inside({ id, tab }: { id: string; tab: string }): JSX.Element {
-  const jobs = useEndless<Job>('/jobs', useMemo(() => ({ batch: id }), [id]));
-  const results = useEndless<Result>('/results', useMemo(() => ({ batch: id, state: 'any' }), [id]));
+  const jobs = useEndless<Job>(api`/jobs`, useMemo(() => ({ batch: id }), [id]));
+  const results = useEndless<Result>(api`/results`, useMemo(() => ({ batch: id, state: 'any' }), [id]));
   return tab === 'results' ? (
     <ResultGrid of={results} label="Results of the batch" none="The batch has no results." />
   ) : (
@@ -99,7 +100,7 @@ function Inside({ id, tab }: { id: string; tab: string }): JSX.Element {
 }
 
 export function BatchPage({ id }: { id: string }): JSX.Element {
-  const { value: batch, problem, reload } = useLoad(id, (signal) => get<Batch>(`/batches/${id}`, {}, signal));
+  const { value: batch, problem, reload } = useLoad(id, (signal) => getOne<Batch>('batches', id, signal));
   const tab = usePlace().query.get('tab') ?? 'jobs';
   if (problem) return <Failure problem={problem} retry={reload} />;
   if (!batch) return <Loading />;
@@ -110,9 +111,9 @@ export function BatchPage({ id }: { id: string }): JSX.Element {
       </nav>
       <Head title={batch.name}>
         {jobsOf(batch) > 0 && (
-          <a class="button primary" href={`${BASE}/batches/${batch.id}/archive.zip`} download>
+          <Download from={api`/batches/${batch.id}/archive.zip`} primary>
             Download all (ZIP)
-          </a>
+          </Download>
         )}
       </Head>
       <Facts

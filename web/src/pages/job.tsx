@@ -2,13 +2,14 @@
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { askToCancelJob, askToDeleteJob, restoreJob } from '../actions';
-import { BASE, may, request } from '../api';
+import { api, may, request, sameId } from '../api';
 import { problemFrom, useEvery, useLoad } from '../hooks';
 import { type Json, Members, parseJson } from '../json';
 import { Tree } from '../preview/tree';
 import { to } from '../router';
 import type { Job, Result } from '../types';
 import { Badge, Copy, Facts, Failure, Head, Loading, Time } from '../ui/basic';
+import { Download } from '../ui/download';
 import { useEndless } from '../ui/endless';
 import { say } from '../ui/toast';
 import { ResultGrid } from './results';
@@ -22,10 +23,10 @@ interface Loaded {
 }
 
 async function load(id: string, signal?: AbortSignal): Promise<Loaded> {
-  const text = await (await request('GET', `${BASE}/jobs/${encodeURIComponent(id)}`, { signal })).text();
+  const text = await (await request('GET', api`/jobs/${id}`, { signal })).text();
   const { value } = parseJson(text);
   const input = value instanceof Members ? (value.list.find(([key]) => key === 'input')?.[1] ?? null) : null;
-  return { job: JSON.parse(text) as Job, input };
+  return { job: sameId(JSON.parse(text) as Job, id), input };
 }
 
 function Actions({ job, changed }: { job: Job; changed: () => void }): JSX.Element {
@@ -55,9 +56,9 @@ function Actions({ job, changed }: { job: Job; changed: () => void }): JSX.Eleme
         </button>
       )}
       {job.results.length > 0 && (
-        <a class="button primary" href={`${BASE}/jobs/${job.id}/archive.zip`} download>
+        <Download from={api`/jobs/${job.id}/archive.zip`} primary>
           Download all (ZIP)
-        </a>
+        </Download>
       )}
     </>
   );
@@ -65,7 +66,7 @@ function Actions({ job, changed }: { job: Job; changed: () => void }): JSX.Eleme
 
 function Results({ job }: { job: Job }): JSX.Element {
   const query = useMemo(() => ({ job: job.id, state: 'any', deleted: job.deleted_at ? 'any' : 'false' }), [job.id, job.deleted_at]);
-  const results = useEndless<Result>('/results', query);
+  const results = useEndless<Result>(api`/results`, query);
   return <ResultGrid of={results} label="Results of the job" none="The job has no results." />;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { api } from '../api';
 import { count } from '../format';
 import { go, to, usePlace } from '../router';
 import type { Job } from '../types';
@@ -18,6 +19,7 @@ const FILTERS: Filter[] = [
   { name: 'kind', label: 'Kind' },
   { name: 'reference_id', label: 'Reference' },
   { name: 'tag', label: 'Tag' },
+  { name: 'batch', label: 'Batch', kind: 'given' },
 ];
 
 function Progress({ job }: { job: Job }): JSX.Element {
@@ -54,8 +56,8 @@ export function JobGrid({ of, label, none }: { of: Endless<Job>; label: string; 
 
 export function Jobs(): JSX.Element {
   const { query } = usePlace();
-  const asked = useMemo(() => ({ ...queryOf(query, FILTERS), batch: query.get('batch') }), [query.toString()]);
-  const jobs = useEndless<Job>('/jobs', asked);
+  const asked = useMemo(() => queryOf(query, FILTERS), [query.toString()]);
+  const jobs = useEndless<Job>(api`/jobs`, asked);
   return (
     <div class="page list">
       <Head title="Jobs">

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
-import { post, remove } from '../api';
+import { api, endSession, post, remove, session, signIn } from '../api';
+import { store, useStore } from '../store';
 import type { Key, Scope } from '../types';
 import { Badge, Copy, Field, Head, Time } from '../ui/basic';
 import { ask, Dialog, FormDialog } from '../ui/dialog';
@@ -28,7 +29,13 @@ interface Made {
   key: string;
 }
 
-function Shown({ made, close }: { made: Made; close: () => void }): JSX.Element {
+// Of the whole page, not of this part of it: a session may end with the old secret, a key is shown until it is put away.
+const shown = store<Made | null>(null);
+
+export function MadeKey(): JSX.Element | null {
+  const made = useStore(shown);
+  const close = () => shown.set(null);
+  if (!made) return null;
   return (
     <Dialog title={`The key ${made.name}`} close={close}>
       <p>
@@ -52,59 +59,84 @@ function isOver(key: Key): boolean {
   return !!key.revoked_at || (!!key.expires_at && Date.parse(key.expires_at) < Date.now());
 }
 
+// `admin` says all there is to say, and must not be what is cut off.
+function scopesOf(key: Key): string {
+  return key.scopes.includes('admin') ? 'admin: everything' : key.scopes.join(', ');
+}
+
 function stateOf(key: Key): string {
   return key.revoked_at ? 'revoked' : isOver(key) ? 'expired' : 'active';
 }
 
 export function Keys(): JSX.Element {
-  const keys = useEndless<Key>('/keys', useMemo(() => ({}), []));
+  const keys = useEndless<Key>(api`/keys`, useMemo(() => ({}), []));
   const [making, setMaking] = useState(false);
-  const [made, setMade] = useState<Made>();
+  const own = useStore(session)?.id;
   const make = async (data: FormData) => {
     const life = String(data.get('expires_in'));
     const name = String(data.get('name'));
-    const answer = await post<{ key: string }>('/keys', {
+    const answer = await post<{ key: string }>(api`/keys`, {
       name,
       scopes: data.getAll('scope'),
       ...(life && { expires_in: Number(life) }),
     });
     setMaking(false);
-    setMade({ name, key: answer.key });
+    shown.set({ name, key: answer.key });
     keys.reload();
   };
   const revoke = (key: Key) =>
     ask({
       title: `Revoke the key ${key.name}?`,
-      lost: <p>Whoever uses this key is refused from now on, and sessions that were begun with it end. A revoked key cannot be brought back.</p>,
+      lost: (
+        <>
+          <p>Whoever uses this key is refused from now on, and sessions that were begun with it end. A revoked key cannot be brought back.</p>
+          {key.id === own && (
+            <p>
+              <strong>You are signed in with it: this session ends at once</strong>, and you need another key to come back. Without
+              one with the scope admin, only the server's command line makes new ones.
+            </p>
+          )}
+        </>
+      ),
       verb: 'Revoke',
       async act() {
-        await remove(`/keys/${key.id}`);
+        await remove(api`/keys/${key.id}`);
         say(`${key.name} is revoked`);
-        keys.reload();
+        if (key.id === own) endSession();
+        else keys.reload();
       },
     });
   const rotate = (key: Key) =>
     ask({
       title: `Give ${key.name} a new secret?`,
-      lost: <p>The secret that is in use now is refused from now on, and sessions that were begun with it end. Name and scopes stay.</p>,
+      lost: (
+        <>
+          <p>The secret that is in use now is refused from now on, and sessions that were begun with it end. Name and scopes stay.</p>
+          {key.id === own && (
+            <p>
+              <strong>You are signed in with it.</strong> This page goes on with the new secret; other browsers have to sign in again.
+            </p>
+          )}
+        </>
+      ),
       verb: 'Rotate',
       async act() {
-        const answer = await post<{ key: string }>(`/keys/${key.id}/rotate`);
-        setMade({ name: key.name, key: answer.key });
+        const answer = await post<{ key: string }>(api`/keys/${key.id}/rotate`);
+        shown.set({ name: key.name, key: answer.key });
+        if (key.id === own) await signIn(answer.key);
         keys.reload();
       },
     });
   const columns: Column<Key>[] = [
     { key: 'name', title: 'Name', width: 'minmax(9rem, 2fr)', cell: (key) => key.name },
     { key: 'state', title: 'State', width: '7.5rem', cell: (key) => <Badge of={stateOf(key)} /> },
-    { key: 'media', title: 'Scopes', width: 'minmax(11rem, 2fr)', cell: (key) => key.scopes.join(', ') },
-    { key: 'size', title: 'Last used', width: '8.5rem', cell: (key) => <Time at={key.last_used_at} /> },
+    { key: 'media', title: 'Scopes', width: 'minmax(14rem, 2fr)', cell: (key) => <span title={key.scopes.join(', ')}>{scopesOf(key)}</span> },
     { key: 'created', title: 'Created', width: '8.5rem', cell: (key) => <Time at={key.created_at} /> },
     { key: 'expires', title: 'Expires', width: '8.5rem', cell: (key) => <Time at={key.expires_at} none="never" /> },
     {
       key: 'actions',
       title: 'Actions',
-      width: '11rem',
+      width: '12.5rem',
       cell: (key) =>
         !key.revoked_at && (
           <span class="row-actions">
@@ -151,7 +183,6 @@ export function Keys(): JSX.Element {
           </Field>
         </FormDialog>
       )}
-      {made && <Shown made={made} close={() => setMade(undefined)} />}
     </div>
   );
 }

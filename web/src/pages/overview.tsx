@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
-import { get, list } from '../api';
+import { api, get, list } from '../api';
 import { Chart, type Series } from '../charts';
 import { bytes, count } from '../format';
-import { useEvery, useLoad } from '../hooks';
+import { type Loaded, useEvery, useLoad } from '../hooks';
 import { setQuery, to, usePlace } from '../router';
 import type { History, HistoryStep, Page, Result, State, Usage } from '../types';
 import { Badge, Bytes, Empty, Failure, Head, Loading, Time, word } from '../ui/basic';
 
 const REFRESH = 30; // seconds
+const DAY = 86400;
 const SPANS: [string, string][] = [
   ['24', '24 hours'],
   ['168', '7 days'],
@@ -61,6 +62,7 @@ function moved(steps: HistoryStep[], up: 'uploads' | 'uploaded_bytes', down: 'do
 
 function Charts({ history }: { history: History }): JSX.Element {
   const steps = history.data;
+  const daily = history.step_seconds >= DAY;
   const drawn = useMemo(
     () => ({
       times: steps.map((step) => Date.parse(step.at) / 1000),
@@ -73,21 +75,33 @@ function Charts({ history }: { history: History }): JSX.Element {
   );
   return (
     <div class="charts">
-      <Chart title="Results by state" times={drawn.times} series={drawn.results} show={count} />
-      <Chart title="Bytes by state" times={drawn.times} series={drawn.bytes} show={bytes} base2 />
-      <Chart title="Uploads and downloads" times={drawn.times} series={drawn.moves} show={count} filled />
-      <Chart title="Bytes up and down" times={drawn.times} series={drawn.movedBytes} show={bytes} base2 filled />
+      <Chart title="Results by state" daily={daily} times={drawn.times} series={drawn.results} show={count} />
+      <Chart title="Bytes by state" daily={daily} times={drawn.times} series={drawn.bytes} show={bytes} base2 />
+      <Chart title="Uploads and downloads" daily={daily} times={drawn.times} series={drawn.moves} show={count} filled />
+      <Chart title="Bytes up and down" daily={daily} times={drawn.times} series={drawn.movedBytes} show={bytes} base2 filled />
     </div>
   );
 }
 
-function Few({ title, results, none, when }: { title: string; results: Result[]; none: string; when: 'expires_at' | 'created_at' }): JSX.Element {
+interface FewProps {
+  title: string;
+  of: Loaded<Page<Result>>;
+  none: string;
+  when: 'expires_at' | 'created_at';
+}
+
+function Few({ title, of, none, when }: FewProps): JSX.Element {
+  const results = of.value?.data ?? [];
   return (
     <section class="panel" aria-label={title}>
       <div class="panel-head">
         <h2>{title}</h2>
       </div>
-      {results.length === 0 ? (
+      {of.problem ? (
+        <Failure problem={of.problem} retry={of.reload} />
+      ) : !of.value ? (
+        <Loading />
+      ) : results.length === 0 ? (
         <Empty>{none}</Empty>
       ) : (
         <ul class="few">
@@ -107,10 +121,10 @@ function Few({ title, results, none, when }: { title: string; results: Result[];
 
 export function Overview(): JSX.Element {
   const hours = usePlace().query.get('hours') ?? '24';
-  const usage = useLoad('usage', (signal) => get<Usage>('/usage', {}, signal));
-  const history = useLoad(hours, (signal) => get<History>('/usage/history', { hours }, signal));
-  const expiring = useLoad('expiring', (signal) => get<Page<Result>>('/usage/expiring', { limit: 10 }, signal));
-  const latest = useLoad('latest', (signal) => list<Result>('/results', { state: 'any', limit: 10 }, signal));
+  const usage = useLoad('usage', (signal) => get<Usage>(api`/usage`, {}, signal));
+  const history = useLoad(hours, (signal) => get<History>(api`/usage/history`, { hours }, signal));
+  const expiring = useLoad('expiring', (signal) => get<Page<Result>>(api`/usage/expiring`, { limit: 10 }, signal));
+  const latest = useLoad('latest', (signal) => list<Result>(api`/results`, { state: 'any', limit: 10 }, signal));
   useEvery(REFRESH, true, () => [usage, history, expiring, latest].forEach(({ reload }) => reload()));
   return (
     <div class="page">
@@ -126,8 +140,8 @@ export function Overview(): JSX.Element {
       {usage.value ? <Tiles usage={usage.value} /> : usage.problem ? <Failure problem={usage.problem} retry={usage.reload} /> : <Loading />}
       {history.value ? <Charts history={history.value} /> : history.problem && <Failure problem={history.problem} retry={history.reload} />}
       <div class="halves">
-        <Few title="Expires next" results={expiring.value?.data ?? []} none="Nothing that is there expires." when="expires_at" />
-        <Few title="Latest" results={latest.value?.data ?? []} none="No results yet." when="created_at" />
+        <Few title="Expires next" of={expiring} none="Nothing that is there expires." when="expires_at" />
+        <Few title="Latest" of={latest} none="No results yet." when="created_at" />
       </div>
     </div>
   );

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { acknowledge, askToDelete, askToPurge, restore, setKeep } from '../actions';
-import { address, BASE, get, may, post } from '../api';
+import { acknowledge, askToDelete, askToLetGo, askToPurge, keep, restore } from '../actions';
+import { address, api, getOne, may, type Path, post } from '../api';
 import { count, duration, plural } from '../format';
 import { problemFrom, useLoad } from '../hooks';
 import { Preview } from '../preview/preview';
@@ -10,9 +10,10 @@ import { go, to } from '../router';
 import type { Result } from '../types';
 import { Badge, Bytes, Copy, Facts, Failure, Field, Head, Loading, Time } from '../ui/basic';
 import { Dialog } from '../ui/dialog';
+import { Download } from '../ui/download';
 import { say } from '../ui/toast';
 
-const content = (result: Result, format?: string): string => address(`${BASE}/results/${result.id}/content`, { format });
+const content = (result: Result, format?: string): Path => address(api`/results/${result.id}/content`, { format });
 
 // --- a link ----------------------------------------------------------------------------------------------------
 
@@ -28,7 +29,7 @@ function LinkDialog({ result, close }: { result: Result; close: () => void }): J
     const note = String(data.get('note')).trim();
     try {
       setMade(
-        await post(`/results/${result.id}/links`, {
+        await post(api`/results/${result.id}/links`, {
           expires_in: Number(data.get('expires_in')),
           ...(format && { format }),
           ...(note && { note }),
@@ -108,17 +109,17 @@ function Downloads({ result }: { result: Result }): JSX.Element {
       </div>
       <ul class="downloads">
         <li>
-          <a class="button" href={content(result)} download={result.name}>
+          <Download from={content(result)} name={result.name}>
             Original
-          </a>{' '}
+          </Download>{' '}
           <Bytes n={result.size} />
         </li>
         {result.formats.length > 0 && (
           <li>
             {result.formats.map((format) => (
-              <a key={format} class="button" href={content(result, format)} download>
+              <Download key={format} from={content(result, format)}>
                 {format.toUpperCase()}
-              </a>
+              </Download>
             ))}
           </li>
         )}
@@ -226,8 +227,10 @@ function About({ result }: { result: Result }): JSX.Element {
 }
 
 function Actions({ result, change, link }: { result: Result; change: (result: Result) => void; link: () => void }): JSX.Element {
-  const act = (what: Promise<Result>) => what.then(change, (error) => say(problemFrom(error).message, 'bad'));
-  const again = () => void act(get<Result>(`/results/${result.id}`));
+  const failed = (error: unknown) => say(problemFrom(error).message, 'bad');
+  const act = (what: Promise<Result>) => what.then(change, failed);
+  const changeKeep = () => (result.keep ? askToLetGo(result, change).catch(failed) : act(keep(result)));
+  const again = () => void act(getOne<Result>('results', result.id));
   if (result.deleted_at) {
     return (
       <>
@@ -258,7 +261,7 @@ function Actions({ result, change, link }: { result: Result; change: (result: Re
         </button>
       )}
       {isThere && may('delete') && (
-        <button type="button" aria-pressed={result.keep} onClick={() => act(setKeep(result, !result.keep))}>
+        <button type="button" aria-pressed={result.keep} onClick={changeKeep}>
           {result.keep ? 'Kept' : 'Keep'}
         </button>
       )}
@@ -274,16 +277,16 @@ function Actions({ result, change, link }: { result: Result; change: (result: Re
         </button>
       )}
       {isThere && (
-        <a class="button primary" href={content(result)} download={result.name}>
+        <Download from={content(result)} name={result.name} primary>
           Download
-        </a>
+        </Download>
       )}
     </>
   );
 }
 
 export function ResultPage({ id }: { id: string }): JSX.Element {
-  const { value: result, problem, reload, set } = useLoad(id, (signal) => get<Result>(`/results/${id}`, {}, signal));
+  const { value: result, problem, reload, set } = useLoad(id, (signal) => getOne<Result>('results', id, signal));
   const [linking, setLinking] = useState(false);
   if (problem) return <Failure problem={problem} retry={reload} />;
   if (!result) return <Loading />;

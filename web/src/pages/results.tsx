@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
-import { may, type Query } from '../api';
+import { api, may, type Query } from '../api';
 import { go, to, usePlace } from '../router';
 import type { Result } from '../types';
 import { Badge, Bytes, Head, Time } from '../ui/basic';
@@ -25,6 +25,8 @@ const FILTERS: Filter[] = [
   { name: 'kind', label: 'Kind of job' },
   { name: 'created_after', label: 'From', kind: 'date' },
   { name: 'created_before', label: 'Before', kind: 'date' },
+  { name: 'job', label: 'Job', kind: 'given' },
+  { name: 'batch', label: 'Batch', kind: 'given' },
 ];
 
 const state = (result: Result): string => (result.deleted_at ? 'deleted' : result.state);
@@ -58,11 +60,8 @@ export function ResultGrid({ of, label, none }: { of: Endless<Result>; label: st
 
 export function Results(): JSX.Element {
   const { query } = usePlace();
-  const asked: Query = useMemo(() => {
-    const all = queryOf(query, FILTERS);
-    return { ...all, job: query.get('job'), batch: query.get('batch') };
-  }, [query.toString()]);
-  const results = useEndless<Result>('/results', asked);
+  const asked: Query = useMemo(() => queryOf(query, FILTERS), [query.toString()]);
+  const results = useEndless<Result>(api`/results`, asked);
   return (
     <div class="page list">
       <Head title="Results">

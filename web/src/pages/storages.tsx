@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
-import { patch, post, remove } from '../api';
+import { api, patch, post, remove } from '../api';
 import { problemFrom } from '../hooks';
 import type { Storage } from '../types';
 import { Badge, Field, Head, Time } from '../ui/basic';
@@ -20,14 +20,14 @@ function textOf(data: FormData, name: string): string {
 }
 
 export function Storages(): JSX.Element {
-  const storages = useEndless<Storage>('/storages', useMemo(() => ({}), []));
+  const storages = useEndless<Storage>(api`/storages`, useMemo(() => ({}), []));
   const [making, setMaking] = useState(false);
   const [testing, setTesting] = useState('');
   const failed = (error: unknown) => say(problemFrom(error).message, 'bad');
   const make = async (data: FormData) => {
     const endpoint = textOf(data, 'endpoint');
     const region = textOf(data, 'region');
-    await post('/storages', {
+    await post(api`/storages`, {
       name: textOf(data, 'name'),
       url: textOf(data, 'url'),
       credentials: { access_key_id: textOf(data, 'access_key_id'), secret_access_key: textOf(data, 'secret') },
@@ -41,7 +41,7 @@ export function Storages(): JSX.Element {
   const test = async (storage: Storage) => {
     setTesting(storage.id);
     try {
-      const { ok, steps } = await post<Tested>(`/storages/${storage.id}/test`);
+      const { ok, steps } = await post<Tested>(api`/storages/${storage.id}/test`);
       const last = steps.at(-1);
       say(ok ? `${storage.name} works` : `${storage.name}: ${last?.step} failed, ${last?.detail ?? last?.code}`, ok ? 'good' : 'bad');
       storages.reload();
@@ -51,14 +51,14 @@ export function Storages(): JSX.Element {
     setTesting('');
   };
   const setDefault = (storage: Storage) =>
-    patch(`/storages/${storage.id}`, { default: !storage.default }).then(storages.reload, failed);
+    patch(api`/storages/${storage.id}`, { default: !storage.default }).then(storages.reload, failed);
   const drop = (storage: Storage) =>
     ask({
       title: `Delete the storage ${storage.name}?`,
       lost: <p>The server forgets {storage.url} and the keys to it. Objects in the bucket stay there. This cannot be undone.</p>,
       verb: 'Delete',
       async act() {
-        await remove(`/storages/${storage.id}`);
+        await remove(api`/storages/${storage.id}`);
         storages.reload();
       },
     });

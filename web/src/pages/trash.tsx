@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { askToPurge, restore, restoreJob } from '../actions';
-import { get, may } from '../api';
+import { api, get, may } from '../api';
 import { bytes, count, duration, plural } from '../format';
 import { problemFrom, useLoad } from '../hooks';
 import { go, setQuery, to, usePlace } from '../router';
@@ -16,7 +16,7 @@ const failed = (error: unknown) => say(problemFrom(error).message, 'bad');
 const QUERY = { deleted: 'true' };
 
 function Results({ changed }: { changed: () => void }): JSX.Element {
-  const results = useEndless<Result>('/results', useMemo(() => ({ ...QUERY, state: 'any' }), []));
+  const results = useEndless<Result>(api`/results`, useMemo(() => ({ ...QUERY, state: 'any' }), []));
   const gone = (id: string) => {
     results.change((rows) => rows.filter((row) => row.id !== id));
     changed();
@@ -65,7 +65,7 @@ function Results({ changed }: { changed: () => void }): JSX.Element {
 }
 
 function Jobs({ changed }: { changed: () => void }): JSX.Element {
-  const jobs = useEndless<Job>('/jobs', QUERY);
+  const jobs = useEndless<Job>(api`/jobs`, QUERY);
   const back = (job: Job) =>
     restoreJob(job).then(() => {
       jobs.change((rows) => rows.filter((row) => row.id !== job.id));
@@ -101,7 +101,7 @@ function Jobs({ changed }: { changed: () => void }): JSX.Element {
 }
 
 export function Trash(): JSX.Element {
-  const { value: usage, reload } = useLoad('usage', (signal) => get<Usage>('/usage', {}, signal));
+  const { value: usage, reload } = useLoad('usage', (signal) => get<Usage>(api`/usage`, {}, signal));
   const tab = usePlace().query.get('tab') ?? 'results';
   return (
     <div class="page list">

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { get, list, may } from '../api';
+import { api, get, list, may } from '../api';
 import { bytes, duration, plural } from '../format';
 import { useLoad } from '../hooks';
 import { to } from '../router';
 import { useStore } from '../store';
 import type { Batch, Usage } from '../types';
-import { cancel, clearEnded, type Item, retry, start, uploads } from '../upload';
+import { cancel, clearEnded, isBusy, type Item, retry, start, uploads } from '../upload';
 import { Bytes, Empty, Field, Head } from '../ui/basic';
 
 const DAY = 86400;
@@ -30,7 +30,7 @@ function Row({ item }: { item: Item }): JSX.Element {
         <span class="muted">
           <Bytes n={item.file.size} /> · {item.state === 'sending' ? `${Math.floor(share * 100)} %` : WORDS[item.state]}
         </span>
-        {(item.state === 'waiting' || item.state === 'sending') && (
+        {isBusy(item) && (
           <button type="button" class="small" onClick={() => cancel(item)} aria-label={`Cancel ${item.name}`}>
             Cancel
           </button>
@@ -54,7 +54,7 @@ function Row({ item }: { item: Item }): JSX.Element {
 
 // Said rarely: a screen reader reads every change of it.
 function Spoken({ items }: { items: Item[] }): JSX.Element {
-  const open = items.filter(({ state }) => state === 'waiting' || state === 'sending').length;
+  const open = items.filter(isBusy).length;
   const failed = items.filter(({ state }) => state === 'failed').length;
   const words = open > 0 ? `${plural(open, 'file')} to go` : 'No upload is under way';
   return (
@@ -66,8 +66,8 @@ function Spoken({ items }: { items: Item[] }): JSX.Element {
 
 export function Upload(): JSX.Element {
   const items = useStore(uploads);
-  const { value: batches } = useLoad('batches', (signal) => list<Batch>('/batches', { limit: 100 }, signal));
-  const { value: usage } = useLoad('usage', (signal) => get<Usage>('/usage', {}, signal));
+  const { value: batches } = useLoad('batches', (signal) => list<Batch>(api`/batches`, { limit: 100 }, signal));
+  const { value: usage } = useLoad('usage', (signal) => get<Usage>(api`/usage`, {}, signal));
   const [kind, setKind] = useState('publish');
   const [batch, setBatch] = useState('');
   const [life, setLife] = useState('');
@@ -150,7 +150,7 @@ export function Upload(): JSX.Element {
             <h2 id="files-title">
               {plural(items.length, 'file')}, {bytes(total)}
             </h2>
-            <button type="button" class="small" onClick={clearEnded}>
+            <button type="button" class="small" onClick={() => void clearEnded()}>
               Clear what has ended
             </button>
           </div>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
-import { patch, post, remove } from '../api';
+import { api, patch, post, remove } from '../api';
 import { problemFrom } from '../hooks';
 import type { User } from '../types';
 import { Badge, Field, Head, Time } from '../ui/basic';
@@ -11,18 +11,18 @@ import type { Column } from '../ui/grid';
 import { say } from '../ui/toast';
 
 export function Users(): JSX.Element {
-  const users = useEndless<User>('/users', useMemo(() => ({}), []));
+  const users = useEndless<User>(api`/users`, useMemo(() => ({}), []));
   const [making, setMaking] = useState(false);
   const [changing, setChanging] = useState<User>();
   const make = async (data: FormData) => {
-    await post('/users', { name: data.get('name'), password: data.get('password'), staff: data.has('staff') });
+    await post(api`/users`, { name: data.get('name'), password: data.get('password'), staff: data.has('staff') });
     setMaking(false);
     say(`${String(data.get('name'))} can sign in`);
     users.reload();
   };
-  const change = async (data: FormData) => {
+  const change = async (user: User, data: FormData) => {
     const password = String(data.get('password'));
-    await patch(`/users/${changing?.pk}`, { staff: data.has('staff'), ...(password && { password }) });
+    await patch(api`/users/${user.pk}`, { staff: data.has('staff'), ...(password && { password }) });
     setChanging(undefined);
     say('Changed');
     users.reload();
@@ -33,12 +33,12 @@ export function Users(): JSX.Element {
       lost: <p>{user.name} cannot sign in any more. What they made stays, and they can be activated again.</p>,
       verb: 'Deactivate',
       async act() {
-        await remove(`/users/${user.pk}`);
+        await remove(api`/users/${user.pk}`);
         users.reload();
       },
     });
   const activate = (user: User) =>
-    patch(`/users/${user.pk}`, { active: true }).then(users.reload, (error) => say(problemFrom(error).message, 'bad'));
+    patch(api`/users/${user.pk}`, { active: true }).then(users.reload, (error) => say(problemFrom(error).message, 'bad'));
   const columns: Column<User>[] = [
     { key: 'name', title: 'Name', width: 'minmax(9rem, 2fr)', cell: (user) => user.name },
     { key: 'state', title: 'State', width: '8rem', cell: (user) => <Badge of={user.active ? 'active' : 'revoked'} /> },
@@ -89,7 +89,7 @@ export function Users(): JSX.Element {
         </FormDialog>
       )}
       {changing && (
-        <FormDialog title={`Change ${changing.name}`} verb="Change" close={() => setChanging(undefined)} submit={change}>
+        <FormDialog title={`Change ${changing.name}`} verb="Change" close={() => setChanging(undefined)} submit={(data) => change(changing, data)}>
           <Field label="New password" hint="Left empty, it stays.">
             <input name="password" type="password" autocomplete="new-password" />
           </Field>

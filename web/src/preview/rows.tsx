@@ -2,7 +2,7 @@
 // The rows of a table, of which the server is asked for those in sight.
 import type { JSX } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { address, BASE, type Problem, request } from '../api';
+import { address, api, type Problem, request } from '../api';
 import { count, plural } from '../format';
 import { problemFrom } from '../hooks';
 import { Exact, type Json, Members, parseJson, plainText } from '../json';
@@ -46,7 +46,7 @@ function readRows(text: string): Rows {
 }
 
 async function fetchRows(id: string, offset: number, signal: AbortSignal): Promise<Rows> {
-  const url = address(`${BASE}/results/${id}/rows`, { offset, limit: PAGE });
+  const url = address(api`/results/${id}/rows`, { offset, limit: PAGE });
   return readRows(await (await request('GET', url, { signal })).text());
 }
 

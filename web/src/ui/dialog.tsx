@@ -2,6 +2,7 @@
 // Dialogs are the browser's own: it keeps the focus inside, closes them by Esc and gives the focus back.
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { session } from '../api';
 import { problemFrom } from '../hooks';
 import { store, useStore } from '../store';
 
@@ -38,6 +39,8 @@ export interface Question {
 }
 
 const question = store<Question | null>(null);
+
+session.listen(() => session.get() || question.set(null));
 
 export function ask(asked: Question): void {
   question.set(asked);

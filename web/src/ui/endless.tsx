@@ -2,7 +2,7 @@
 // Lists that go on as far as one scrolls: pages by cursor, of which what is shown is kept.
 import type { ComponentChildren, JSX } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { list, type Problem, type Query } from '../api';
+import { list, type Path, type Problem, type Query } from '../api';
 import { count } from '../format';
 import { problemFrom, useMedia } from '../hooks';
 import { Empty, Failure, Loading } from './basic';
@@ -20,7 +20,7 @@ export interface Endless<T> {
 const FIRST_PAGE = 100; // rows: soon there
 const PAGE = 500;
 
-export function useEndless<T>(path: string, query: Query): Endless<T> {
+export function useEndless<T>(path: Path, query: Query): Endless<T> {
   const [rows, setRows] = useState<T[]>([]);
   const [done, setDone] = useState(false);
   const [problem, setProblem] = useState<Problem>();

@@ -10,7 +10,7 @@ export interface Filter {
   name: string;
   label: string;
   choices?: [string, string][]; // value and words; without them: a text
-  kind?: 'text' | 'date';
+  kind?: 'text' | 'date' | 'given'; // given: by the address alone, shown while it is
 }
 
 const PAUSE = 300; // milliseconds without typing before a text counts
@@ -31,7 +31,7 @@ function TextFilter({ filter, value }: { filter: Filter; value: string }): JSX.E
       class="filter"
       data-filter={filter.name}
       value={text}
-      placeholder={filter.kind === 'date' ? '' : 'any'}
+      placeholder={filter.kind === 'date' ? '' : 'any; the whole of it'}
       autocomplete="off"
       spellcheck={false}
       onInput={(event) => type(event.currentTarget.value)}
@@ -41,12 +41,13 @@ function TextFilter({ filter, value }: { filter: Filter; value: string }): JSX.E
 
 export function Filters({ filters }: { filters: Filter[] }): JSX.Element {
   const { query } = usePlace();
+  const shown = filters.filter(({ name, kind }) => kind !== 'given' || query.get(name));
   const set = filters.filter((filter) => query.get(filter.name)).length;
   const clear = () => setQuery(Object.fromEntries(filters.map((filter) => [filter.name, ''])));
   const narrow = useMedia('(max-width: 700px)');
   const form = (
     <form class="filters" role="search" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
-      {filters.map((filter) => {
+      {shown.map((filter) => {
         const value = query.get(filter.name) ?? '';
         return (
           <label key={filter.name} class="field">
