@@ -55,7 +55,8 @@ const char *describe_header(const char *name)
         {"Last-Modified", "When it was made."},
         {"Link", "`rel=\"next\"`: the whole address of the next page, if there is one."},
         {"Location", "The address of what was made, or where to go on."},
-        {"Repr-Digest", "The sha-256 of the whole representation (RFC 9530)."},
+        {"Repr-Digest",
+         "The sha-256 of the whole representation (RFC 9530); not while a table is being converted."},
         {"Retry-After", "After so many seconds the same request may succeed."},
         {"WWW-Authenticate", "How to send a key."},
     };

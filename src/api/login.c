@@ -122,9 +122,14 @@ static int admit(struct request *rq, struct err *e)
 {
     if (rq->route->method == HTTP_GET)
         return 0; /* `show` does */
+    bool signs_in = rq->route->method == HTTP_POST;
     int rc = check_site(rq, e);
-    bool simple = rq->route->method != HTTP_POST || !sends_json(rq);
-    return rc == 0 && simple ? check_page(rq, e) : rc;
+    if (rc < 0 || (signs_in && sends_json(rq)))
+        return rc;
+    rc = check_page(rq, e);
+    return rc < 0 && signs_in ? err_at(e, ERR_FORBIDDEN, ERR_HEADER, "Content-Type",
+                                       "signing in takes JSON, with \"Content-Type: application/json\"")
+                              : rc;
 }
 
 static void set_cookie(struct request *rq, const char *value, int64_t seconds)

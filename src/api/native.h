@@ -53,9 +53,6 @@ void native_fail(struct request *rq, const struct err *e);
 
 /* native_render.c: objects as JSON. */
 extern const struct shape native_job_shape, native_claimed_shape, native_result_shape, native_batch_shape;
-void native_put_job(struct json_out *j, struct request *rq, const struct job *job);
-void native_put_result(struct json_out *j, struct request *rq, const struct result *r);
-void native_put_batch(struct json_out *j, struct request *rq, const struct batch *b);
 int native_send(struct request *rq, int status, const struct json_out *j);
 int native_send_job(struct request *rq, int status, const struct job *job);
 int native_send_result(struct request *rq, int status, const struct result *r);
@@ -70,8 +67,12 @@ struct native_page {
     int64_t shown;
     int64_t last; /* the key of the last one shown */
     struct query_pair *filters;
+    struct request *rq;
+    struct json_out out;
+    bool more; /* there is a next page; who knows it by other means sets it */
 };
 int native_page_open(struct request *rq, struct native_page *p, struct err *e); /* rq->query: filters only */
-bool native_page_take(struct native_page *p, int64_t pk); /* false: this one is the next page's */
-int native_page_send(struct request *rq, struct native_page *p, struct json_out *j, bool more);
+/* false: this one is the next page's, and nothing was written. */
+bool native_page_put(struct native_page *p, const struct shape *s, int64_t pk, const void *object);
+int native_page_send(struct native_page *p);
 enum deleted_filter native_deleted(const char *word); /* of NATIVE_DELETED_PARAM; NULL: it was not given */

@@ -9,7 +9,7 @@
 static int send_batch(struct request *rq, int status, const struct batch *b)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    native_put_batch(&j, rq, b);
+    shape_put(&j, rq, &native_batch_shape, b);
     return native_send(rq, status, &j);
 }
 
@@ -49,21 +49,10 @@ int native_batch_create(struct request *rq, struct err *e)
     return send_batch(rq, 201, batch);
 }
 
-struct list {
-    struct request *rq;
-    struct native_page page;
-    struct json_out j;
-    bool more;
-};
-
-static int put_batch(void *ctx, const struct batch *b, struct err *e)
+static int put_batch(void *ctx, const struct batch *row, struct err *e)
 {
-    struct list *l = ctx;
     (void)e;
-    if (native_page_take(&l->page, b->pk))
-        native_put_batch(&l->j, l->rq, b);
-    else
-        l->more = true;
+    (void)native_page_put(ctx, &native_batch_shape, row->pk, row);
     return 0;
 }
 
@@ -77,17 +66,13 @@ const struct operation native_op_batch_list = {
 
 int native_batch_list(struct request *rq, struct err *e)
 {
-    struct list l = {.rq = rq, .j = {.buf = {.arena = &rq->arena}}};
-    int rc = native_page_open(rq, &l.page, e);
+    struct native_page page;
+    int rc = native_page_open(rq, &page, e);
     if (rc == 0)
         rc = api_read(rq, NULL, NULL, e);
-    if (rc < 0)
-        return rc;
-    json_begin_object(&l.j);
-    json_key(&l.j, "data");
-    json_begin_array(&l.j);
-    rc = batch_list(api_session(rq), false, &l.page.page, put_batch, &l, e);
-    return rc < 0 ? rc : native_page_send(rq, &l.page, &l.j, l.more);
+    if (rc == 0)
+        rc = batch_list(api_session(rq), false, &page.page, put_batch, &page, e);
+    return rc < 0 ? rc : native_page_send(&page);
 }
 
 const struct operation native_op_batch_get = {

@@ -125,7 +125,6 @@ int native_job_list(struct request *rq, struct err *e)
 {
     struct list_params p = {.batch = NULL};
     struct native_page page;
-    struct json_out j = {.buf = {.arena = &rq->arena}};
     struct job *job = NULL;
     bool cut = false;
     int rc = native_page_open(rq, &page, e);
@@ -135,12 +134,10 @@ int native_job_list(struct request *rq, struct err *e)
         rc = job_list(api_session(rq), &p.filter, &page.page, &job, &cut, e);
     if (rc < 0)
         return rc;
-    json_begin_object(&j);
-    json_key(&j, "data");
-    json_begin_array(&j);
-    for (; job && native_page_take(&page, job->pk); job = job->next)
-        native_put_job(&j, rq, job);
-    return native_page_send(rq, &page, &j, job != NULL || cut);
+    for (; job && native_page_put(&page, &native_job_shape, job->pk, job); job = job->next)
+        ;
+    page.more = page.more || cut;
+    return native_page_send(&page);
 }
 
 const struct operation native_op_job_get = {

@@ -128,21 +128,10 @@ int native_key_create(struct request *rq, struct err *e)
     return send_new(rq, 201, p, key);
 }
 
-struct list {
-    struct request *rq;
-    struct native_page page;
-    struct json_out j;
-    bool more;
-};
-
-static int put_row(void *ctx, const struct principal *p, struct err *e)
+static int put_row(void *ctx, const struct principal *row, struct err *e)
 {
-    struct list *l = ctx;
     (void)e;
-    if (native_page_take(&l->page, p->pk))
-        shape_put(&l->j, l->rq, &key_shape, p);
-    else
-        l->more = true;
+    (void)native_page_put(ctx, &key_shape, row->pk, row);
     return 0;
 }
 
@@ -156,17 +145,13 @@ const struct operation native_op_key_list = {
 
 int native_key_list(struct request *rq, struct err *e)
 {
-    struct list l = {.rq = rq, .j = {.buf = {.arena = &rq->arena}}};
-    int rc = native_page_open(rq, &l.page, e);
+    struct native_page page;
+    int rc = native_page_open(rq, &page, e);
     if (rc == 0)
         rc = api_read(rq, NULL, NULL, e);
-    if (rc < 0)
-        return rc;
-    json_begin_object(&l.j);
-    json_key(&l.j, "data");
-    json_begin_array(&l.j);
-    rc = access_keys(api_session(rq), true, &l.page.page, put_row, &l, e);
-    return rc < 0 ? rc : native_page_send(rq, &l.page, &l.j, l.more);
+    if (rc == 0)
+        rc = access_keys(api_session(rq), true, &page.page, put_row, &page, e);
+    return rc < 0 ? rc : native_page_send(&page);
 }
 
 const struct operation native_op_key_get = {

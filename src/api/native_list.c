@@ -105,7 +105,7 @@ static int refuse_repeated(struct request *rq, const char *key, struct err *e)
 
 int native_page_open(struct request *rq, struct native_page *p, struct err *e)
 {
-    *p = (struct native_page){.limit = DEFAULT_LIMIT};
+    *p = (struct native_page){.limit = DEFAULT_LIMIT, .rq = rq, .out = {.buf = {.arena = &rq->arena}}};
     int rc = refuse_repeated(rq, "limit", e);
     if (rc == 0)
         rc = refuse_repeated(rq, "cursor", e);
@@ -120,15 +120,21 @@ int native_page_open(struct request *rq, struct native_page *p, struct err *e)
         rc = read_limit(limit, &p->limit, e);
     p->filters = rq->query;
     p->page.limit = p->limit + 1;
+    json_begin_object(&p->out);
+    json_key(&p->out, "data");
+    json_begin_array(&p->out);
     return rc;
 }
 
-bool native_page_take(struct native_page *p, int64_t pk)
+bool native_page_put(struct native_page *p, const struct shape *s, int64_t pk, const void *object)
 {
-    if (p->shown == p->limit)
+    if (p->shown == p->limit) {
+        p->more = true;
         return false;
+    }
     p->shown++;
     p->last = pk;
+    shape_put(&p->out, p->rq, s, object);
     return true;
 }
 
@@ -143,18 +149,18 @@ static const char *make_cursor(struct request *rq, const struct native_page *p)
     return text_base64url(&rq->arena, b.bytes, b.len);
 }
 
-int native_page_send(struct request *rq, struct native_page *p, struct json_out *j, bool more)
+int native_page_send(struct native_page *p)
 {
-    const char *next = more ? make_cursor(rq, p) : NULL;
-    json_end_array(j);
-    json_key(j, "next");
-    json_string(j, next);
-    json_end_object(j);
+    struct request *rq = p->rq;
+    const char *next = p->more ? make_cursor(rq, p) : NULL;
+    json_end_array(&p->out);
+    json_put_string(&p->out, "next", next);
+    json_end_object(&p->out);
     if (next)
         response_header(rq, "Link",
                         arena_printf(&rq->arena, "<%s%s?limit=%lld&cursor=%s>; rel=\"next\"",
                                      api_base_url(rq), rq->route->path, (long long)p->limit, next));
-    return native_send(rq, 200, j);
+    return native_send(rq, 200, &p->out);
 }
 
 const char *const native_deleted_words[] = {

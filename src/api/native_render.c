@@ -317,31 +317,16 @@ static const struct member batch_members[] = {
 const struct shape native_batch_shape = {"Batch", "Jobs that belong together.", batch_members,
                                          API_COUNT(batch_members)};
 
-void native_put_job(struct json_out *j, struct request *rq, const struct job *job)
-{
-    shape_put(j, rq, &native_job_shape, job);
-}
-
-void native_put_result(struct json_out *j, struct request *rq, const struct result *r)
-{
-    shape_put(j, rq, &native_result_shape, r);
-}
-
-void native_put_batch(struct json_out *j, struct request *rq, const struct batch *b)
-{
-    shape_put(j, rq, &native_batch_shape, b);
-}
-
 int native_send_job(struct request *rq, int status, const struct job *job)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    native_put_job(&j, rq, job);
+    shape_put(&j, rq, &native_job_shape, job);
     return native_send(rq, status, &j);
 }
 
 int native_send_result(struct request *rq, int status, const struct result *r)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    native_put_result(&j, rq, r);
+    shape_put(&j, rq, &native_result_shape, r);
     return native_send(rq, status, &j);
 }

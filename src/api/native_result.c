@@ -67,7 +67,6 @@ int native_result_list(struct request *rq, struct err *e)
 {
     struct list_params p = {.job = NULL};
     struct native_page page;
-    struct json_out j = {.buf = {.arena = &rq->arena}};
     struct result *r = NULL;
     int rc = native_page_open(rq, &page, e);
     if (rc == 0)
@@ -76,12 +75,9 @@ int native_result_list(struct request *rq, struct err *e)
         rc = result_list(api_session(rq), &p.filter, &page.page, &r, e);
     if (rc < 0)
         return rc;
-    json_begin_object(&j);
-    json_key(&j, "data");
-    json_begin_array(&j);
-    for (; r && native_page_take(&page, r->pk); r = r->next)
-        native_put_result(&j, rq, r);
-    return native_page_send(rq, &page, &j, r != NULL);
+    for (; r && native_page_put(&page, &native_result_shape, r->pk, r); r = r->next)
+        ;
+    return native_page_send(&page);
 }
 
 const struct operation native_op_result_get = {

@@ -230,7 +230,6 @@ int native_storage_list(struct request *rq, struct err *e)
 {
     struct storage_filter f = {.newest_first = true};
     struct native_page page;
-    struct json_out j = {.buf = {.arena = &rq->arena}};
     struct storage *st = NULL;
     int rc = native_page_open(rq, &page, e);
     if (rc == 0)
@@ -239,12 +238,9 @@ int native_storage_list(struct request *rq, struct err *e)
         rc = storage_list(api_session(rq), &f, &page.page, &st, e);
     if (rc < 0)
         return rc;
-    json_begin_object(&j);
-    json_key(&j, "data");
-    json_begin_array(&j);
-    for (; st && native_page_take(&page, st->pk); st = st->next)
-        shape_put(&j, rq, &storage_shape, st);
-    return native_page_send(rq, &page, &j, st != NULL);
+    for (; st && native_page_put(&page, &storage_shape, st->pk, st); st = st->next)
+        ;
+    return native_page_send(&page);
 }
 
 const struct operation native_op_storage_get = {

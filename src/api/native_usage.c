@@ -202,7 +202,7 @@ static void put_expiring(struct json_out *j, struct request *rq, const void *obj
 {
     json_begin_array(j);
     for (const struct result *r = ((const struct expiring *)object)->first; r; r = r->next)
-        native_put_result(j, rq, r);
+        shape_put(j, rq, &native_result_shape, r);
     json_end_array(j);
 }
 

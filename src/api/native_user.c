@@ -269,21 +269,10 @@ int native_user_change(struct request *rq, struct err *e)
     return rc <= 0 ? rc : send_user(rq, 200, c->pk, e);
 }
 
-struct list {
-    struct request *rq;
-    struct native_page page;
-    struct json_out j;
-    bool more;
-};
-
-static int put_row(void *ctx, const struct principal *p, struct err *e)
+static int put_row(void *ctx, const struct principal *row, struct err *e)
 {
-    struct list *l = ctx;
     (void)e;
-    if (native_page_take(&l->page, p->pk))
-        shape_put(&l->j, l->rq, &user_shape, p);
-    else
-        l->more = true;
+    (void)native_page_put(ctx, &user_shape, row->pk, row);
     return 0;
 }
 
@@ -297,17 +286,13 @@ const struct operation native_op_user_list = {
 
 int native_user_list(struct request *rq, struct err *e)
 {
-    struct list l = {.rq = rq, .j = {.buf = {.arena = &rq->arena}}};
-    int rc = native_page_open(rq, &l.page, e);
+    struct native_page page;
+    int rc = native_page_open(rq, &page, e);
     if (rc == 0)
         rc = api_read(rq, NULL, NULL, e);
-    if (rc < 0)
-        return rc;
-    json_begin_object(&l.j);
-    json_key(&l.j, "data");
-    json_begin_array(&l.j);
-    rc = access_users(api_session(rq), &l.page.page, put_row, &l, e);
-    return rc < 0 ? rc : native_page_send(rq, &l.page, &l.j, l.more);
+    if (rc == 0)
+        rc = access_users(api_session(rq), &page.page, put_row, &page, e);
+    return rc < 0 ? rc : native_page_send(&page);
 }
 
 const struct operation native_op_user_get = {

@@ -92,7 +92,7 @@ static int set_value(struct arena *a, const struct args_flag *flag, const char *
             return 0;
         return failure_set(f, FAILURE_USAGE, "--%s is a whole number, not \"%.100s\"", flag->name, value);
     case ARGS_TIME:
-        if (args_time(value, (int64_t *)(void *)to))
+        if (args_time(value, (int64_t *)(void *)to) && *(int64_t *)(void *)to > 0)
             return 0;
         return failure_set(f, FAILURE_USAGE, "--%s is a time such as 90s, 5m, 2h or 7d, not \"%.100s\"",
                            flag->name, value);

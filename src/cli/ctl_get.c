@@ -328,11 +328,23 @@ static bool names_a_file(const struct options *o, int count)
            !(stat(o->output, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
+/* One that was named twice, or by its job, too, is fetched once. They are in order of age, equal ones
+ * together. */
+static void drop_repeated(struct gets *g)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < g->count; i++)
+        if (kept == 0 || strcmp(g->items[kept - 1].result, g->items[i].result) != 0)
+            g->items[kept++] = g->items[i];
+    g->count = kept;
+}
+
 static int name_all(struct gets *g, bool one, struct failure *f)
 {
     int rc = 0;
     if (g->count > 0)
         qsort(g->items, (size_t)g->count, sizeof *g->items, compare_age);
+    drop_repeated(g);
     for (int64_t i = 0; rc == 0 && i < g->count; i++)
         if (one)
             g->items[i].file = g->o->output;

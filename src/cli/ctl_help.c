@@ -8,8 +8,6 @@
 
 /* ---- shells ---- */
 
-static const char *const groups[] = {"job", "batch", NULL}; /* first words of several commands */
-
 static bool begins_anew(const struct command *const *c)
 {
     size_t len = strcspn((*c)->name, " ");
@@ -17,6 +15,13 @@ static bool begins_anew(const struct command *const *c)
         if (strcspn((*before)->name, " ") == len && strncmp((*before)->name, (*c)->name, len) == 0)
             return false;
     return true;
+}
+
+/* The first word of several commands, at the first of them; else NULL. */
+static const char *group_of(struct arena *a, const struct command *const *c)
+{
+    const char *second = strchr((*c)->name, ' ');
+    return second && begins_anew(c) ? arena_copy(a, (*c)->name, (size_t)(second - (*c)->name)) : NULL;
 }
 
 /* All first words, or the second words behind `first`. */
@@ -48,9 +53,12 @@ static void bash(struct buf *out)
                   "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W \"");
     add_words(out, NULL);
     buf_puts(out, "\" -- \"$word\"))\n        return\n    fi\n    case \"$first $COMP_CWORD\" in\n");
-    for (const char *const *group = groups; *group; group++) {
-        buf_printf(out, "    \"%s 2\") COMPREPLY=($(compgen -W \"", *group);
-        add_words(out, *group);
+    for (const struct command *const *c = ctl_commands; *c; c++) {
+        const char *group = group_of(out->arena, c);
+        if (!group)
+            continue;
+        buf_printf(out, "    \"%s 2\") COMPREPLY=($(compgen -W \"", group);
+        add_words(out, group);
         buf_puts(out, "\" -- \"$word\")) && return ;;\n");
     }
     buf_puts(out, "    esac\n    case \"$first $second\" in\n");
@@ -112,11 +120,16 @@ static void zsh(struct buf *out)
         out,
         "#compdef resultctl\n_resultctl() {\n    local -a words_of\n    case $CURRENT in\n    2) words_of=(");
     add_zsh_words(out, NULL);
-    buf_puts(out, " 'job:Jobs' 'batch:Batches')\n        _describe command words_of; return ;;\n"
-                  "    3) case $words[2] in\n");
-    for (const char *const *group = groups; *group; group++) {
-        buf_printf(out, "        %s) words_of=(", *group);
-        add_zsh_words(out, *group);
+    for (const struct command *const *c = ctl_commands; *c; c++)
+        if (group_of(out->arena, c))
+            buf_printf(out, " '%s:several commands'", group_of(out->arena, c));
+    buf_puts(out, ")\n        _describe command words_of; return ;;\n    3) case $words[2] in\n");
+    for (const struct command *const *c = ctl_commands; *c; c++) {
+        const char *group = group_of(out->arena, c);
+        if (!group)
+            continue;
+        buf_printf(out, "        %s) words_of=(", group);
+        add_zsh_words(out, group);
         buf_puts(out, ")\n            _describe command words_of; return ;;\n");
     }
     buf_puts(out, "        esac ;;\n    esac\n    case \"$words[2] $words[3]\" in\n");

@@ -411,6 +411,9 @@ static int end_job(struct puts *p, struct failure *f)
     if (p->failed == 0)
         return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/finish"), NULL, true, NULL,
                         f);
+    if (p->ours && p->failed == p->count && p->first.exit != FAILURE_INTERRUPTED) /* nobody would end it */
+        return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/cancel"), NULL, true, NULL,
+                        f);
     ctl_say(p->ctl, "the job %s is left running; go on with: resultctl put --job %s --finish FILE...", p->job,
             p->job);
     return 0;

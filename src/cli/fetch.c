@@ -41,6 +41,11 @@ static void prove(struct http_aside *a)
     struct fetch *f = fetch_aside(a);
     const char *said = *f->get.digest ? f->get.digest : f->look.digest;
     const char *sum = *f->sha256 ? f->sha256 : said;
+    if (f->size >= 0 && part_received(f->part) != f->size) {
+        (void)failure_set(&f->failure, FAILURE_DAMAGED, "%lld bytes were received, of %lld",
+                          (long long)part_received(f->part), (long long)f->size);
+        return;
+    }
     (void)part_finish(f->part, sum, f->final, f->durable, f->replace, &f->failure);
 }
 

@@ -2,6 +2,8 @@
 /* See http.h. */
 #include "cli/http.h"
 
+#include "cli/answers.h"
+
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -326,7 +328,8 @@ static void read_problem(struct http_request *r)
         where = text_member(problem, "parameter");
     text_copy(r->failure.code, sizeof r->failure.code, text_member(problem, "code"));
     if (r->status == 401 && strcmp(r->failure.code, "unauthorized") == 0)
-        what = "the server does not take this key: it is wrong, or was revoked";
+        what = r->http->o.key ? "the server does not take this key: it is wrong, or was revoked"
+                              : "the server wants a key: RESULTD_KEY, --key-file, or resultctl login";
     if (*what)
         (void)snprintf(r->failure.text, sizeof r->failure.text, "%s%s%.500s", where, *where ? ": " : "",
                        what);
@@ -611,5 +614,5 @@ int http_json(struct http_request *r, const struct json **ret, struct failure *f
     if (json_parse(r->arena, buf_str(&r->answer), r->answer.len, JSON_DEPTH, ret, &e) < 0)
         return failure_set(f, FAILURE_DAMAGED, "the server's answer is not JSON; is %.200s a resultd?",
                            r->http->url);
-    return 0;
+    return answers_check(r->path, *ret, f);
 }

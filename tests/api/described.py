@@ -20,6 +20,15 @@ ANYWHERE = {405, 408, 414, 431}  # of the server, whatever the operation
 LARGEST = 100_000  # bytes; what is longer is more of the same
 
 
+FORMATS = jsonschema.FormatChecker(formats=["uuid"])
+NOT_ALWAYS = {"Link", "Retry-After", "Content-Range", "Repr-Digest"}  # fields that only some answers of a kind have
+
+
+@FORMATS.checks("date-time")
+def is_time(value):
+    return not isinstance(value, str) or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", value)
+
+
 class Mismatch(AssertionError):
     """An answer that its description does not know."""
 
@@ -64,7 +73,7 @@ class Api:
     def check(self, schema, value, what):
         validator = self.validators.get(id(schema))
         if validator is None:
-            validator = jsonschema.Draft202012Validator(schema, resolver=self.resolver)
+            validator = jsonschema.Draft202012Validator(schema, resolver=self.resolver, format_checker=FORMATS)
             self.validators[id(schema)] = validator
         error = jsonschema.exceptions.best_match(validator.iter_errors(value))
         if error is not None:
@@ -97,6 +106,17 @@ def check_query(operation, query, what):
         raise Mismatch(f"{what}: took the parameters {sorted(unknown)}, which it does not describe")
 
 
+def check_form(answer, content, response, what):
+    """The body is there or not, of a type that is named, and so are the fields."""
+    sent = response.headers.get("Content-Type", "").split(";")[0]
+    ranges = "*/*" in content or sent == "multipart/byteranges"
+    if response.content and not ranges and sent not in {name.split(";")[0] for name in content}:
+        raise Mismatch(f"{what}: a body of type {sent!r} is none of {sorted(content)}")
+    missing = {name for name in answer.get("headers", {}) if name not in response.headers} - NOT_ALWAYS
+    if missing:
+        raise Mismatch(f"{what}: it lacks {sorted(missing)}")
+
+
 def look(binary, response):
     """Raises Mismatch where an answer is not as described. What no API describes is not looked at."""
     sent = response.request
@@ -111,7 +131,9 @@ def look(binary, response):
         raise Mismatch(f"{what} is none of {sorted(answers)}")
     if sent.method == "HEAD":
         return
-    content = answers[str(response.status_code)].get("content", {})
+    answer = answers[str(response.status_code)]
+    content = answer.get("content", {})
+    check_form(answer, content, response, what)
     media = next((c["schema"] for name, c in content.items()
                   if "schema" in c and response.headers.get("Content-Type", "").startswith(name)), None)
     if media is not None and len(response.content) <= LARGEST:

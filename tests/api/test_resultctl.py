@@ -321,6 +321,12 @@ def test_an_interrupted_put_leaves_nothing_half_and_says_how_to_go_on(ctl, relay
     assert ctl.api.get_job(job)["status"] == "completed"
 
 
+def test_a_put_of_which_nothing_was_taken_leaves_no_job_that_runs(ctl):
+    (ctl.work / "a").write_bytes(FILED)
+    ctl.fails(REFUSED, "put", "a", "--name", "x" * 300)
+    assert [job["status"] for job in jobs(ctl.api)] == ["cancelled"]
+
+
 def test_other_bytes_under_the_same_name_are_a_conflict(ctl):
     job = ctl.api.job()["id"]
     ctl.file("a", b"1")
@@ -597,6 +603,28 @@ def test_the_worker_in_ten_lines(ctl):
     assert failed["status"] == "failed" and failed["error"]["message"] == "bash failed"
 
 
+def test_a_worker_that_is_killed_renews_nothing(ctl, relay):
+    """Else its job would never be queued again."""
+    ctl.ok("job", "create", "slow")
+    environment = {**ctl.environment, "PATH": f"{RESULTCTL.parent}:{os.environ['PATH']}", "WAIT": "1s", "BEAT": "0.2"}
+    worker = subprocess.Popen([CHECKOUT / "examples" / "worker.sh", "slow", "sleep", "1000"], env=environment,
+                              start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def is_quiet():
+        before = len(relay.asked("/progress"))
+        time.sleep(2)
+        return len(relay.asked("/progress")) == before
+
+    try:
+        eventually(lambda: len(relay.asked("/progress")) > 2, "it renews the lease")
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        eventually(is_quiet, "nobody renews the lease")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker.pid, signal.SIGKILL)
+
+
 def test_watch_tells_what_changes(ctl, relay):
     job = ctl.api.job()["id"]
     watching = subprocess.Popen([RESULTCTL, "watch", "--interval", "1s"], cwd=ctl.work, env=ctl.environment, text=True,
@@ -678,7 +706,7 @@ def test_keys_that_do_not_open(ctl):
     ctl.environment["RESULTD_KEY"] = "nonsense"
     assert ctl.fails(KEY, "ls")
     del ctl.environment["RESULTD_KEY"]
-    assert ctl.fails(KEY, "ls")
+    assert "wants a key" in ctl.fails(KEY, "ls")
 
 
 def test_nobody_at_the_address(ctl):
@@ -706,6 +734,49 @@ def test_somebody_else_at_the_address(ctl):
         said = ctl.fails(DAMAGED, "ls", "--url", f"http://127.0.0.1:{other.server_port}")
         other.shutdown()
     assert "is not JSON" in said
+
+
+ODD = {  # commands, and what an answer of another version would do to them
+    "ls": ["ls"], "show": ["show", "x"], "get": ["get", "x", "--ack"], "job": ["get", "--job", "x"], "cat": ["cat", "x"],
+    "ack": ["ack", "x"], "restore": ["restore", "x"], "keep": ["keep", "x"], "link": ["link", "x"], "rows": ["rows", "x"],
+    "wait": ["wait", "x", "--timeout", "0"], "create": ["job", "create", "k"], "claim": ["job", "claim"],
+    "finish": ["job", "finish", "x"], "jobs": ["job", "ls"], "batch": ["batch", "create", "b"], "batches": ["batch", "ls"],
+    "usage": ["usage"], "keys": ["key", "ls"], "key": ["key", "create", "k", "--scopes", "read"], "users": ["user", "ls"],
+    "put": ["put", "f.txt", "--batch", "x"],
+}
+
+
+@pytest.mark.parametrize("answer", [b"{}", b"[]", b'{"data":[{"id":5,"nme":"x"}],"next":null}', b"null"])
+def test_a_server_of_another_version_is_noticed(ctl, answer):
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_POST = do_PUT = do_PATCH = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    (ctl.work / "f.txt").write_text("x")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        for words in ODD.values():
+            said = ctl.fails(DAMAGED, *words, "--url", f"http://127.0.0.1:{other.server_port}")
+            assert "of this version" in said or "is empty" in said, (words, said)
+        other.shutdown()
+    assert list(ctl.work.iterdir()) == [ctl.work / "f.txt"]
+
+
+def test_what_is_named_twice_is_got_once(ctl):
+    job = ctl.api.job()["id"]
+    result = ctl.api.upload(job, "a.bin", FILED)["id"]
+    ctl.ok("get", result, result, "--job", job)
+    assert (ctl.work / "a.bin").read_bytes() == FILED
+    assert [path.name for path in ctl.work.iterdir()] == ["a.bin"]
 
 
 def test_what_is_busy_is_asked_again(ctl, relay):
@@ -808,10 +879,10 @@ def test_bars_are_for_terminals_alone(ctl):
 def test_bash_completes_commands_and_flags(ctl):
     script = ctl.ok("completion", "bash") + """
     try() { COMP_WORDS=(resultctl "$@"); COMP_CWORD=$#; _resultctl; echo "${COMPREPLY[*]}"; }
-    try job cl; try get --fo; try job create --in; try res; try put --new
+    try job cl; try get --fo; try job create --in; try res; try put --new; try key ro; try user
     """
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["claim", "--format --force", "--input", "restore", "--new-batch"]
+    assert done.stdout.splitlines() == ["claim", "--format --force", "--input", "restore", "--new-batch", "rotate", "user"]
 
 
 def test_fish_completes_commands_and_flags(ctl):
@@ -826,6 +897,7 @@ def test_fish_completes_commands_and_flags(ctl):
     assert {"--format", "--force"} <= set(offered("resultctl get --fo"))
     assert "restore" in offered("resultctl res")
     assert offered("resultctl put --new") == ["--new-batch"]
+    assert "rotate" in offered("resultctl key ro") and "user" in offered("resultctl us")
 
 
 ZSH = """
@@ -840,7 +912,7 @@ print -r -- $line
 """
 
 
-@pytest.mark.parametrize("typed, completed", [("job cl", "claim"), ("res", "restore"), ("put --new-b", "--new-batch")])
+@pytest.mark.parametrize("typed, completed", [("job cl", "claim"), ("res", "restore"), ("put --new-b", "--new-batch"), ("key ro", "rotate"), ("us", "usage")])
 def test_zsh_completes_commands_and_flags(ctl, typed, completed):
     (ctl.work / "_resultctl").write_text(ctl.ok("completion", "zsh"))
     done = subprocess.run(["zsh", "-f", "-c", ZSH, "zsh", typed, completed], cwd=ctl.work, capture_output=True,

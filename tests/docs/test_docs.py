@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.path.abspath(os.environ.get("RESULTD", str(ROOT / "build" / "resultd")))
 DOCUMENTS = ["README.md", "HACKING.md", "SECURITY.md", "CHANGES.md", "docs/api-native.md", "docs/formats.md",
              "docs/api-ricloud.md", "docs/api-playment.md", "docs/api-nostradamus.md", "docs/api-datafiniti.md",
-             "docs/api-ufdl.md", "docs/operations.md"]
+             "docs/api-ufdl.md", "docs/operations.md", "docs/publishing.md", "docs/fetching.md", "docs/page.md"]
 EXAMPLE = "docs/resultd.conf.example"
 MANUAL = "man/resultd.8"
 CLIENT = os.path.join(os.path.dirname(BINARY), "resultctl")
@@ -226,7 +226,7 @@ def test_documents_name_only_settings_that_exist():
             for name in re.findall(r"--([a-z-]+)", flag):
                 assert name in ("help", "config") or name.replace("-", "_") in known, f"{document}: --{name}"
         for name in re.findall(r"\bRESULTD_([A-Z_]+)\b", read(document)):
-            assert name in ("NAME", "CONFIG", "TEST_SETTINGS", "TEST_BLOBS", "TEST_TLS", "PURGE") or name.lower() in known, (
+            assert name in ("NAME", "CONFIG", "TEST_SETTINGS", "TEST_BLOBS", "TEST_TLS", "PURGE", "URL", "KEY", "LEASE", "WEB") or name.lower() in known, (
                 f"{document}: RESULTD_{name}"
             )
 

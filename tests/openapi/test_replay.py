@@ -93,6 +93,34 @@ def test_an_example_is_answered_as_described(api, name, path, method, operation)
     # described.py, by conftest.py, holds the answer itself against the schema
 
 
+def values_of(schema):
+    """Some that it names or bounds; of texts it says nothing."""
+    schema = schema.get("items", schema)
+    if "enum" in schema:
+        return schema["enum"]
+    if schema["type"] == "integer":
+        return [schema[bound] for bound in ("minimum", "maximum") if bound in schema]
+    return {"boolean": ["true", "false"]}.get(schema["type"], ["2026-11-21T23:59:24Z"] if "format" in schema else [])
+
+
+CHOICES = [(path, method, operation, parameter["name"], value) for path, method, operation in operations("native")
+           for parameter in operation["parameters"] if parameter["in"] == "query"
+           for value in values_of(parameter["schema"])]
+
+
+@pytest.mark.parametrize("path, method, operation, parameter, value", CHOICES,
+                         ids=[f"{o['operationId']}-{parameter}-{value}" for _, _, o, parameter, value in CHOICES])
+def test_each_value_that_a_parameter_names_is_taken(api, path, method, operation, parameter, value):
+    places = PREPARE["native"].get(operation["operationId"], lambda api: {})(api)
+    sent = body(operation, places)
+    headers = {"Authorization": f"Bearer {api.key}", **sent.pop("headers", {})}
+    known = {p["name"] for p in operation["parameters"]}
+    chosen = {**query(operation, places), **({"format": "csv"} if "format" in known else {}), parameter: value}
+    answer = api.session.request(method.upper(), api.server.url + address(operation, path, places), params=chosen,
+                                 headers=headers, timeout=60, allow_redirects=False, **sent)
+    assert answer.status_code < 400, f"{answer.status_code} {answer.text[:300]}"
+
+
 @pytest.mark.parametrize("name", PREPARE)
 def test_examples_of_answers_fit_their_schemas(name):
     api = described.Api(document(name))

@@ -207,6 +207,16 @@ static void hours_that_are_too_old_go(void **state)
     assert_int_equal(world_count(&w, "SELECT min(at) FROM usage_hour"), first + 2 * HOUR);
 }
 
+static void what_a_quiet_project_has_is_known_when_its_hours_have_gone(void **state)
+{
+    (void)state;
+    world_publish(&w, world_job(&w), "a", 1, false);
+    w.now += 10 * HOUR;
+    must(store_usage_prune(w.db, w.now, 100, &e), &e);
+    assert_int_equal(world_count(&w, "SELECT count(*) FROM usage_hour"), 0);
+    assert_int_equal(history(3).spans[0].after.results[RESULT_AVAILABLE], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +229,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_due_counts_as_expired_now, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_change_that_is_undone_is_not_in_the_history, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hours_that_are_too_old_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_quiet_project_has_is_known_when_its_hours_have_gone, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
