@@ -63,8 +63,8 @@ def documented(begin):
 
 
 def depends(path):
-    """The first of each alternative."""
-    words = run("dpkg-deb", "-f", path, "Depends").split(",")
+    """What is installed with it, by default: the first of each alternative."""
+    words = [word for kind in ("Depends", "Recommends") for word in run("dpkg-deb", "-f", path, kind).split(",") if word]
     return sorted({re.match(r"\s*([\w.+-]+)", word)[1] for word in words})
 
 
