@@ -411,7 +411,8 @@ static int end_job(struct puts *p, struct failure *f)
     if (p->failed == 0)
         return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/finish"), NULL, true, NULL,
                         f);
-    if (p->ours && p->failed == p->count && p->first.exit != FAILURE_INTERRUPTED) /* nobody would end it */
+    bool may_go_on = p->first.exit == FAILURE_INTERRUPTED || p->first.exit == FAILURE_UNREACHABLE;
+    if (p->ours && p->failed == p->count && !may_go_on) /* nobody would end it */
         return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/cancel"), NULL, true, NULL,
                         f);
     ctl_say(p->ctl, "the job %s is left running; go on with: resultctl put --job %s --finish FILE...", p->job,
