@@ -6,6 +6,19 @@ import { assertClean, below, browser, closePage, eventually, goTo, open, Server,
 
 useSite();
 
+test('an answer that comes before the first frame is drawn is not missed', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    const later = window.setTimeout;
+    window.setTimeout = (then, wait, ...more) => later(then, (wait ?? 0) < 100 ? 1000 : wait, ...more);
+    window.requestAnimationFrame = (then) => later(then, 1000);
+  });
+  await page.goto(server.url);
+  await page.getByLabel('Key', { exact: true }).waitFor();
+  await context.close();
+});
+
 test('a key signs in, and only a cookie out of reach of scripts stays', async () => {
   const page = await open(browser, server);
   await page.getByRole('heading', { name: 'Overview' }).waitFor();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values that several components show: a component that uses one is drawn anew when it changes.
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 export interface Store<T> {
   get(): T;
@@ -25,7 +25,8 @@ export function store<T>(value: T): Store<T> {
 
 export function useStore<T>(from: Store<T>): T {
   const [, redraw] = useState({});
-  useEffect(() => from.listen(() => redraw({})), [from]);
+  // At once, not after the next frame: a change in between would never be seen.
+  useLayoutEffect(() => from.listen(() => redraw({})), [from]);
   return from.get();
 }
 
