@@ -8,43 +8,20 @@
 
 /* --- text --- */
 
-static void put_char(struct buf *b, char c)
-{
-    switch (c) {
-    case '<':
-        buf_puts(b, "&lt;");
-        break;
-    case '>':
-        buf_puts(b, "&gt;");
-        break;
-    case '&':
-        buf_puts(b, "&amp;");
-        break;
-    case '"':
-        buf_puts(b, "&quot;");
-        break;
-    default:
-        buf_putc(b, c);
-    }
-}
-
 static void put_plain(struct buf *b, const char *text)
 {
-    for (; *text; text++)
-        put_char(b, *text);
+    buf_add_escaped(b, text, strlen(text));
 }
 
 /* Of Markdown only `code`: more the sentences do not use. */
 static void put_prose(struct buf *b, const char *text)
 {
     bool code = false;
-    for (; text && *text; text++) {
-        if (*text != '`') {
-            put_char(b, *text);
-            continue;
-        }
-        code = !code;
-        buf_puts(b, code ? "<code>" : "</code>");
+    for (size_t len; text && *text; text += len + (text[len] == '`')) {
+        len = strcspn(text, "`");
+        buf_add_escaped(b, text, len);
+        if (text[len])
+            buf_puts(b, (code = !code) ? "<code>" : "</code>");
     }
 }
 

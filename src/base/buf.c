@@ -68,3 +68,24 @@ const char *buf_str(struct buf *b)
 {
     return b->bytes ? b->bytes : "";
 }
+
+void buf_add_escaped(struct buf *b, const char *text, size_t len)
+{
+    for (const char *end = text + len; text < end; text++)
+        switch (*text) {
+        case '&':
+            buf_puts(b, "&amp;");
+            break;
+        case '<':
+            buf_puts(b, "&lt;");
+            break;
+        case '>':
+            buf_puts(b, "&gt;");
+            break;
+        case '"':
+            buf_puts(b, "&quot;");
+            break;
+        default:
+            buf_putc(b, *text);
+        }
+}

@@ -19,4 +19,6 @@ void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* As text of XML or HTML, or of an attribute in double quotes. */
+void buf_add_escaped(struct buf *b, const char *text, size_t len);
 const char *buf_str(struct buf *b); /* "" when empty */

@@ -52,31 +52,13 @@ static void take(void *ctx, const char *key, const char *fault)
         text_copy(r->fault, sizeof r->fault, fault);
 }
 
-static void add_text(struct buf *b, const char *text)
-{
-    for (; *text; text++)
-        switch (*text) {
-        case '&':
-            buf_puts(b, "&amp;");
-            break;
-        case '<':
-            buf_puts(b, "&lt;");
-            break;
-        case '>':
-            buf_puts(b, "&gt;");
-            break;
-        default:
-            buf_add(b, text, 1);
-        }
-}
-
 static void ask(struct s3_call *c, const struct removing *r)
 {
     struct buf b = {.arena = &c->arena};
     buf_puts(&b, "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for (int i = 0; i < r->count; i++) {
         buf_puts(&b, "<Object><Key>");
-        add_text(&b, r->names[i]);
+        buf_add_escaped(&b, r->names[i], strlen(r->names[i]));
         buf_puts(&b, "</Key></Object>");
     }
     buf_puts(&b, "</Delete>");
