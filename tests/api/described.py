@@ -82,8 +82,7 @@ class Api:
 
 @functools.lru_cache(maxsize=None)
 def described(binary, name):
-    done = subprocess.run([binary, "openapi", name], capture_output=True, text=True, timeout=60)
-    return Api(json.loads(done.stdout)) if done.returncode == 0 else None
+    return Api(json.loads(subprocess.run([binary, "openapi", name], capture_output=True, check=True, timeout=60).stdout))
 
 
 def parsed(content):
@@ -121,7 +120,7 @@ def look(binary, response):
     """Raises Mismatch where an answer is not as described. What no API describes is not looked at."""
     sent = response.request
     address = urllib.parse.urlsplit(sent.url)
-    found = ((api, api.find(sent.method, address.path)) for api in map(functools.partial(described, binary), APIS) if api)
+    found = ((api, api.find(sent.method, address.path)) for api in map(functools.partial(described, binary), APIS))
     api, operation = next(((a, o) for a, o in found if o), (None, None))
     if operation is None or response.status_code in ANYWHERE or is_elsewhere(operation, response):
         return
