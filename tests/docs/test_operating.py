@@ -61,7 +61,7 @@ def desk():
 class Desk:
     def __init__(self, folder, environment):
         self.folder, self.environment = folder, environment
-        self.bucket = environment.pop("RESULTD_TEST_S3")  # else it is taken for a setting
+        self.bucket = environment.pop("RESULTD_TEST_S3")
         self.data = folder / "data"
         self.left = documented()
 
