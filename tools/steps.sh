@@ -230,7 +230,9 @@ step_web() {
 step_browser() {
     local rc=0 log=$logs/browser.tap passed failed
     mkdir -p "$logs"
-    in_browser --test --test-reporter=tap "$root"/tests/browser/*.test.mjs | tee "$log" || rc=$?
+    # The second reporter repeats at its end what failed, so that the last lines of the log say why.
+    in_browser --test --test-reporter=tap --test-reporter-destination="$log" \
+        --test-reporter=spec --test-reporter-destination=stdout "$root"/tests/browser/*.test.mjs || rc=$?
     passed=$(sed -n 's/^# pass //p' "$log")
     failed=$(sed -n 's/^# \(fail\|cancelled\) //p' "$log" | awk '{ n += $1 } END { print n + 0 }')
     count "${passed:-0}" "$failed"
