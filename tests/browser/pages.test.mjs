@@ -21,7 +21,7 @@ test('the overview counts, draws, and lists what expires next', async () => {
   const page = await open(browser, own);
   const tile = page.getByRole('link', { name: /^Available/ });
   assert.match(await tile.innerText(), /2\s+1\.00 KiB/);
-  assert.equal(await page.locator('canvas').count(), 4);
+  await eventually(async () => (await page.locator('canvas').count()) === 4, 'four charts');
   // Something is drawn: pixels of the colour of the series, on each canvas.
   await eventually(() =>
     page.locator('canvas').evaluateAll((all) =>
@@ -33,12 +33,13 @@ test('the overview counts, draws, and lists what expires next', async () => {
     ),
   );
   const expiring = page.getByRole('region', { name: 'Expires next' });
+  await expiring.getByText('later.txt').waitFor();
   assert.match(await expiring.innerText(), /soon\.txt.*later\.txt/s);
   const chart = page.getByRole('region', { name: 'Results by state', exact: true });
   await chart.getByText('As a table').click();
   assert.match(await chart.getByRole('row').nth(1).innerText(), /2\s+0\s+0\s+0$/);
   await page.getByRole('button', { name: '30 days' }).click();
-  assert.match(page.url(), /hours=720/);
+  await page.waitForURL(/hours=720/);
   await tile.click();
   await page.getByRole('heading', { level: 1, name: 'Results' }).waitFor();
   await closePage(page);
@@ -125,11 +126,11 @@ test('a batch is made, shows its jobs and results, and is downloaded as one arch
   await page.getByRole('link', { name: 'aug-1' }).waitFor();
   await page.getByRole('button', { name: 'Results' }).click();
   await page.getByRole('link', { name: 'day.txt' }).waitFor();
-  assert.match(page.url(), /tab=results/);
+  await page.waitForURL(/tab=results/);
   const listing = execFileSync('unzip', ['-l', await download(page, 'Download all (ZIP)')], { encoding: 'utf8' });
   assert.match(listing, /aug-1\/day\.txt/);
   await goTo(page, '#/batches', 'Batches');
-  assert.match(await inGrid(page, 'August').innerText(), /1 completed/);
+  await inGrid(page, 'August').getByText('1 completed').waitFor();
   await closePage(page);
 });
 

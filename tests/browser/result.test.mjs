@@ -93,7 +93,7 @@ test('JSON is a tree that opens as far as one likes', async () => {
   await page.getByText('"<i>x</i>"').waitFor();
   await page.getByRole('button', { name: 'Text' }).click();
   await page.getByText(document).waitFor();
-  assert.match(page.url(), /view=text/);
+  await page.waitForURL(/view=text/);
   await closePage(page);
 });
 
@@ -183,7 +183,7 @@ test('acknowledge, keep, delete and restore', async () => {
   assert.match(await dialog.innerText(), /1 result of 2\.00 KiB.*30 days/s);
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'detached' });
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Delete…');
+  await eventually(() => page.evaluate(() => document.activeElement.textContent === 'Delete…'), 'the focus is back');
   await page.getByRole('button', { name: 'Delete…' }).click();
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await page.getByText('restore it first').waitFor();
@@ -234,11 +234,11 @@ test('a link is made, copied, and opens the result without a key', async () => {
   await page.getByLabel('Works for').selectOption({ label: '1 day' });
   await page.getByRole('button', { name: 'Make the link' }).click();
   await page.getByRole('button', { name: 'Copy address' }).click();
-  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  const copied = await eventually(() => page.evaluate(() => navigator.clipboard.readText().then((text) => /^http/.test(text) && text)), 'an address is copied');
   assert.equal(await (await fetch(copied)).text(), 'for whoever has the link');
   await page.getByRole('button', { name: 'Done' }).click();
   await page.getByRole('button', { name: 'Copy SHA-256' }).click();
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), result.sha256);
+  await eventually(async () => (await page.evaluate(() => navigator.clipboard.readText())) === result.sha256, 'the sum is copied');
   await closePage(page);
 });
 
