@@ -2,7 +2,8 @@
 /*
  * UFDL's tokens: JSON Web Tokens (RFC 7519) of two types. A user gets both for the password, and with the one
  * that lives longer a new one that opens addresses. `kid` is the number of the key that signed, so tokens
- * outlive neither their time nor its rotation by more than that.
+ * outlive neither their time nor its rotation by more than that. What is signed goes on with what is stored
+ * of the user's password, which is not in the token: a new password ends those that were had for the old one.
  *
  * One algorithm, ours: what a token says of that is only compared. A refresh token is never accepted, and so
  * never remembered, where an access token is asked for.
@@ -25,6 +26,11 @@
 
 enum { ACCESS_SECONDS = 5 * 60, REFRESH_SECONDS = 8 * 60 * 60, LONGEST_TOKEN = 4096, TOKEN_DEPTH = 4 };
 enum token_type { TOKEN_ACCESS, TOKEN_REFRESH };
+
+struct owner {
+    int64_t user;
+    const char *stored; /* of the password; NULL: there is no such user */
+};
 
 static const char *const type_names[] = {"access", "refresh"};
 static const char purpose[] = "ufdl token 1";
@@ -73,16 +79,25 @@ static const char *claims_of(struct request *rq, enum token_type type, int64_t u
     return encode(rq, &j);
 }
 
-static int put_token(struct json_out *j, struct request *rq, enum token_type type, int64_t user,
+/* `text` is HEADER.CLAIMS, of so many bytes. */
+static int sign(struct request *rq, const char *text, size_t len, const struct owner *o, int64_t *key,
+                const char **ret, struct err *e)
+{
+    const char *stored = o->stored ? o->stored : "";
+    const char *all = arena_printf(&rq->arena, "%.*s\n%s", (int)len, text, stored);
+    return sign_text(api_session(rq), purpose, all, strlen(all), key, ret, e);
+}
+
+static int put_token(struct json_out *j, struct request *rq, enum token_type type, const struct owner *o,
                      struct err *e)
 {
     const char *mac;
     int64_t key = 0;
-    int rc = sign_text(api_session(rq), purpose, "", 0, &key, &mac, e); /* which key signs now? */
+    int rc = sign(rq, "", 0, o, &key, &mac, e); /* which key signs now? */
     if (rc < 0)
         return rc;
-    const char *text = arena_printf(&rq->arena, "%s.%s", header_of(rq, key), claims_of(rq, type, user));
-    rc = sign_text(api_session(rq), purpose, text, strlen(text), &key, &mac, e);
+    const char *text = arena_printf(&rq->arena, "%s.%s", header_of(rq, key), claims_of(rq, type, o->user));
+    rc = sign(rq, text, strlen(text), o, &key, &mac, e);
     if (rc < 0)
         return rc;
     json_key(j, type_names[type]);
@@ -94,7 +109,7 @@ static int put_token(struct json_out *j, struct request *rq, enum token_type typ
 
 struct token {
     enum token_type type;
-    int64_t user;
+    struct owner owner;
 };
 
 enum verdict { TOKEN_BAD, TOKEN_GOOD }; /* or a negative code: it could not be found out */
@@ -123,8 +138,9 @@ static int64_t number_of(const struct json *v)
     return good ? n : 0;
 }
 
-/* `text` is HEADER.CLAIMS.MAC; *ret_claims is where the claims begin. */
-static int check_mac(struct request *rq, const char *text, const char *claims, const char *mac, struct err *e)
+/* `text` is HEADER.CLAIMS.MAC. */
+static int check_mac(struct request *rq, const char *text, const char *claims, const char *mac,
+                     const struct owner *o, struct err *e)
 {
     const struct json *header = decode(rq, text, (size_t)(claims - 1 - text));
     const struct json *kid = header ? json_member(header, "kid") : NULL;
@@ -133,7 +149,7 @@ static int check_mac(struct request *rq, const char *text, const char *claims, c
     if (!is_text(header ? json_member(header, "alg") : NULL, "HS256") || !kid || kid->type != JSON_STRING ||
         !text_uint(kid->string, kid->string_len, &key) || key == 0)
         return TOKEN_BAD;
-    int rc = sign_text(api_session(rq), purpose, text, (size_t)(mac - 1 - text), &key, &right, e);
+    int rc = sign(rq, text, (size_t)(mac - 1 - text), o, &key, &right, e);
     if (rc == ERR_BAD_SIGNATURE)
         return TOKEN_BAD;
     if (rc < 0)
@@ -142,25 +158,30 @@ static int check_mac(struct request *rq, const char *text, const char *claims, c
     return strlen(mac) == len && digest_equal(mac, right, len) ? TOKEN_GOOD : TOKEN_BAD;
 }
 
-static int check_claims(struct request *rq, const char *text, size_t len, struct token *ret)
+static int read_claims(struct request *rq, const char *text, size_t len, struct token *ret)
 {
     const struct json *claims = decode(rq, text, len);
     if (!claims || number_of(json_member(claims, "exp")) <= api_session(rq)->now / CLOCK_SECOND)
         return TOKEN_BAD;
     const struct json *type = json_member(claims, "jtt");
     bool access = is_text(type, type_names[TOKEN_ACCESS]);
-    *ret = (struct token){access ? TOKEN_ACCESS : TOKEN_REFRESH, number_of(json_member(claims, "upk"))};
-    return (access || is_text(type, type_names[TOKEN_REFRESH])) && ret->user > 0 ? TOKEN_GOOD : TOKEN_BAD;
+    *ret =
+        (struct token){access ? TOKEN_ACCESS : TOKEN_REFRESH, {number_of(json_member(claims, "upk")), NULL}};
+    return (access || is_text(type, type_names[TOKEN_REFRESH])) && ret->owner.user > 0 ? TOKEN_GOOD
+                                                                                       : TOKEN_BAD;
 }
 
+/* Whose it is comes first, since that is a part of what was signed; nothing of it counts before. */
 static int read_token(struct request *rq, const char *text, struct token *ret, struct err *e)
 {
     const char *dot = strchr(text, '.');
     const char *second = dot ? strchr(dot + 1, '.') : NULL;
     if (!second || strlen(text) > LONGEST_TOKEN)
         return TOKEN_BAD;
-    int rc = check_mac(rq, text, dot + 1, second + 1, e);
-    return rc == TOKEN_GOOD ? check_claims(rq, dot + 1, (size_t)(second - dot - 1), ret) : rc;
+    if (read_claims(rq, dot + 1, (size_t)(second - dot - 1), ret) == TOKEN_BAD)
+        return TOKEN_BAD;
+    int rc = access_stored_password(api_session(rq), ret->owner.user, &ret->owner.stored, e);
+    return rc < 0 ? rc : check_mac(rq, text, dot + 1, second + 1, &ret->owner, e);
 }
 
 /* --- who asks --- */
@@ -181,7 +202,7 @@ static int become(struct session *s, int64_t user, const char *credential, struc
 
 static int admit_token(struct request *rq, const char *text, struct err *e)
 {
-    struct token t = {TOKEN_REFRESH, 0};
+    struct token t = {.type = TOKEN_REFRESH};
     if (access_recall(api_session(rq), text))
         return 0;
     int rc = read_token(rq, text, &t, e);
@@ -189,7 +210,7 @@ static int admit_token(struct request *rq, const char *text, struct err *e)
         return rc;
     if (rc == TOKEN_BAD || t.type != TOKEN_ACCESS)
         return refuse_bearer(e);
-    return become(api_session(rq), t.user, text, e);
+    return become(api_session(rq), t.owner.user, text, e);
 }
 
 static int admit_key(struct request *rq, const char *key, struct err *e)
@@ -343,7 +364,7 @@ static int read_form(struct request *rq, struct form *f, struct err *e)
 
 struct login {
     struct password_check check;
-    int64_t user;
+    struct owner owner;
     struct err error;
     int rc;
 };
@@ -362,9 +383,10 @@ static int ask(struct request *rq, struct err *e)
     if (rc <= 0)
         return rc;
     struct login *l = arena_alloc(&rq->arena, sizeof *l);
-    rc = access_user(api_session(rq), f.values[0], &l->user, &l->check.stored, e);
+    rc = access_user(api_session(rq), f.values[0], &l->owner.user, &l->owner.stored, e);
     if (rc < 0)
         return rc;
+    l->check.stored = l->owner.stored;
     l->check.password = f.values[1];
     l->check.wake = api_wake;
     l->check.ctx = rq;
@@ -373,13 +395,13 @@ static int ask(struct request *rq, struct err *e)
     return 0;
 }
 
-static int send_tokens(struct request *rq, bool both, int64_t user, struct err *e)
+static int send_tokens(struct request *rq, bool both, const struct owner *o, struct err *e)
 {
     struct json_out j = {.buf = {.arena = &rq->arena}};
     json_begin_object(&j);
-    int rc = both ? put_token(&j, rq, TOKEN_REFRESH, user, e) : 0;
+    int rc = both ? put_token(&j, rq, TOKEN_REFRESH, o, e) : 0;
     if (rc == 0)
-        rc = put_token(&j, rq, TOKEN_ACCESS, user, e);
+        rc = put_token(&j, rq, TOKEN_ACCESS, o, e);
     json_end_object(&j);
     if (rc < 0)
         return rc;
@@ -399,7 +421,7 @@ int ufdl_token_obtain(struct request *rq, struct err *e)
     }
     if (!l->check.matches)
         return err_set(e, ERR_UNAUTHORIZED, "No active account found with the given credentials");
-    return send_tokens(rq, true, l->user, e);
+    return send_tokens(rq, true, &l->owner, e);
 }
 
 /* --- refresh: "refresh"; verify: "token" --- */
@@ -423,7 +445,7 @@ static int read_sent(struct request *rq, struct token *ret, struct err *e)
     /* Remembered by a text that no header can hold, so that this opens no address. */
     const char *unusable = arena_printf(&rq->arena, "%s \n%s", f.names[0], f.values[0]);
     if (rc == TOKEN_GOOD)
-        rc = access_become(api_session(rq), ret->user, unusable, e);
+        rc = access_become(api_session(rq), ret->owner.user, unusable, e);
     if (rc == ERR_UNAUTHORIZED)
         return refuse_token(e, "Token is invalid or expired");
     return rc < 0 ? rc : 1;
@@ -431,13 +453,13 @@ static int read_sent(struct request *rq, struct token *ret, struct err *e)
 
 int ufdl_token_refresh(struct request *rq, struct err *e)
 {
-    struct token t = {TOKEN_ACCESS, 0};
+    struct token t = {.type = TOKEN_ACCESS};
     int rc = read_sent(rq, &t, e);
     if (rc <= 0)
         return rc;
     if (t.type != TOKEN_REFRESH)
         return refuse_token(e, "Token has wrong type");
-    return send_tokens(rq, false, t.user, e);
+    return send_tokens(rq, false, &t.owner, e);
 }
 
 int ufdl_token_verify(struct request *rq, struct err *e)

@@ -212,6 +212,15 @@ int access_user(struct session *s, const char *name, int64_t *ret_pk, const char
     return rc < 0 ? rc : 0;
 }
 
+int access_stored_password(struct session *s, int64_t pk, const char **ret, struct err *e)
+{
+    struct principal *p = NULL;
+    int rc = store_principal_by_pk(s->db, s->arena, pk, &p, e);
+    bool is_user = rc > 0 && !p->public_id;
+    *ret = is_user ? arena_copy(s->arena, p->secret, p->secret_len) : NULL;
+    return rc < 0 ? rc : 0;
+}
+
 bool access_password_matches(const char *stored, const char *password)
 {
     char unused[crypto_pwhash_STRBYTES];

@@ -51,6 +51,8 @@ int access_assume(struct session *s, const struct principal *p, const char *cred
  * no such user.
  */
 int access_user(struct session *s, const char *name, int64_t *ret_pk, const char **ret_stored, struct err *e);
+int access_stored_password(struct session *s, int64_t pk, const char **ret,
+                           struct err *e); /* NULL: no such user */
 bool access_password_matches(const char *stored, const char *password);
 
 int access_require(const struct session *s, int64_t scopes,

@@ -147,7 +147,16 @@ def sign(server, header, claims, purpose=b"ufdl token 1", digest=hashlib.sha256)
     secret = server.sql(f"SELECT {as_hex} FROM signing_key ORDER BY pk DESC")[0][0]
     key = hmac.new(bytes.fromhex(secret), purpose, hashlib.sha256).digest()
     text = f"{pack(header)}.{pack(claims)}"
-    return f"{text}.{pack(hmac.new(key, text.encode(), digest).digest())}"
+    signed = f"{text}\n{stored_password(server, claims)}"
+    return f"{text}.{pack(hmac.new(key, signed.encode(), digest).digest())}"
+
+
+def stored_password(server, claims):
+    """What is stored of the password of the user whom the claims name, if they do."""
+    pk = claims.get("upk", 0) if isinstance(claims, dict) else 0
+    text = "convert_from(secret, 'UTF8')" if server.db else "CAST(secret AS TEXT)"
+    rows = server.sql(f"SELECT {text} FROM principal WHERE pk = {pk}")
+    return rows[0][0] if rows else ""
 
 
 def test_obtain_gives_both_tokens(reader):
@@ -237,6 +246,8 @@ FORGERIES = {
     "no key": lambda server, h, c: sign(server, {"alg": "HS256"}, c),
     "the empty key": lambda server, h, c: f"{pack(h)}.{pack(c)}."
     + pack(hmac.new(b"", f"{pack(h)}.{pack(c)}".encode(), hashlib.sha256).digest()),
+    "signed without the password": lambda server, h, c: f"{pack(h)}.{pack(c)}."
+    + sign(server, h, {**c, "upk": 999_999}).rsplit(".", 1)[1],
     "signed for another purpose": lambda server, h, c: sign(server, h, c, purpose=b"resultd link 1"),
     "expired": lambda server, h, c: sign(server, h, {**c, "exp": int(time.time()) - 1}),
     "without an end": lambda server, h, c: sign(server, h, {k: v for k, v in c.items() if k != "exp"}),

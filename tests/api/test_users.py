@@ -53,6 +53,23 @@ def test_a_user_gets_another_password(admin):
     assert log_in(admin, user, "another").status_code == 200
 
 
+def test_a_new_password_ends_the_tokens_that_were_had_for_the_old_one(admin):
+    user, other = create(admin), create(admin)
+    old, others = log_in(admin, user), log_in(admin, other)
+    v1 = admin.server.url + "/v1/"
+    assert requests.post(v1 + "job-outputs/list", headers=bearer(old), timeout=60).status_code == 200
+    expect(admin.patch(f"/users/{user['pk']}", json={"password": "another"}), 200)
+    assert requests.post(v1 + "job-outputs/list", headers=bearer(old), timeout=60).status_code == 401
+    for name in "access", "refresh":
+        assert requests.post(v1 + "auth/verify", json={"token": old.json()[name]}, timeout=60).status_code == 401
+    assert requests.post(v1 + "auth/refresh", json={"refresh": old.json()["refresh"]}, timeout=60).status_code == 401
+    new = log_in(admin, user, "another")
+    for good in new, others:
+        assert requests.post(v1 + "job-outputs/list", headers=bearer(good), timeout=60).status_code == 200
+        refreshed = requests.post(v1 + "auth/refresh", json={"refresh": good.json()["refresh"]}, timeout=60)
+        assert refreshed.status_code == 200
+
+
 def test_staff_may_be_given_and_taken(admin):
     user = create(admin)
     for staff in (True, False):

@@ -12,6 +12,7 @@ for (const scheme of ['light', 'dark'])
   for (const [size, viewport] of [['wide', DESKTOP], ['narrow', PHONE]])
     test(`axe finds nothing, ${scheme} and ${size}`, async () => {
       const page = await open(browser, server, { scheme, viewport, key: null });
+      await page.getByRole('button', { name: 'Sign in' }).waitFor();
       await assertAccessible(page, 'sign-in');
       await page.context().close();
       const signed = await open(browser, server, { scheme, viewport });

@@ -155,16 +155,15 @@ test('it is downloaded as it is and in other formats', async () => {
   const [name, text] = await fetchBy('JSON');
   assert.match(name, /^table.*\.json$/);
   assert.equal(JSON.parse(text).length, 3);
-  await eventually(async () => {
-    await page.reload();
-    return page.getByText(/2 times/).isVisible().catch(() => false);
-  }, 'two downloads are counted');
+  const downloads = async ({ id }) => (await server.api('GET', `/results/${id}`)).downloads;
+  await eventually(async () => (await downloads(result)) === 2, 'two downloads are counted');
+  await page.reload();
+  await page.getByText(/2 times/).waitFor();
   const looked = await server.publish('looked-at.txt', 'text/plain', 'looked at, then taken');
   await show(page, looked);
   await page.locator('pre').getByText('looked at').waitFor();
   assert.deepEqual(await fetchBy('Download'), ['looked-at.txt', 'looked at, then taken']);
-  const downloads = async () => (await server.api('GET', `/results/${looked.id}`)).downloads;
-  assert.equal(await eventually(downloads, 'a download is counted'), 1, 'looking is none');
+  assert.equal(await eventually(() => downloads(looked), 'a download is counted'), 1, 'looking is none');
   await closePage(page);
 });
 

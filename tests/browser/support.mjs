@@ -17,6 +17,9 @@ const { chromium } = modules('playwright-core');
 const AXE = readFileSync(modules.resolve('axe-core/axe.min.js'), 'utf8');
 const RESULTD = process.env.RESULTD;
 export const PATIENCE = 20_000;
+// Up to so many milliseconds, each time others, are put before each answer of the API: finds the assertions that do
+// not wait for what they look at.
+const DELAY = Number(process.env.RESULTD_TEST_DELAY ?? 0);
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 360, height: 740 };
 
@@ -196,6 +199,7 @@ export function useSite(fill = async () => {}) {
 // A page of a context of its own. `faults` gathers what must not be; a test that expects some takes it out.
 export async function open(browser, server, { scheme = 'light', viewport = DESKTOP, key = server.key, at = '#/', zone } = {}) {
   const context = await browser.newContext({ colorScheme: scheme, viewport, timezoneId: zone, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'] });
+  if (DELAY) await context.route(/\/(api|-\/session)/, (route) => setTimeout(() => route.continue().catch(() => {}), Math.random() * DELAY));
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   page.faults = [];
