@@ -280,6 +280,7 @@ CREATE TABLE usage_hour (
     trash_bytes       BIGINT NOT NULL,
     UNIQUE (project, at)
 ) WITH (fillfactor = 20);
+CREATE INDEX usage_hour_at ON usage_hour (at, project); -- the oldest, to remove them
 
 -- Small JSON documents that APIs keep for their clients and that mean nothing to core: sessions, templates, nodes ….
 CREATE TABLE document (

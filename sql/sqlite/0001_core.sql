@@ -260,6 +260,7 @@ CREATE TABLE usage_hour (
     trash_bytes       INTEGER NOT NULL,
     UNIQUE (project, at)
 ) STRICT;
+CREATE INDEX usage_hour_at ON usage_hour (at, project); -- the oldest, to remove them
 
 -- Small JSON documents that APIs keep for their clients and that mean nothing to core: sessions, templates, nodes ….
 CREATE TABLE document (

@@ -40,11 +40,8 @@ int usage_history(struct session *s, int64_t hours, struct usage_history *ret, s
     struct usage_span *seen = arena_alloc(s->arena, (size_t)h.count * sizeof *seen);
     int64_t from = s->now - s->now % h.step - (h.count - 1) * h.step;
     int rc = store_usage_before(s->db, s->actor.project, from, &before, e);
-    bool is_known = rc > 0;
     if (rc >= 0)
         rc = store_usage_spans(s->db, s->actor.project, from, h.step, h.count, seen, &count, e);
-    if (rc == 0 && count == 0 && !is_known) /* rows of long ago are removed; nothing has changed since */
-        rc = usage_get(s, &before, e);
     if (rc < 0)
         return rc;
     fill_gaps(&h, from, &before, seen, count);

@@ -693,6 +693,8 @@ int store_usage_spans(struct db *db, int64_t project, int64_t from, int64_t step
 int store_usage_before(struct db *db, int64_t project, int64_t at, struct usage *ret, struct err *e);
 int store_usage_downloaded(struct db *db, int64_t project, int64_t now, const struct activity *seen,
                            struct err *e); /* gathered like what transactions count themselves */
+/* Removes up to `limit` hours before that time, but of each project the last one: it says what there was
+ * since. */
 int store_usage_prune(struct db *db, int64_t before, int64_t limit, struct err *e);
 
 /* whole.c: tables as they are, for copies of a whole database. */

@@ -114,13 +114,13 @@ int store_usage_before(struct db *db, int64_t project, int64_t at, struct usage 
     return rc;
 }
 
-/* Rows come in the order of their hours, so the oldest need no index. */
 int store_usage_prune(struct db *db, int64_t before, int64_t limit, struct err *e)
 {
     static const struct stmt s DB_LISTED = {
         "usage_prune",
-        "DELETE FROM usage_hour WHERE pk IN"
-        " (SELECT pk FROM (SELECT pk, at FROM usage_hour ORDER BY pk LIMIT $2) oldest WHERE at < $1)",
+        "DELETE FROM usage_hour WHERE pk IN (SELECT h.pk FROM usage_hour h WHERE h.at < $1 AND EXISTS"
+        " (SELECT 1 FROM usage_hour n WHERE n.project = h.project AND n.at > h.at AND n.at < $1)"
+        " ORDER BY h.at LIMIT $2)",
         false};
     struct db_value args[] = {db_of_int(before), db_of_int(limit)};
     return db_run(db, &s, args, STORE_COUNT(args), NULL, e);
