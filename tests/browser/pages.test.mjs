@@ -193,7 +193,9 @@ test('of the key one is signed in with a new secret is shown, and one stays sign
   const own = page.getByRole('row').filter({ hasText: session.name });
   await own.getByRole('button', { name: /^Rotate/ }).click();
   assert.match(await dialog.innerText(), /You are signed in with it/);
+  const again = page.waitForResponse((answer) => answer.url().endsWith('/-/session') && answer.request().method() === 'POST');
   await dialog.getByRole('button', { name: 'Rotate' }).click();
+  await again;
   const next = await dialog.getByLabel('Key', { exact: true }).inputValue();
   assert.deepEqual([await opens(key), await opens(next)], [401, 200]);
   // It stays, whatever becomes of the session meanwhile.
