@@ -28,8 +28,12 @@ static const char *name_of(struct arena *a, const char *url)
 /* That somebody answers there, and takes the key: one that only writes is a good key, too. */
 static int try_key(struct ctl *c, const struct server *s, struct failure *f)
 {
-    struct http_options o = {
-        .url = s->url, .key = s->key, .ca_file = ctl_ca_file(c), .tries = 2, .silence = 30};
+    struct http_options o = {.url = s->url,
+                             .key = s->key,
+                             .ca_file = ctl_ca_file(c),
+                             .tries = 2,
+                             .silence = 30,
+                             .command = c->command};
     struct http_request r = {.arena = &c->arena, .method = "GET", .path = "/usage", .harmless = true};
     const struct json *usage = NULL;
     int rc = http_new(&o, &c->http, f);

@@ -137,6 +137,23 @@ const struct server *servers_find(const struct servers *s, const char *name)
     return NULL;
 }
 
+static size_t length_without_slashes(const char *url)
+{
+    size_t len = strlen(url);
+    while (len > 0 && url[len - 1] == '/')
+        len--;
+    return len;
+}
+
+const char *servers_key_for(const struct servers *s, const char *url)
+{
+    size_t len = length_without_slashes(url);
+    for (int i = 0; i < s->count; i++)
+        if (length_without_slashes(s->all[i].url) == len && strncmp(s->all[i].url, url, len) == 0)
+            return s->all[i].key;
+    return NULL;
+}
+
 void servers_put(struct arena *a, struct servers *s, const struct server *server)
 {
     struct server *place = (struct server *)(uintptr_t)servers_find(s, server->name);

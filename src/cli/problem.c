@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See problem.h. Most flags are called as the members that they become; this knows the others. */
+#include "cli/problem.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A member, or the whole pointer to it, and the flag or the operand that it comes from. The first that the
+ * command has counts. */
+static const struct alias {
+    const char *member, *word;
+} aliases[] = {
+    {"/name", "new-batch"},          {"expires_in", "expires"}, {"lease_seconds", "lease"},
+    {"priority_weight", "priority"}, {"kinds", "kind"},         {"created_after", "after"},
+    {"created_before", "before"},    {"progress", "PART"},
+};
+
+/* What a sentence of this code has from `from` on is said otherwise. */
+static const struct rule {
+    const char *code, *from, *to;
+} rules[] = {
+    {"kept", "DELETE /api/", "resultctl keep --off lets go of it"},
+    {"deleted", "POST /api/v1/jobs/", "resultctl job restore brings it back"},
+    {"deleted", "POST /api/", "resultctl restore brings it back"},
+    {"not_found", "there is nothing at this address", "there is none of this id"},
+};
+
+static const char *apply_rules(struct arena *a, const char *code, const char *detail)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        const char *from = strcmp(code, rules[i].code) == 0 ? strstr(detail, rules[i].from) : NULL;
+        if (from)
+            return arena_printf(a, "%.*s%s", (int)(from - detail), detail, rules[i].to);
+    }
+    return detail;
+}
+
+/* "kinds" of "/kinds/0", "message" of "/error/message". */
+static const char *member_of(struct arena *a, const char *where)
+{
+    const char *member = "";
+    for (const char *at = where; *at;) {
+        at += *at == '/';
+        size_t len = strcspn(at, "/");
+        if (!isdigit((unsigned char)*at))
+            member = arena_copy(a, at, len);
+        at += len;
+    }
+    return member;
+}
+
+static const struct args_flag *flag_of(const struct command *c, const char *name)
+{
+    for (int i = 0; i < c->flag_count; i++)
+        if (strcmp(c->flags[i].name, name) == 0)
+            return &c->flags[i];
+    return NULL;
+}
+
+/* Whether "NAME" is one of "NAME" or "ID PART". */
+static bool has_operand(const struct command *c, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = c->operands; *at; at += *at == ' ') {
+        size_t n = strcspn(at, " ");
+        if (n == len && strncmp(at, name, len) == 0)
+            return true;
+        at += n;
+    }
+    return false;
+}
+
+/* In the form of flags ("reference-id"), or of operands ("KIND"). */
+static const char *spelled(struct arena *a, const char *member, bool as_flag)
+{
+    char *word = arena_strdup(a, member);
+    for (char *c = word; *c; c++)
+        *c = as_flag ? (*c == '_' ? '-' : *c) : (char)toupper((unsigned char)*c);
+    return word;
+}
+
+/* NULL: the command has no such word. */
+static const char *word_of(struct arena *a, const struct command *c, const char *where,
+                           const struct args_flag **ret_flag)
+{
+    const char *member = member_of(a, where);
+    const char *words[sizeof aliases / sizeof aliases[0] + 2];
+    int count = 0;
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+        if (strcmp(aliases[i].member, where) == 0 || strcmp(aliases[i].member, member) == 0)
+            words[count++] = aliases[i].word;
+    words[count++] = spelled(a, member, true);
+    words[count++] = spelled(a, member, false);
+    for (int i = 0; i < count; i++) {
+        *ret_flag = flag_of(c, words[i]);
+        if (*ret_flag)
+            return arena_printf(a, "--%s", words[i]);
+        if (has_operand(c, words[i]))
+            return words[i];
+    }
+    return NULL;
+}
+
+/* "must be a whole number from 1 to 604800", of seconds. */
+static const char *in_times(struct arena *a, const char *rest)
+{
+    long long least = 0;
+    long long most = 0;
+    if (sscanf(rest, " must be a whole number from %lld to %lld", &least, &most) != 2) // NOLINT(cert-err34-c)
+        return rest;
+    return arena_printf(a, " must be from %s to %s", args_time_text(a, least), args_time_text(a, most));
+}
+
+/* What stands behind "the member "x"" or the like; NULL: the sentence begins otherwise. */
+static const char *behind_name(const char *detail)
+{
+    static const char *const begins[] = {"the member \"", "the parameter \""};
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        size_t len = strlen(begins[i]);
+        const char *end = strncmp(detail, begins[i], len) == 0 ? strchr(detail + len, '"') : NULL;
+        if (end)
+            return end + 1;
+    }
+    return NULL;
+}
+
+const char *problem_in_words(struct arena *a, const struct command *command, const char *code,
+                             const char *where, const char *detail)
+{
+    const struct args_flag *flag = NULL;
+    const char *said = apply_rules(a, code, detail);
+    const char *word = command && *where ? word_of(a, command, where, &flag) : NULL;
+    const char *rest = word ? behind_name(said) : NULL;
+    if (rest)
+        return arena_printf(a, "%s%s", word, flag && flag->kind == ARGS_TIME ? in_times(a, rest) : rest);
+    return *where ? arena_printf(a, "%s: %s", word ? word : where, said) : said;
+}
