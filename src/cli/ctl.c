@@ -274,7 +274,8 @@ static const char *shown(struct arena *a, const struct json *v)
 
 void ctl_show(struct ctl *c, const struct json *object)
 {
-    static const struct screen_column columns[] = {{"MEMBER", false, false}, {"VALUE", false, true}};
+    static const struct screen_column columns[] = {{"MEMBER", false, SCREEN_WHOLE},
+                                                   {"VALUE", false, SCREEN_WRAPS}};
     struct screen_table t = {.arena = &c->arena, .columns = columns, .column_count = 2};
     if (c->options.json) {
         ctl_print_json(object);
@@ -287,7 +288,7 @@ void ctl_show(struct ctl *c, const struct json *object)
         const char *value = bytes ? amount_bytes(&c->arena, ctl_number(object, m->key)) : shown(&c->arena, m);
         screen_table_add(&t, (const char *const[]){m->key, value});
     }
-    screen_table_print(&t, stdout);
+    (void)screen_table_print(&t, stdout);
 }
 
 int ctl_flush(struct failure *f)

@@ -442,13 +442,13 @@ static int end_job(struct puts *p, struct failure *f)
 
 static void print_files(const struct puts *p)
 {
-    static const struct screen_column columns[] = {{"ID", false, false}, {"NAME", false, true}};
+    static const struct screen_column columns[] = {{"ID", false, SCREEN_WHOLE}, {"NAME", false, SCREEN_CUT}};
     struct screen_table t = {.arena = &p->ctl->arena, .columns = columns, .column_count = 2};
     for (int64_t i = 0; i < p->count; i++)
         if (p->files[i]->id)
             screen_table_add(&t, (const char *const[]){p->files[i]->id, p->files[i]->name});
     if (!p->ctl->options.json)
-        screen_table_print(&t, stdout);
+        (void)screen_table_print(&t, stdout);
 }
 
 static int send_all(struct puts *p, struct failure *f)

@@ -139,7 +139,7 @@ const struct command ctl_command_logout = {
 static int run_servers(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     static const struct screen_column columns[] = {
-        {"", false, false}, {"NAME", false, true}, {"URL", false, true}};
+        {"", false, SCREEN_WHOLE}, {"NAME", false, SCREEN_CUT}, {"URL", false, SCREEN_WRAPS}};
     struct screen_table t = {.arena = &c->arena, .columns = columns, .column_count = 3};
     struct servers all;
     (void)options;
@@ -155,7 +155,7 @@ static int run_servers(struct ctl *c, const void *options, const char **words, i
             screen_table_add(&t, (const char *const[]){chosen ? "*" : " ", s->name, s->url});
     }
     if (rc == 0 && !c->options.json)
-        screen_table_print(&t, stdout);
+        (void)screen_table_print(&t, stdout);
     return rc;
 }
 

@@ -261,6 +261,16 @@ static const char *cell_of(struct arena *a, const struct json *v)
     return v->type == JSON_STRING ? v->string : arena_copy(a, v->raw, v->raw_len);
 }
 
+/* Of a number that is cut nobody knows what it was. */
+static struct screen_column column_of(struct ctl *c, const struct json *column)
+{
+    const char *type = ctl_text(column, "type");
+    bool is_number = strcmp(type, "number") == 0 || strcmp(type, "integer") == 0;
+    return (struct screen_column){.title = screen_safe(&c->arena, ctl_text(column, "name")),
+                                  .right = is_number,
+                                  .fit = is_number ? SCREEN_WHOLE : SCREEN_CUT};
+}
+
 static int print_rows(struct ctl *c, const struct json *page, struct failure *f)
 {
     const struct json *names = json_member(page, "columns");
@@ -274,10 +284,7 @@ static int print_rows(struct ctl *c, const struct json *page, struct failure *f)
     const char **cells = arena_alloc(&c->arena, (size_t)t.column_count * sizeof *cells);
     int n = 0;
     for (const struct json *m = names->first; m; m = m->next, n++)
-        columns[n] = (struct screen_column){.title = screen_safe(&c->arena, ctl_text(m, "name")),
-                                            .right = strcmp(ctl_text(m, "type"), "number") == 0 ||
-                                                     strcmp(ctl_text(m, "type"), "integer") == 0,
-                                            .shrinks = true};
+        columns[n] = column_of(c, m);
     t.columns = columns;
     for (const struct json *row = rows ? rows->first : NULL; row; row = row->next) {
         n = 0;
@@ -287,7 +294,9 @@ static int print_rows(struct ctl *c, const struct json *page, struct failure *f)
             cells[n++] = "";
         screen_table_add(&t, cells);
     }
-    screen_table_print(&t, stdout);
+    int left_out = screen_table_print(&t, stdout);
+    if (left_out > 0)
+        ctl_say(c, "%d columns are not shown: --fields chooses, --json has all", left_out);
     return 0;
 }
 

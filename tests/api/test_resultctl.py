@@ -962,7 +962,38 @@ def test_what_strangers_named_does_no_harm_to_a_terminal(ctl):
     assert "evil?gnp.exe" in ctl.ok("ls")
 
 
-@pytest.mark.parametrize("columns", [20, 40, 120])
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 100])
+def test_an_id_is_whole_on_any_terminal(ctl, columns):
+    result = ctl.api.publish("a-rather-long-name-of-a-result-for-eighty-columns.bin", INLINE)
+    ctl.file("b", b"b")
+    for words, ids in ((["ls"], [result["id"]]), (["job", "ls"], [result["job"]]), (["show", result["id"]], [result["sha256"]]),
+                       (["put", "b"], [])):
+        status, written = on_terminal(ctl, *words, columns=columns)
+        assert status == 0 and all(text in written for text in ids), written
+        assert "2026-…" not in written
+    assert ctl.api.results(name="b")[0]["id"] in written
+    at = on_terminal(ctl, "ls", columns=columns)[1].replace("\r\n", "\n").splitlines()
+    assert any("a-rather" in line for line in at)
+    assert ("STATE" in at[0], "CREATED" in at[0], "EXPIRES" in at[0]) == (columns > 69, columns > 78, columns > 86)
+
+
+def test_days_are_short_on_a_terminal(ctl):
+    ctl.api.publish("a", INLINE, expires_in="63072000")
+    written = on_terminal(ctl, "ls", columns=100)[1]
+    assert re.search(r"available +(\d\d:\d\d|\w{3} [ \d]\d) +20\d\d-\d\d-\d\d\r", written), written
+    assert re.search(r"\t20\d\d-\d\d-\d\d \d\d:\d\d\t20\d\d-\d\d-\d\d \d\d:\d\d\n", ctl.ok("ls"))
+
+
+def test_columns_of_rows_that_do_not_fit_are_told(ctl):
+    names = [f"column{number}" for number in range(12)]
+    text = ",".join(names) + "\n" + ",".join(["a long cell of a table"] * 11) + ",12345678\n"
+    result = ctl.api.publish("t.csv", text.encode(), headers={"Content-Type": "text/csv"})["id"]
+    assert "column6" in on_terminal(ctl, "rows", result)[1]
+    assert "4 columns are not shown" in on_terminal(ctl, "rows", result)[1]
+    assert "12345678" in on_terminal(ctl, "rows", result, "--fields", "column0,column11", columns=20)[1]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 120])
 def test_nothing_is_wider_than_the_terminal(ctl, columns):
     result = ctl.api.publish("a-rather-long-name-of-a-result-for-twenty-columns.bin", LARGE * 4)["id"]
     ctl.api.publish("zweite-Datei-mit-Ümlauten-und-漢字.csv", INLINE)
@@ -970,7 +1001,7 @@ def test_nothing_is_wider_than_the_terminal(ctl, columns):
         status, written = on_terminal(ctl, *words, columns=columns)
         assert status == 0, written
         if words == ["show", result]:
-            continue  # values are cut, but never below four columns
+            continue  # values go on in the next line
         for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", written).replace("\r", "\n").split("\n"):
             assert sum(2 if ord(c) > 0x2e80 else 1 for c in line) <= columns, (words, line)
 
