@@ -9,8 +9,8 @@
  *     url = https://results.example.com
  *     key = KEY
  *
- * Lines that begin with # are comments. It has keys in it, so it is read only if nobody but its owner can,
- * and written whole, under another name first.
+ * Lines that begin with # are comments, and stay where they are. It has keys in it, so it is read only if
+ * nobody but its owner can, and written whole, under another name first.
  */
 #pragma once
 
@@ -26,6 +26,7 @@ struct server {
 
 struct servers {
     const char *path;
+    const char *text;   /* as it was read */
     const char *chosen; /* the default's name, or NULL */
     struct server *all;
     int count;

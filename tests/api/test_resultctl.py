@@ -942,6 +942,29 @@ def test_logging_in_notes_the_key_for_its_owner_alone(ctl):
     assert ctl.ok("servers") == f"*\there\t{url}\n"
 
 
+def test_what_was_written_into_the_file_of_servers_stays(ctl):
+    url, key = ctl.environment.pop("RESULTD_URL"), ctl.environment.pop("RESULTD_KEY")
+    noted = ctl.folder / "config" / "resultctl" / "servers"
+    noted.parent.mkdir(parents=True)
+    noted.write_text(f"# mine\ndefault = one\n\n# the first\n[one]\nurl = {url}\n# of March\nkey = old\n\n"
+                     f"# the second\n[two]\nkey = x\n # it moves\nurl = http://127.0.0.1:1\n\n# the third\n[three]\nurl = {url}\n# end\n")
+    noted.chmod(0o600)
+    ctl.ok("login", url, "--name", "one", stdin=key + "\n")
+    ctl.ok("login", url, "--name", "new", stdin=key + "\n")
+    ctl.ok("logout", "two")
+    assert noted.read_text() == (
+        f"# mine\ndefault = new\n\n# the first\n[one]\nurl = {url}\n# of March\nkey = {key}\n\n"
+        f"# the third\n[three]\nurl = {url}\n# end\n\n[new]\nurl = {url}\nkey = {key}\n")
+    ctl.ok("logout", "one")
+    ctl.ok("logout", "new")
+    assert noted.read_text() == f"# mine\ndefault = three\n\n# the third\n[three]\nurl = {url}\n# end\n"
+    noted.unlink()
+    ctl.ok("login", url, "--name", "here", stdin=key + "\n")
+    assert re.fullmatch(r"# Servers .*\ndefault = here\n\n\[here\]\nurl = .*\nkey = .*\n", noted.read_text())
+    ctl.ok("logout")
+    assert ctl.ok("servers") == ""
+
+
 def test_a_key_can_stand_in_a_file(ctl):
     key = ctl.environment.pop("RESULTD_KEY")
     ctl.file("key", key.encode() + b"\nmore\n")
