@@ -235,6 +235,22 @@ def test_it_runs_by_the_lines_of_the_unit(system):
         unit.stop()
 
 
+def test_nginx_reaches_files_as_a_member_of_the_group(system):
+    text = (CHECKOUT / "docs" / "operations.md").read_text()
+    joins, opens = (re.search(rf"`({words}[^`]*)`", text)[1] for words in ("usermod ", "chmod "))
+
+    def reaches():
+        return system.status("www-data", "test", "-x", "/var/lib/resultd", env={"PATH": "/usr/bin"}) == 0
+
+    assert not reaches()
+    system.run("chmod", "0700", "/var/lib/resultd")
+    system.shell(joins)
+    assert not reaches()
+    system.shell(f"{opens} /var/lib/resultd")
+    assert reaches()
+    assert system.status("www-data", "cat", "/var/lib/resultd/secret.key", env={"PATH": "/usr/bin"}) != 0
+
+
 def system_calls(names):
     """Those of a list as in SystemCallFilter=, in which @NAME is a list of systemd's own."""
     found = set()
