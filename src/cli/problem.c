@@ -2,8 +2,9 @@
 /* See problem.h. Most flags are called as the members that they become; this knows the others. */
 #include "cli/problem.h"
 
+#include "base/text.h"
+
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A member, or the whole pointer to it, and the flag or the operand that it comes from. The first that the
@@ -102,12 +103,25 @@ static const char *word_of(struct arena *a, const struct command *c, const char 
     return NULL;
 }
 
+/* Whether `*at` goes on with this word and a number; it is behind them then. */
+static bool read_number(const char **at, const char *word, int64_t *ret)
+{
+    size_t len = strlen(word);
+    if (strncmp(*at, word, len) != 0)
+        return false;
+    size_t digits = strspn(*at + len, "0123456789");
+    bool is_number = text_uint(*at + len, digits, ret);
+    *at += len + digits;
+    return is_number;
+}
+
 /* "must be a whole number from 1 to 604800", of seconds. */
 static const char *in_times(struct arena *a, const char *rest)
 {
-    long long least = 0;
-    long long most = 0;
-    if (sscanf(rest, " must be a whole number from %lld to %lld", &least, &most) != 2) // NOLINT(cert-err34-c)
+    const char *at = rest;
+    int64_t least = 0;
+    int64_t most = 0;
+    if (!read_number(&at, " must be a whole number from ", &least) || !read_number(&at, " to ", &most))
         return rest;
     return arena_printf(a, " must be from %s to %s", args_time_text(a, least), args_time_text(a, most));
 }

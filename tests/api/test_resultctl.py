@@ -615,8 +615,11 @@ def test_the_worker_in_ten_lines(ctl):
     second = ctl.ok("job", "create", "upper", "--input", "null").strip()
     environment = {**ctl.environment, "PATH": f"{RESULTCTL.parent}:{os.environ['PATH']}", "WAIT": "1s"}
     command = "jq -e -r .text | tr a-z A-Z > result.txt; exit ${PIPESTATUS[0]}"
-    subprocess.run([CHECKOUT / "examples" / "worker.sh", "upper", "bash", "-c", command], env=environment, check=False,
-                   timeout=4 * PATIENCE, capture_output=True)
+    worker = subprocess.Popen([CHECKOUT / "examples" / "worker.sh", "upper", "bash", "-c", command], env=environment,
+                              start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    worker.wait(4 * PATIENCE)
+    left = ["pgrep", "-s", str(worker.pid)]
+    eventually(lambda: subprocess.run(left, stdout=subprocess.DEVNULL).returncode == 1, "nothing of it stays behind", 10)
     assert ctl.api.get_job(first)["status"] == "completed"
     (result,) = ctl.api.results(job=first)
     assert ctl.api.content(result["id"]).content == b"ABC\n"
@@ -1090,7 +1093,10 @@ print -r -- $line
 """
 
 
-@pytest.mark.parametrize("typed, completed", [("job cl", "claim"), ("res", "restore"), ("put --new-b", "--new-batch"), ("key ro", "rotate"), ("us", "usage")])
+@pytest.mark.parametrize("typed, completed", [
+    ("job cl", "claim"), ("job ls --stat", "--status"), ("res", "restore"), ("put --new-b", "--new-batch"), ("key ro", "rotate"),
+    ("batch cr", "create"), ("user ch", "change"), ("us", "usage"), ("us", "user"), ("ba", "batch"), ("jo", "job"), ("ke", "keep"),
+])
 def test_zsh_completes_commands_and_flags(ctl, typed, completed):
     (ctl.work / "_resultctl").write_text(ctl.ok("completion", "zsh"))
     done = subprocess.run(["zsh", "-f", "-c", ZSH, "zsh", typed, completed], cwd=ctl.work, capture_output=True,
