@@ -334,7 +334,7 @@ static void read_problem(struct http_request *r)
                               : "the server wants a key: RESULTD_KEY, --key-file, or resultctl login";
     if (*what)
         text_copy(r->failure.text, sizeof r->failure.text,
-                  problem_in_words(r->arena, r->http->o.command, r->failure.code, where, what));
+                  problem_in_words(r->arena, r->http->o.command, where, what));
 }
 
 static bool was_not_sent(CURLcode code)

@@ -17,22 +17,29 @@ static const struct alias {
     {"created_before", "before"},    {"progress", "PART"},
 };
 
-/* What a sentence of this code has from `from` on is said otherwise. */
-static const struct rule {
-    const char *code, *from, *to;
-} rules[] = {
-    {"kept", "DELETE /api/", "resultctl keep --off lets go of it"},
-    {"deleted", "POST /api/v1/jobs/", "resultctl job restore brings it back"},
-    {"deleted", "POST /api/", "resultctl restore brings it back"},
-    {"not_found", "there is nothing at this address", "there is none of this id"},
+/* A request that a sentence names, whatever id is in its middle, and the command that sends it. */
+static const struct request {
+    const char *begins, *ends, *command;
+} requests[] = {
+    {"DELETE /api/v1/results/", "/keep", "resultctl keep --off"},
+    {"DELETE /api/v1/results/", "?permanent=true", "resultctl rm --permanent"},
+    {"POST /api/v1/results/", "/restore", "resultctl restore"},
+    {"POST /api/v1/jobs/", "/restore", "resultctl job restore"},
+    {"GET /api/v1/jobs?reference_id=…", "&deleted=any", "resultctl job ls --reference-id"},
+    {"?permanent=true", "", "resultctl rm --permanent"},
+    {"there is nothing at this address", "", "there is none of this id"},
 };
 
-static const char *apply_rules(struct arena *a, const char *code, const char *detail)
+static const char *name_command(struct arena *a, const char *detail)
 {
-    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        const char *from = strcmp(code, rules[i].code) == 0 ? strstr(detail, rules[i].from) : NULL;
-        if (from)
-            return arena_printf(a, "%.*s%s", (int)(from - detail), detail, rules[i].to);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        const char *begin = strstr(detail, requests[i].begins);
+        const char *id = begin ? begin + strlen(requests[i].begins) : "";
+        int len = (int)strcspn(id, "/?& ");
+        const char *end = id + (*requests[i].ends ? len : 0);
+        if (begin && strncmp(end, requests[i].ends, strlen(requests[i].ends)) == 0)
+            return arena_printf(a, "%.*s%s%s%.*s%s", (int)(begin - detail), detail, requests[i].command,
+                                end > id ? " " : "", (int)(end - id), id, end + strlen(requests[i].ends));
     }
     return detail;
 }
@@ -139,14 +146,14 @@ static const char *behind_name(const char *detail)
     return NULL;
 }
 
-const char *problem_in_words(struct arena *a, const struct command *command, const char *code,
-                             const char *where, const char *detail)
+const char *problem_in_words(struct arena *a, const struct command *command, const char *where,
+                             const char *detail)
 {
     const struct args_flag *flag = NULL;
-    const char *said = apply_rules(a, code, detail);
+    const char *said = command ? name_command(a, detail) : detail;
     const char *word = command && *where ? word_of(a, command, where, &flag) : NULL;
     const char *rest = word ? behind_name(said) : NULL;
     if (rest)
         return arena_printf(a, "%s%s", word, flag && flag->kind == ARGS_TIME ? in_times(a, rest) : rest);
-    return *where ? arena_printf(a, "%s: %s", word ? word : where, said) : said;
+    return word ? arena_printf(a, "%s: %s", word, said) : said;
 }

@@ -859,6 +859,9 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
     result, job = keeper.api.publish("a", INLINE)["id"], keeper.api.job()["id"]
     keeper.file("f", b"f")
     keeper.ok("keep", result)
+    keeper.ok("job", "create", "k", "--reference-id", "mine")
+    of_gone = keeper.api.job()["id"]
+    keeper.ok("rm", keeper.api.upload(of_gone, "gone", b"1")["id"])
     told = [
         ("--expires must be from 1s to 7d", REFUSED, ["link", result, "--expires", "5000d"]),
         ("--expires must be from 1s to 3652d", REFUSED, ["put", "f", "--expires", "30000d"]),
@@ -876,7 +879,10 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
         ("--after must be a time like", REFUSED, ["ls", "--after", "yesterday"]),
         ("--scopes has what is no scope", REFUSED, ["key", "create", "k", "--scopes", "fly"]),
         ("NAME must be 1 to 255", REFUSED, ["batch", "create", "x" * 300]),
-        ("is kept; resultctl keep --off lets go of it", CONFLICT, ["rm", result]),
+        (f"is kept; resultctl keep --off {result} first", CONFLICT, ["rm", result]),
+        ("find it with resultctl job ls --reference-id", CONFLICT, ["job", "create", "k", "--reference-id", "mine"]),
+        ("delete it with resultctl rm --permanent", CONFLICT, ["put", "f", "--job", of_gone, "--name", "gone"]),
+        ("resultctl: this result cannot be had as json", REFUSED, ["rows", result]),
         ("there is none of this id", ABSENT, ["user", "change", "x", "--staff"]),
     ]
     for sentence, status, words in told:
@@ -885,8 +891,8 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
     keeper.ok("keep", result, "--off")
     keeper.ok("rm", result)
     keeper.ok("job", "rm", job)
-    assert "; resultctl restore brings it back" in keeper.fails(ABSENT, "cat", result)
-    assert "; resultctl job restore brings it back" in keeper.fails(ABSENT, "job", "finish", job)
+    assert f"; resultctl restore {result} brings it back" in keeper.fails(ABSENT, "cat", result)
+    assert f"; resultctl job restore {job} brings it back" in keeper.fails(ABSENT, "job", "finish", job)
 
 
 def test_what_cannot_be_a_name_is_refused_before_anything_is_sent(ctl):
