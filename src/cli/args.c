@@ -98,9 +98,12 @@ static int set_value(struct arena *a, const struct args_flag *flag, const char *
     case ARGS_TEXTS:
         return add_text(a, (struct args_texts *)(void *)to, value);
     case ARGS_COUNT:
-        if (text_uint(value, strlen(value), (int64_t *)(void *)to))
+    case ARGS_PLACE:
+        if (text_uint(value, strlen(value), (int64_t *)(void *)to) &&
+            (flag->kind == ARGS_PLACE || *(int64_t *)(void *)to > 0))
             return 0;
-        return failure_set(f, FAILURE_USAGE, "--%s is a whole number, not \"%.100s\"", flag->name, value);
+        return failure_set(f, FAILURE_USAGE, "--%s is a whole number%s, not \"%.100s\"", flag->name,
+                           flag->kind == ARGS_PLACE ? "" : " above 0", value);
     case ARGS_TIME:
         if (args_time(value, (int64_t *)(void *)to) && *(int64_t *)(void *)to > 0)
             return 0;

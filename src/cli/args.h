@@ -18,8 +18,9 @@ enum args_kind {
     ARGS_GIVEN, /* bool: takes no value */
     ARGS_TEXT,  /* const char * */
     ARGS_TEXTS, /* struct args_texts: may be repeated */
-    ARGS_COUNT, /* int64_t ≥ 0 */
-    ARGS_TIME,  /* int64_t seconds: 90, 90s, 5m, 2h, 7d */
+    ARGS_COUNT, /* int64_t > 0: so that 0 is "not given" */
+    ARGS_PLACE, /* int64_t ≥ 0 */
+    ARGS_TIME,  /* int64_t seconds > 0: 90, 90s, 5m, 2h, 7d */
     ARGS_WORD,  /* const char *, one of `words` */
 };
 

@@ -432,9 +432,13 @@ static int end_job(struct puts *p, struct failure *f)
         return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/finish"), NULL, true, NULL,
                         f);
     bool may_go_on = p->first.exit == FAILURE_INTERRUPTED || p->first.exit == FAILURE_UNREACHABLE;
-    if (p->ours && p->failed == p->count && !may_go_on) /* nobody would end it */
-        return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/cancel"), NULL, true, NULL,
-                        f);
+    if (p->ours && p->failed == p->count && !may_go_on) { /* nobody would end it */
+        int rc =
+            ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/cancel"), NULL, true, NULL, f);
+        if (rc == 0)
+            ctl_say(p->ctl, "the job was cancelled, since nothing of it was taken");
+        return rc;
+    }
     ctl_say(p->ctl, "the job %s is left running; go on with: resultctl put --job %s --finish FILE...", p->job,
             p->job);
     return 0;

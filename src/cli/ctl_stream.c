@@ -327,7 +327,7 @@ static int run_rows(struct ctl *c, const void *options, const char **words, int 
 }
 
 static const struct args_flag rows_flags[] = {
-    {"offset", 0, ARGS_COUNT, offsetof(struct rows_options, offset), "N", "leave out so many (0)", NULL},
+    {"offset", 0, ARGS_PLACE, offsetof(struct rows_options, offset), "N", "leave out so many (0)", NULL},
     {"limit", 'l', ARGS_COUNT, offsetof(struct rows_options, limit), "N", "at most so many (20)", NULL},
     {"fields", 'F', ARGS_TEXT, offsetof(struct rows_options, fields), "A,B", "only these columns", NULL},
     {"omit", 0, ARGS_TEXT, offsetof(struct rows_options, omit), "A,B", "without these columns", NULL},

@@ -84,7 +84,10 @@ static const char *spelled(struct arena *a, const char *member, bool as_flag)
 {
     char *word = arena_strdup(a, member);
     for (char *c = word; *c; c++)
-        *c = as_flag ? (*c == '_' ? '-' : *c) : (char)toupper((unsigned char)*c);
+        if (!as_flag)
+            *c = (char)toupper((unsigned char)*c);
+        else if (*c == '_')
+            *c = '-';
     return word;
 }
 

@@ -327,6 +327,10 @@ def test_a_put_of_which_nothing_was_taken_leaves_no_job_that_runs(ctl):
     (ctl.work / "a").write_bytes(FILED)
     ctl.fails(REFUSED, "put", "a", "--name", "x" * 300)
     assert [job["status"] for job in jobs(ctl.api)] == ["cancelled"]
+    ctl.environment["RESULTD_KEY"] = ctl.api.server.api(["write"], ctl.api.project).key
+    said = ctl.fails(KEY, "put", "a", "--keep")
+    assert 'lacks the scope "delete"' in said and "the job was cancelled" in said
+    assert {job["status"] for job in jobs(ctl.api)} == {"cancelled"}
 
 
 def test_other_bytes_under_the_same_name_are_a_conflict(ctl):
@@ -831,7 +835,8 @@ def test_what_is_busy_is_asked_again(ctl, relay):
 
 def test_words_that_are_wrong(ctl):
     for words in (["nonsense"], ["ls", "--nonsense"], ["ls", "-z"], ["ls", "--limit", "x"], ["ls", "extra"], ["get"],
-                  ["show"], ["ls", "--state", "x"], ["put", "a", "--expires", "soon"], ["archive"], ["ls", "--limit"], []):
+                  ["show"], ["ls", "--state", "x"], ["put", "a", "--expires", "soon"], ["archive"], ["ls", "--limit"], ["ls", "--limit", "0"],
+                  ["job", "create", "k", "--priority", "0"], []):
         assert "resultctl: " in ctl.fails(USAGE, *words)
     assert "put" in ctl.ok("--help") and "--expires" in ctl.ok("put", "--help")
     assert ctl.ok("--version").startswith("resultctl ")
