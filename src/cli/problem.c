@@ -7,14 +7,14 @@
 #include <ctype.h>
 #include <string.h>
 
-/* A member, or the whole pointer to it, and the flag or the operand that it comes from. The first that the
- * command has counts. */
+/* A member, or the whole pointer to it, and the flag that it comes from. The first that the command has
+ * counts. */
 static const struct alias {
     const char *member, *word;
 } aliases[] = {
     {"/name", "new-batch"},          {"expires_in", "expires"}, {"lease_seconds", "lease"},
     {"priority_weight", "priority"}, {"kinds", "kind"},         {"created_after", "after"},
-    {"created_before", "before"},    {"progress", "PART"},
+    {"created_before", "before"},
 };
 
 /* A request that a sentence names, whatever id is in its middle, and the command that sends it. */
