@@ -11,7 +11,7 @@ trap exit INT TERM
 while job=$(resultctl job claim --kind "$kind" --lease 2m --wait "${WAIT:-1d}" --json --quiet); do
     read -r id lease < <(jq -r '"\(.id) \(.lease)"' <<<"$job")
     folder=$(mktemp -d)
-    while sleep "${BEAT:-30}" && kill -0 $$ && ctl job progress "$id" 0; do :; done &>/dev/null & # while we live
+    while ! read -rt "${BEAT:-30}" <> <(:) && kill -0 $$ && ctl job progress "$id" 0; do :; done &>/dev/null & # while we live
     if (cd "$folder" && jq -c .input <<<"$job" | "$@") && ctl put --job "$id" "$folder" --quiet >/dev/null; then
         ctl job finish "$id"
     else

@@ -183,7 +183,9 @@ const struct operation native_op_key_revoke = {
     .summary = "Revoke a key, for good",
     .places = {"id"},
     .place_examples = {"ab12CD34ef56"},
-    .about = "The last key of a project that may do anything stays: 409.",
+    .about =
+        "The last key of a project that may do anything stays: 409. Another one counts if it is good for a day, or for "
+        "as long as this one.",
     .answers = {{204, "It is revoked, or was already."}},
     .refusals = {404, 409},
 };

@@ -7,7 +7,10 @@
 struct member {
     const char *name; /* NULL: the end */
     enum json_type type;
+    size_t length; /* of a text; 0: any */
 };
+
+enum { SUM_LENGTH = 64 };
 
 /* The first whose path begins and goes on so counts. */
 static const struct answer {
@@ -17,7 +20,10 @@ static const struct answer {
     {"/jobs/claim", "", {{"id", JSON_STRING}, {"lease", JSON_STRING}}},
     {"/jobs/",
      "/results/",
-     {{"id", JSON_STRING}, {"name", JSON_STRING}, {"sha256", JSON_STRING}, {"size", JSON_NUMBER}}},
+     {{"id", JSON_STRING},
+      {"name", JSON_STRING},
+      {"sha256", JSON_STRING, SUM_LENGTH},
+      {"size", JSON_NUMBER}}},
     {"/jobs",
      "",
      {{"id", JSON_STRING}, {"pk", JSON_NUMBER}, {"status", JSON_STRING}, {"progress", JSON_NUMBER}}},
@@ -29,7 +35,7 @@ static const struct answer {
      {{"id", JSON_STRING},
       {"pk", JSON_NUMBER},
       {"name", JSON_STRING},
-      {"sha256", JSON_STRING},
+      {"sha256", JSON_STRING, SUM_LENGTH},
       {"size", JSON_NUMBER},
       {"state", JSON_STRING}}},
     {"/keys", "", {{"id", JSON_STRING}, {"name", JSON_STRING}}},
@@ -57,7 +63,7 @@ static int check_object(const struct answer *a, const struct json *object, struc
 {
     for (const struct member *m = a->members; m->name; m++) {
         const struct json *value = json_member(object, m->name);
-        if (!value || value->type != m->type)
+        if (!value || value->type != m->type || (m->length && value->string_len != m->length))
             return lacks(m->name, f);
     }
     return 0;

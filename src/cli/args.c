@@ -32,12 +32,22 @@ static int words_of(const char *name, int argc, char **argv)
     return n;
 }
 
+static const struct unit {
+    char letter;
+    int64_t seconds;
+} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
+
+const char *args_time_text(struct arena *a, int64_t seconds)
+{
+    const struct unit *best = &units[0];
+    for (const struct unit *u = units; u->letter != 'w'; u++) /* "7d", "365d" */
+        if (seconds > 0 && seconds % u->seconds == 0)
+            best = u;
+    return arena_printf(a, "%lld%c", (long long)(seconds / best->seconds), best->letter);
+}
+
 bool args_time(const char *text, int64_t *ret_seconds)
 {
-    static const struct unit {
-        char letter;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
     size_t digits = strspn(text, "0123456789");
     int64_t n = 0;
     int64_t each = text[digits] ? 0 : 1;
@@ -88,14 +98,18 @@ static int set_value(struct arena *a, const struct args_flag *flag, const char *
     case ARGS_TEXTS:
         return add_text(a, (struct args_texts *)(void *)to, value);
     case ARGS_COUNT:
-        if (text_uint(value, strlen(value), (int64_t *)(void *)to))
+    case ARGS_PLACE:
+        if (text_uint(value, strlen(value), (int64_t *)(void *)to) &&
+            (flag->kind == ARGS_PLACE || *(int64_t *)(void *)to > 0))
             return 0;
-        return failure_set(f, FAILURE_USAGE, "--%s is a whole number, not \"%.100s\"", flag->name, value);
+        return failure_set(f, FAILURE_USAGE, "--%s is a whole number%s, not \"%.100s\"", flag->name,
+                           flag->kind == ARGS_PLACE ? "" : " above 0", value);
     case ARGS_TIME:
         if (args_time(value, (int64_t *)(void *)to) && *(int64_t *)(void *)to > 0)
             return 0;
-        return failure_set(f, FAILURE_USAGE, "--%s is a time such as 90s, 5m, 2h or 7d, not \"%.100s\"",
-                           flag->name, value);
+        return failure_set(f, FAILURE_USAGE,
+                           "--%s is a time above 0, such as 90s, 5m, 2h or 7d, not \"%.100s\"", flag->name,
+                           value);
     case ARGS_WORD:
         return set_word(flag, value, (const char **)(void *)to, a, f);
     }
@@ -204,6 +218,10 @@ static int check_count(const struct args *args, struct failure *f)
     if (args->count > c->most)
         return failure_set(f, FAILURE_USAGE, "\"%.100s\" is too much; usage: resultctl %s [flags] %s",
                            args->words[c->most], c->name, c->operands);
+    for (int i = 0; i < args->count; i++) /* a shell's variable that nobody has set */
+        if (!*args->words[i])
+            return failure_set(f, FAILURE_USAGE, "a word is empty; usage: resultctl %s [flags] %s", c->name,
+                               c->operands);
     return 0;
 }
 
@@ -265,6 +283,8 @@ void args_overview(const struct command *const *commands, struct buf *out)
 {
     for (; *commands; commands++) {
         size_t from = out->len;
+        if ((*commands)->hidden)
+            continue;
         buf_printf(out, "  %s", (*commands)->name);
         pad(out, from, SUMMARY_AT);
         buf_printf(out, "%s\n", (*commands)->summary);

@@ -18,8 +18,9 @@ enum args_kind {
     ARGS_GIVEN, /* bool: takes no value */
     ARGS_TEXT,  /* const char * */
     ARGS_TEXTS, /* struct args_texts: may be repeated */
-    ARGS_COUNT, /* int64_t ≥ 0 */
-    ARGS_TIME,  /* int64_t seconds: 90, 90s, 5m, 2h, 7d */
+    ARGS_COUNT, /* int64_t > 0: so that 0 is "not given" */
+    ARGS_PLACE, /* int64_t ≥ 0 */
+    ARGS_TIME,  /* int64_t seconds > 0: 90, 90s, 5m, 2h, 7d */
     ARGS_WORD,  /* const char *, one of `words` */
 };
 
@@ -44,6 +45,7 @@ struct command {
     const char *name;     /* one or two words: "job create" */
     const char *operands; /* what follows the flags: "FILE..." */
     int least, most;      /* how many of them */
+    bool hidden;          /* for those who build packages: in no list */
     const char *summary;  /* one line */
     const char *help;     /* more, or NULL */
     const char *examples; /* lines of a shell, or NULL */
@@ -67,6 +69,7 @@ int args_parse(struct arena *a, const struct command *const *commands, const str
                void *common_to, int argc, char **argv, struct args *ret, struct failure *f);
 
 bool args_time(const char *text, int64_t *ret_seconds);
+const char *args_time_text(struct arena *a, int64_t seconds); /* "7d", "90s" */
 
 /* Texts for people and shells; `commands` and `common` end with NULL and an empty flag. */
 void args_overview(const struct command *const *commands, struct buf *out);

@@ -17,7 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-enum { LONGEST_KEY = 4096, TRIES = 6, SILENCE = 600, PAGE = 500, NAP_US = 50000 };
+enum { LONGEST_KEY = 4096, TRIES = 6, SILENCE = 600, PAGE = 500, NAP_US = 50000, LONGEST_NOTE = 1024 };
 
 volatile sig_atomic_t ctl_stop;
 
@@ -44,6 +44,9 @@ static int choose(struct ctl *c, struct server *ret, struct failure *f)
     const char *url = getenv("RESULTD_URL");
     const char *key = getenv("RESULTD_KEY");
     *ret = (struct server){.url = c->options.url ? c->options.url : url, .key = key};
+    if (c->options.server && c->options.url)
+        return failure_set(f, FAILURE_USAGE,
+                           "--server names one that is known, --url says another: not both");
     if (c->options.server || !ret->url || !*ret->url) {
         int rc = servers_read(&c->arena, c->options.config, &all, f);
         if (rc != 0)
@@ -60,6 +63,11 @@ static int choose(struct ctl *c, struct server *ret, struct failure *f)
         if (c->options.server || !key || !*key)
             ret->key = found->key;
         ret->url = found->url;
+    } else if (!c->options.key_file && (!key || !*key)) {
+        int rc = servers_read(&c->arena, c->options.config, &all, f);
+        if (rc != 0)
+            return rc;
+        ret->key = servers_key_for(&all, ret->url);
     }
     return c->options.key_file ? read_key(c, c->options.key_file, &ret->key, f) : 0;
 }
@@ -69,7 +77,7 @@ static void tell_of_retry(void *ctx, const struct http_request *r, int64_t pause
 {
     const struct ctl *c = ctx;
     struct arena a = {0};
-    if (pause < CLOCK_SECOND || c->options.json)
+    if (pause < CLOCK_SECOND)
         return;
     if (c->bars)
         bars_hide(c->bars);
@@ -98,6 +106,7 @@ int ctl_connect(struct ctl *c, struct failure *f)
         .tries = c->options.tries > 0 ? c->options.tries : TRIES,
         .silence = c->options.timeout > 0 ? c->options.timeout : SILENCE,
         .stop = &ctl_stop,
+        .command = c->command,
         .on_retry = tell_of_retry,
         .ctx = c,
     };
@@ -265,7 +274,8 @@ static const char *shown(struct arena *a, const struct json *v)
 
 void ctl_show(struct ctl *c, const struct json *object)
 {
-    static const struct screen_column columns[] = {{"MEMBER", false, false}, {"VALUE", false, true}};
+    static const struct screen_column columns[] = {{"MEMBER", false, SCREEN_WHOLE},
+                                                   {"VALUE", false, SCREEN_WRAPS}};
     struct screen_table t = {.arena = &c->arena, .columns = columns, .column_count = 2};
     if (c->options.json) {
         ctl_print_json(object);
@@ -278,7 +288,7 @@ void ctl_show(struct ctl *c, const struct json *object)
         const char *value = bytes ? amount_bytes(&c->arena, ctl_number(object, m->key)) : shown(&c->arena, m);
         screen_table_add(&t, (const char *const[]){m->key, value});
     }
-    screen_table_print(&t, stdout);
+    (void)screen_table_print(&t, stdout);
 }
 
 int ctl_flush(struct failure *f)
@@ -298,12 +308,29 @@ int ctl_sleep(int64_t microseconds, struct failure *f)
 void ctl_say(const struct ctl *c, const char *text, ...)
 {
     va_list args;
+    char said[LONGEST_NOTE];
+    struct arena a = {0};
     if (c->options.quiet)
         return;
     va_start(args, text);
-    (void)vfprintf(stderr, text, args);
+    (void)vsnprintf(said, sizeof said, text, args);
     va_end(args);
-    (void)fputc('\n', stderr);
+    if (c->options.json) {
+        struct json_out j = {.buf = {.arena = &a}};
+        json_begin_object(&j);
+        json_key(&j, "note");
+        json_string_len(&j, said, text_utf8_prefix(said, strlen(said)));
+        json_end_object(&j);
+        (void)fprintf(stderr, "%s\n", buf_str(&j.buf));
+    } else {
+        (void)fprintf(stderr, "%s\n", said);
+    }
+    arena_free(&a);
+}
+
+struct bars *ctl_bars(const struct ctl *c)
+{
+    return bars_new(c->options.quiet || (c->options.json && !screen_moves(STDERR_FILENO)));
 }
 
 void ctl_complain(struct ctl *c, const struct failure *f)

@@ -24,6 +24,7 @@ struct ctl_options {
 struct ctl {
     struct arena arena; /* of the whole run */
     struct ctl_options options;
+    const struct command *command;
     struct http *http; /* NULL until ctl_connect */
     const char *where; /* the server's address, for sentences */
     struct bars *bars; /* that are shown just now, or NULL */
@@ -79,7 +80,9 @@ void ctl_show(struct ctl *c, const struct json *object);
 int ctl_flush(struct failure *f);
 /* FAILURE_INTERRUPTED: the user wants no more. */
 int ctl_sleep(int64_t microseconds, struct failure *f);
-/* A sentence on standard error, unless --quiet. */
+/* Bars for transfers, of which no line gets between those of --json. */
+struct bars *ctl_bars(const struct ctl *c);
+/* A sentence on standard error, unless --quiet; with --json as {"note": …}. */
 void ctl_say(const struct ctl *c, const char *text, ...) __attribute__((format(printf, 2, 3)));
 /* Prints what went wrong: a sentence, or with --json an object. */
 void ctl_complain(struct ctl *c, const struct failure *f);

@@ -156,6 +156,7 @@ static void start(struct gets *g, const struct item *it)
         .label = screen_safe(&t->arena, it->file),
         .sha256 = format ? "" : it->sha256,
         .size = format ? -1 : it->size,
+        .summed = format != NULL,
         .durable = g->o->ack,
         .replace = g->o->force,
         .done = on_fetched,
@@ -385,7 +386,7 @@ static int run(struct ctl *c, const void *options, const char **words, int count
     if (g.o->output && strcmp(g.o->output, "-") == 0)
         return failure_set(f, FAILURE_USAGE, "to standard output it is: resultctl cat");
     int rc = ctl_connect(c, f);
-    g.bars = c->bars = bars_new(c->options.quiet);
+    g.bars = c->bars = ctl_bars(c);
     if (rc == 0)
         rc = list_all(&g, words, count, f);
     if (rc == 0)

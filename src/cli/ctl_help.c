@@ -31,6 +31,8 @@ static void add_words(struct buf *out, const char *first)
     for (const struct command *const *c = ctl_commands; *c; c++) {
         const char *name = (*c)->name;
         size_t head = strcspn(name, " ");
+        if ((*c)->hidden)
+            continue;
         if (!first && begins_anew(c))
             buf_printf(out, "%s%.*s", out->len && out->bytes[out->len - 1] != '"' ? " " : "", (int)head,
                        name);
@@ -107,7 +109,7 @@ static void add_zsh_words(struct buf *out, const char *first)
     for (const struct command *const *c = ctl_commands; *c; c++) {
         const char *second = strchr((*c)->name, ' ');
         if (first ? strncmp((*c)->name, first, len) != 0 || !second || second != (*c)->name + len
-                  : second != NULL)
+                  : second != NULL || (*c)->hidden)
             continue;
         buf_putc(out, ' ');
         add_quoted(out, arena_printf(out->arena, "%s:%s", first ? second + 1 : (*c)->name, (*c)->summary));
@@ -156,30 +158,46 @@ static void add_fish_flags(struct buf *out, const char *condition, const struct 
     }
 }
 
+/* The words so far, without flags, are those of a command; or, with `only`, nothing but them. */
+static const char fish_head[] =
+    "# fish completion of resultctl\n"
+    "function __resultctl_words\n"
+    "    string match --invert -- '-*' (commandline -opc)\n"
+    "end\n"
+    "function __resultctl_in\n"
+    "    string match -q -- \"resultctl $argv *\" (string join ' ' (__resultctl_words) '')\n"
+    "end\n"
+    "function __resultctl_at\n"
+    "    test \"resultctl $argv\" = (string join ' ' (__resultctl_words))\n"
+    "end\n";
+
+static void add_fish_word(struct buf *out, const char *condition, const char *word, const char *summary)
+{
+    buf_printf(out, "complete -c resultctl -n %s -f -a %s", condition, word);
+    if (summary) {
+        buf_puts(out, " -d ");
+        add_quoted(out, summary);
+    }
+    buf_putc(out, '\n');
+}
+
 static void fish(struct buf *out)
 {
-    buf_puts(out, "# fish completion of resultctl\n");
+    struct arena *a = out->arena;
+    buf_puts(out, fish_head);
     for (const struct command *const *c = ctl_commands; *c; c++) {
         const char *name = (*c)->name;
         const char *second = strchr(name, ' ');
-        const char *first = arena_copy(out->arena, name, strcspn(name, " "));
-        if (second)
-            buf_printf(
-                out,
-                "complete -c resultctl -n '__fish_seen_subcommand_from %s; and test (count (commandline -opc)) "
-                "-eq 2' -f -a %s -d ",
-                first, second + 1);
-        else
-            buf_printf(out, "complete -c resultctl -n __fish_use_subcommand -f -a %s -d ", first);
-        add_quoted(out, (*c)->summary);
-        buf_putc(out, '\n');
+        const char *first = arena_copy(a, name, strcspn(name, " "));
+        if ((*c)->hidden)
+            continue;
         if (second && begins_anew(c))
-            buf_printf(out, "complete -c resultctl -n __fish_use_subcommand -f -a %s\n", first);
-        add_fish_flags(out,
-                       arena_printf(out->arena, " -n '__fish_seen_subcommand_from %s%s%s'", first,
-                                    second ? "; and __fish_seen_subcommand_from " : "",
-                                    second ? second + 1 : ""),
-                       (*c)->flags, (*c)->flag_count);
+            add_fish_word(out, "__fish_use_subcommand", first, NULL);
+        if (second)
+            add_fish_word(out, arena_printf(a, "'__resultctl_at %s'", first), second + 1, (*c)->summary);
+        else
+            add_fish_word(out, "__fish_use_subcommand", first, (*c)->summary);
+        add_fish_flags(out, arena_printf(a, " -n '__resultctl_in %s'", name), (*c)->flags, (*c)->flag_count);
     }
     add_fish_flags(out, "", ctl_flags, 100);
 }
@@ -280,7 +298,7 @@ static int run_manual(struct ctl *c, const void *options, const char **words, in
     (void)count;
     (void)f;
     for (const struct command *const *command = ctl_commands; *command; command++)
-        if (*command != &ctl_command_manual)
+        if (!(*command)->hidden)
             add_command(&out, *command);
     buf_puts(&out, ".Ss Flags of every command\n");
     add_flags(&out, ctl_flags, 100);
@@ -291,6 +309,7 @@ static int run_manual(struct ctl *c, const void *options, const char **words, in
 const struct command ctl_command_manual = {
     .name = "manual",
     .operands = "",
+    .hidden = true,
     .summary = "Print the manual page's part about commands and flags",
     .run = run_manual,
 };

@@ -372,9 +372,12 @@ const struct command ctl_command_job_rm = {
 
 static int restore_one(struct ctl *c, const void *options, const char *id, struct failure *f)
 {
+    const struct json *job = NULL;
     (void)options;
-    int rc = ctl_send(c, "POST", ctl_path_of(c, "/jobs/", id, "/restore"), NULL, true, NULL, f);
-    if (rc == 0)
+    int rc = ctl_send(c, "POST", ctl_path_of(c, "/jobs/", id, "/restore"), NULL, true, &job, f);
+    if (rc == 0 && c->options.json)
+        ctl_print_json(job);
+    else if (rc == 0)
         ctl_say(c, "%s restored, and its results with it", id);
     return rc;
 }

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { USUAL_LIMIT = 100 };
 
@@ -53,13 +54,14 @@ static int print_list(struct ctl *c, const char *path, int64_t limit, bool all, 
     l.table = (struct screen_table){.arena = &c->arena, .columns = columns, .column_count = count};
     int rc = ctl_list(c, path, all ? 0 : limit ? limit : USUAL_LIMIT, add_row, &l, f);
     if (!c->options.json)
-        screen_table_print(&l.table, stdout);
+        (void)screen_table_print(&l.table, stdout);
     return rc;
 }
 
 static const char *time_of(struct arena *a, const struct json *object, const char *name)
 {
-    return screen_time(a, ctl_text(object, name));
+    const char *text = ctl_text(object, name);
+    return screen_width(STDOUT_FILENO) > 0 ? screen_day(a, text) : screen_time(a, text);
 }
 
 static const char *size_of(struct arena *a, const struct json *object, const char *name)
@@ -118,12 +120,12 @@ static const struct args_flag results_flags[] = {
 static int run_results(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     static const struct member members[] = {
-        {{"ID", false, false}, "id", NULL},
-        {{"NAME", false, true}, "name", NULL},
-        {{"SIZE", true, false}, "size", size_of},
-        {{"STATE", false, false}, "state", state_of},
-        {{"CREATED", false, true}, "created_at", time_of},
-        {{"EXPIRES", false, true}, "expires_at", time_of},
+        {{"ID", false, SCREEN_WHOLE}, "id", NULL},
+        {{"NAME", false, SCREEN_CUT}, "name", NULL},
+        {{"SIZE", true, SCREEN_WHOLE}, "size", size_of},
+        {{"STATE", false, SCREEN_WHOLE}, "state", state_of},
+        {{"CREATED", false, SCREEN_WHOLE}, "created_at", time_of},
+        {{"EXPIRES", false, SCREEN_WHOLE}, "expires_at", time_of},
     };
     const struct results_options *o = options;
     struct ctl_path p;
@@ -181,12 +183,12 @@ static const struct args_flag jobs_flags[] = {
 static int run_jobs(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     static const struct member members[] = {
-        {{"ID", false, false}, "id", NULL},
-        {{"KIND", false, true}, "kind", NULL},
-        {{"STATUS", false, false}, "status", state_of},
-        {{"DONE", true, false}, "progress", part_of},
-        {{"REFERENCE", false, true}, "reference_id", NULL},
-        {{"CREATED", false, true}, "created_at", time_of},
+        {{"ID", false, SCREEN_WHOLE}, "id", NULL},
+        {{"KIND", false, SCREEN_CUT}, "kind", NULL},
+        {{"STATUS", false, SCREEN_WHOLE}, "status", state_of},
+        {{"DONE", true, SCREEN_WHOLE}, "progress", part_of},
+        {{"REFERENCE", false, SCREEN_CUT}, "reference_id", NULL},
+        {{"CREATED", false, SCREEN_WHOLE}, "created_at", time_of},
     };
     const struct jobs_options *o = options;
     struct ctl_path p;
@@ -238,10 +240,10 @@ static const char *jobs_of(struct arena *a, const struct json *batch, const char
 static int run_batches(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     static const struct member members[] = {
-        {{"ID", false, false}, "id", NULL},
-        {{"NAME", false, true}, "name", NULL},
-        {{"JOBS", false, true}, "jobs", jobs_of},
-        {{"CREATED", false, true}, "created_at", time_of},
+        {{"ID", false, SCREEN_WHOLE}, "id", NULL},
+        {{"NAME", false, SCREEN_CUT}, "name", NULL},
+        {{"JOBS", false, SCREEN_CUT}, "jobs", jobs_of},
+        {{"CREATED", false, SCREEN_WHOLE}, "created_at", time_of},
     };
     const struct length_options *o = options;
     (void)words;
@@ -263,12 +265,12 @@ const struct command ctl_command_batch_ls = {
 static int run_keys(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     static const struct member members[] = {
-        {{"ID", false, false}, "id", NULL},
-        {{"NAME", false, true}, "name", NULL},
-        {{"SCOPES", false, false}, "scopes", words_of},
-        {{"CREATED", false, true}, "created_at", time_of},
-        {{"EXPIRES", false, true}, "expires_at", time_of},
-        {{"REVOKED", false, true}, "revoked_at", time_of},
+        {{"ID", false, SCREEN_WHOLE}, "id", NULL},
+        {{"NAME", false, SCREEN_CUT}, "name", NULL},
+        {{"SCOPES", false, SCREEN_WHOLE}, "scopes", words_of},
+        {{"CREATED", false, SCREEN_WHOLE}, "created_at", time_of},
+        {{"EXPIRES", false, SCREEN_WHOLE}, "expires_at", time_of},
+        {{"REVOKED", false, SCREEN_WHOLE}, "revoked_at", time_of},
     };
     const struct length_options *o = options;
     (void)words;
@@ -301,9 +303,11 @@ static const char *number_of(struct arena *a, const struct json *object, const c
 static int run_users(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     static const struct member members[] = {
-        {{"NUMBER", true, false}, "pk", number_of},        {{"NAME", false, true}, "name", NULL},
-        {{"STAFF", false, false}, "staff", truth_of},      {{"ACTIVE", false, false}, "active", truth_of},
-        {{"CREATED", false, true}, "created_at", time_of},
+        {{"NUMBER", true, SCREEN_WHOLE}, "pk", number_of},
+        {{"NAME", false, SCREEN_CUT}, "name", NULL},
+        {{"STAFF", false, SCREEN_WHOLE}, "staff", truth_of},
+        {{"ACTIVE", false, SCREEN_WHOLE}, "active", truth_of},
+        {{"CREATED", false, SCREEN_WHOLE}, "created_at", time_of},
     };
     const struct length_options *o = options;
     (void)words;
@@ -368,7 +372,7 @@ static void add_usage(struct screen_table *t, const char *what, const struct jso
 static int run_usage(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     static const struct screen_column columns[] = {
-        {"", false, false}, {"RESULTS", true, false}, {"BYTES", true, false}};
+        {"", false, SCREEN_WHOLE}, {"RESULTS", true, SCREEN_WHOLE}, {"BYTES", true, SCREEN_WHOLE}};
     struct screen_table t = {.arena = &c->arena, .columns = columns, .column_count = 3};
     const struct json *usage = NULL;
     (void)options;
@@ -386,7 +390,7 @@ static int run_usage(struct ctl *c, const void *options, const char **words, int
         add_usage(&t, m->key, m);
     add_usage(&t, "trash", json_member(usage, "trash"));
     add_usage(&t, "all", usage);
-    screen_table_print(&t, stdout);
+    (void)screen_table_print(&t, stdout);
     return 0;
 }
 

@@ -61,11 +61,23 @@ struct puts {
 
 /* ---- which files ---- */
 
+/* What would be part of an address instead of a name in one. */
+static int check_name(const char *path, const char *name, struct failure *f)
+{
+    if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+        return 0;
+    return failure_set(f, FAILURE_USAGE,
+                       "\"%s\" cannot be the name of a result (%.200s); --name says another", name, path);
+}
+
 static int add_file(struct puts *p, const char *path, const char *name, int64_t size, struct failure *f)
 {
     struct arena *a = &p->ctl->arena;
     struct file *file = arena_alloc(a, sizeof *file);
-    const struct file *other = names_give(&p->names, name, file);
+    int rc = check_name(path, name, f);
+    const struct file *other = rc == 0 ? names_give(&p->names, name, file) : NULL;
+    if (rc != 0)
+        return rc;
     if (other)
         return failure_set(f, FAILURE_USAGE, "%.200s and %.200s would both be named \"%.100s\"", other->path,
                            path, name);
@@ -135,6 +147,12 @@ static int add_folder(struct puts *p, const char *path, struct failure *f)
     return rc;
 }
 
+/* Of a shell's <(command) the last word of the path is the number of a descriptor. */
+static bool has_no_name(const char *path, const struct stat *st)
+{
+    return !S_ISREG(st->st_mode) && (strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0);
+}
+
 static int add_path(struct puts *p, const char *path, struct failure *f)
 {
     struct stat st;
@@ -145,6 +163,8 @@ static int add_path(struct puts *p, const char *path, struct failure *f)
         return failure_errno(f, "cannot read", path);
     if (S_ISDIR(st.st_mode))
         return add_folder(p, path, f);
+    if (!p->o->name && has_no_name(path, &st))
+        return failure_set(f, FAILURE_USAGE, "what comes from %.200s needs a --name", path);
     return add_file(p, path, p->o->name ? p->o->name : last_of(path), S_ISREG(st.st_mode) ? st.st_size : -1,
                     f);
 }
@@ -412,9 +432,13 @@ static int end_job(struct puts *p, struct failure *f)
         return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/finish"), NULL, true, NULL,
                         f);
     bool may_go_on = p->first.exit == FAILURE_INTERRUPTED || p->first.exit == FAILURE_UNREACHABLE;
-    if (p->ours && p->failed == p->count && !may_go_on) /* nobody would end it */
-        return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/cancel"), NULL, true, NULL,
-                        f);
+    if (p->ours && p->failed == p->count && !may_go_on) { /* nobody would end it */
+        int rc =
+            ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/cancel"), NULL, true, NULL, f);
+        if (rc == 0)
+            ctl_say(p->ctl, "the job was cancelled, since nothing of it was taken");
+        return rc;
+    }
     ctl_say(p->ctl, "the job %s is left running; go on with: resultctl put --job %s --finish FILE...", p->job,
             p->job);
     return 0;
@@ -422,13 +446,13 @@ static int end_job(struct puts *p, struct failure *f)
 
 static void print_files(const struct puts *p)
 {
-    static const struct screen_column columns[] = {{"ID", false, false}, {"NAME", false, true}};
+    static const struct screen_column columns[] = {{"ID", false, SCREEN_WHOLE}, {"NAME", false, SCREEN_CUT}};
     struct screen_table t = {.arena = &p->ctl->arena, .columns = columns, .column_count = 2};
     for (int64_t i = 0; i < p->count; i++)
         if (p->files[i]->id)
             screen_table_add(&t, (const char *const[]){p->files[i]->id, p->files[i]->name});
     if (!p->ctl->options.json)
-        screen_table_print(&t, stdout);
+        (void)screen_table_print(&t, stdout);
 }
 
 static int send_all(struct puts *p, struct failure *f)
@@ -469,6 +493,8 @@ static int check(const struct options *o, int count, struct failure *f)
         return failure_set(f, FAILURE_USAGE, "--name is for one file, these are %d", count);
     if (o->parallel > MOST_PARALLEL)
         return failure_set(f, FAILURE_USAGE, "--parallel is at most %d", MOST_PARALLEL);
+    if (o->media_type && strpbrk(o->media_type, "\r\n"))
+        return failure_set(f, FAILURE_USAGE, "--media-type is one line, such as text/csv");
     return 0;
 }
 
@@ -478,7 +504,7 @@ static int run(struct ctl *c, const void *options, const char **words, int count
     int rc = check(p.o, count, f);
     if (rc == 0)
         rc = ctl_connect(c, f);
-    p.bars = c->bars = bars_new(c->options.quiet);
+    p.bars = c->bars = ctl_bars(c);
     for (int i = 0; rc == 0 && i < count; i++)
         rc = add_pattern(&p, words[i], f);
     if (rc == 0 && p.count == 0)
@@ -527,9 +553,9 @@ const struct command ctl_command_put = {
     .summary = "Upload files as the results of a job",
     .help =
         "FILE is a file, a folder (all files in it), a pattern in quotes, or - for standard input, which is kept\n"
-        "in an unnamed file of $TMPDIR until all of it has come. Without\n"
-        "--job a job is made around them, and completed when all are there. Ids and names go to standard\n"
-        "output. Sending the same file again is harmless.",
+        "in an unnamed file of $TMPDIR until all of it has come. Without --job a job is made around them, and\n"
+        "completed when all are there. Ids and names go to standard output. Sending the same file again is\n"
+        "harmless.",
     .examples = "  resultctl put report.csv --expires 30d\n"
                 "  resultctl put --new-batch july --reference-id crawl-17 out/\n"
                 "  pg_dump shop | resultctl put - --name shop.sql\n",

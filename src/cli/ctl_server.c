@@ -28,8 +28,12 @@ static const char *name_of(struct arena *a, const char *url)
 /* That somebody answers there, and takes the key: one that only writes is a good key, too. */
 static int try_key(struct ctl *c, const struct server *s, struct failure *f)
 {
-    struct http_options o = {
-        .url = s->url, .key = s->key, .ca_file = ctl_ca_file(c), .tries = 2, .silence = 30};
+    struct http_options o = {.url = s->url,
+                             .key = s->key,
+                             .ca_file = ctl_ca_file(c),
+                             .tries = 2,
+                             .silence = 30,
+                             .command = c->command};
     struct http_request r = {.arena = &c->arena, .method = "GET", .path = "/usage", .harmless = true};
     const struct json *usage = NULL;
     int rc = http_new(&o, &c->http, f);
@@ -135,7 +139,7 @@ const struct command ctl_command_logout = {
 static int run_servers(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     static const struct screen_column columns[] = {
-        {"", false, false}, {"NAME", false, true}, {"URL", false, true}};
+        {"", false, SCREEN_WHOLE}, {"NAME", false, SCREEN_CUT}, {"URL", false, SCREEN_WRAPS}};
     struct screen_table t = {.arena = &c->arena, .columns = columns, .column_count = 3};
     struct servers all;
     (void)options;
@@ -151,7 +155,7 @@ static int run_servers(struct ctl *c, const void *options, const char **words, i
             screen_table_add(&t, (const char *const[]){chosen ? "*" : " ", s->name, s->url});
     }
     if (rc == 0 && !c->options.json)
-        screen_table_print(&t, stdout);
+        (void)screen_table_print(&t, stdout);
     return rc;
 }
 

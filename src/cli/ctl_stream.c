@@ -53,10 +53,25 @@ static int on_take(struct http_request *r, const void *bytes, size_t len, struct
     return 0;
 }
 
+/* What the server has to say of the bytes that it sent; "" if they were none. */
+static int sum_of(struct ctl *c, const char *path, const struct stream *s, const char **ret,
+                  struct failure *f)
+{
+    struct http_request r = fetch_sum_request(&c->arena, path);
+    int rc = http_call(c->http, &r, f);
+    if (r.status == 416 && s->written == 0)
+        rc = 0;
+    if (rc == 0 && !*r.digest && s->written > 0)
+        rc = failure_set(f, FAILURE_DAMAGED, "the server tells no sha256 by which it can be proved");
+    *ret = arena_strdup(&c->arena, r.digest);
+    return rc;
+}
+
+/* `sha256` "": only the server knows; NULL: nobody does, of an archive. */
 static int stream(struct ctl *c, const char *path, const char *sha256, struct failure *f)
 {
     struct digest_values sums;
-    struct stream s = {.digest = digest_new(), .sha256 = sha256};
+    struct stream s = {.digest = digest_new(), .sha256 = sha256 ? sha256 : ""};
     s.request = (struct http_request){.arena = &c->arena,
                                       .method = "GET",
                                       .path = path,
@@ -70,7 +85,9 @@ static int stream(struct ctl *c, const char *path, const char *sha256, struct fa
         rc = http_call(c->http, &s.request, f);
     digest_finish(s.digest, &sums);
     digest_free(s.digest);
-    const char *want = *sha256 ? sha256 : s.request.digest;
+    const char *want = *s.sha256 ? s.sha256 : s.request.digest;
+    if (rc == 0 && sha256 && !*want)
+        rc = sum_of(c, path, &s, &want, f);
     if (rc == 0 && *want && strcmp(want, sums.sha256) != 0)
         rc = failure_set(f, FAILURE_DAMAGED, "the bytes received have the sha256 %s, not %s", sums.sha256,
                          want);
@@ -173,7 +190,7 @@ static int fetch_archive(struct ctl *c, const struct archive_options *o, const c
         final = arena_printf(&c->arena, "%s/%s.zip", final, id);
     fetch.final = final;
     fetch.label = screen_safe(&c->arena, final);
-    fetch.bars = c->bars = bars_new(c->options.quiet);
+    fetch.bars = c->bars = ctl_bars(c);
     fetch_start(&fetch);
     rc = http_run(c->http, bars_tick, fetch.bars, f);
     c->bars = NULL;
@@ -203,7 +220,7 @@ static int run_archive(struct ctl *c, const void *options, const char **words, i
                           : ctl_path_of(c, "/batches/", o->batch, "/archive.zip"));
     ctl_path_add(&p, "format", o->format);
     if (o->output && strcmp(o->output, "-") == 0)
-        return stream(c, ctl_path_end(&p), "", f);
+        return stream(c, ctl_path_end(&p), NULL, f);
     return fetch_archive(c, o, ctl_path_end(&p), f);
 }
 
@@ -244,6 +261,16 @@ static const char *cell_of(struct arena *a, const struct json *v)
     return v->type == JSON_STRING ? v->string : arena_copy(a, v->raw, v->raw_len);
 }
 
+/* Of a number that is cut nobody knows what it was. */
+static struct screen_column column_of(struct ctl *c, const struct json *column)
+{
+    const char *type = ctl_text(column, "type");
+    bool is_number = strcmp(type, "number") == 0 || strcmp(type, "integer") == 0;
+    return (struct screen_column){.title = screen_safe(&c->arena, ctl_text(column, "name")),
+                                  .right = is_number,
+                                  .fit = is_number ? SCREEN_WHOLE : SCREEN_CUT};
+}
+
 static int print_rows(struct ctl *c, const struct json *page, struct failure *f)
 {
     const struct json *names = json_member(page, "columns");
@@ -257,10 +284,7 @@ static int print_rows(struct ctl *c, const struct json *page, struct failure *f)
     const char **cells = arena_alloc(&c->arena, (size_t)t.column_count * sizeof *cells);
     int n = 0;
     for (const struct json *m = names->first; m; m = m->next, n++)
-        columns[n] = (struct screen_column){.title = screen_safe(&c->arena, ctl_text(m, "name")),
-                                            .right = strcmp(ctl_text(m, "type"), "number") == 0 ||
-                                                     strcmp(ctl_text(m, "type"), "integer") == 0,
-                                            .shrinks = true};
+        columns[n] = column_of(c, m);
     t.columns = columns;
     for (const struct json *row = rows ? rows->first : NULL; row; row = row->next) {
         n = 0;
@@ -270,7 +294,9 @@ static int print_rows(struct ctl *c, const struct json *page, struct failure *f)
             cells[n++] = "";
         screen_table_add(&t, cells);
     }
-    screen_table_print(&t, stdout);
+    int left_out = screen_table_print(&t, stdout);
+    if (left_out > 0)
+        ctl_say(c, "%d columns are not shown: --fields chooses, --json has all", left_out);
     return 0;
 }
 
@@ -301,7 +327,7 @@ static int run_rows(struct ctl *c, const void *options, const char **words, int 
 }
 
 static const struct args_flag rows_flags[] = {
-    {"offset", 0, ARGS_COUNT, offsetof(struct rows_options, offset), "N", "leave out so many (0)", NULL},
+    {"offset", 0, ARGS_PLACE, offsetof(struct rows_options, offset), "N", "leave out so many (0)", NULL},
     {"limit", 'l', ARGS_COUNT, offsetof(struct rows_options, limit), "N", "at most so many (20)", NULL},
     {"fields", 'F', ARGS_TEXT, offsetof(struct rows_options, fields), "A,B", "only these columns", NULL},
     {"omit", 0, ARGS_TEXT, offsetof(struct rows_options, omit), "A,B", "without these columns", NULL},

@@ -46,6 +46,11 @@ static void prove(struct http_aside *a)
                           (long long)part_received(f->part), (long long)f->size);
         return;
     }
+    if (f->summed && !*sum && part_received(f->part) > 0) {
+        (void)failure_set(&f->failure, FAILURE_DAMAGED,
+                          "the server tells no sha256 by which it can be proved");
+        return;
+    }
     (void)part_finish(f->part, sum, f->final, f->durable, f->replace, &f->failure);
 }
 
@@ -58,6 +63,42 @@ static void finish(struct fetch *f)
 {
     f->aside = (struct http_aside){.run = prove, .done = on_proved};
     http_aside(f->ctl->http, &f->aside);
+}
+
+/* ---- the sum of what had none while it was made ---- */
+
+static int throw_away(struct http_request *r, const void *bytes, size_t len, struct failure *why)
+{
+    (void)r;
+    (void)bytes;
+    (void)len;
+    (void)why;
+    return 0;
+}
+
+struct http_request fetch_sum_request(struct arena *a, const char *path)
+{
+    static const char *const headers[] = {"Range: bytes=0-0", NULL};
+    return (struct http_request){
+        .arena = a, .method = "GET", .path = path, .headers = headers, .harmless = true, .take = throw_away};
+}
+
+static void on_summed(struct http_request *r)
+{
+    struct fetch *f = r->owner;
+    bool is_empty = r->status == 416 && part_received(f->part) == 0; /* no range is in it */
+    if (r->failure.exit == FAILURE_NONE || is_empty)
+        finish(f);
+    else
+        fail(f, &r->failure);
+}
+
+static void ask_for_sum(struct fetch *f)
+{
+    f->look = fetch_sum_request(&f->arena, f->path);
+    f->look.owner = f;
+    f->look.done = on_summed;
+    http_start(f->ctl->http, &f->look);
 }
 
 /* ---- the bytes ---- */
@@ -129,7 +170,9 @@ static void on_got(struct http_request *r)
 {
     struct fetch *f = fetch_of(r);
     struct failure why;
-    if (r->failure.exit == FAILURE_NONE) {
+    if (r->failure.exit == FAILURE_NONE && f->summed && !*f->get.digest && !*f->look.digest) {
+        ask_for_sum(f);
+    } else if (r->failure.exit == FAILURE_NONE) {
         finish(f);
     } else if (r->status == 416 && f->part && !f->again && part_restart(f->part, &why) == 0) {
         f->again = true; /* what is here is longer than what is there */

@@ -19,6 +19,7 @@ struct fetch {
     const char *label;  /* for the bar */
     const char *sha256; /* in hex, or "": only the server knows */
     int64_t size;       /* or -1 */
+    bool summed;        /* the server knows a sum as soon as it has made it */
     bool durable, replace;
     void (*done)(struct fetch *f); /* maybe before fetch_start returns */
     void *owner;
@@ -41,4 +42,7 @@ struct fetch {
 };
 
 void fetch_start(struct fetch *f);
+/* Asks for the sum of a table that was just made: while its first reader received it there was none. A range
+ * is answered once all of it is there, and what comes of it is thrown away. */
+struct http_request fetch_sum_request(struct arena *a, const char *path);
 void fetch_free(struct fetch *f); /* after it is done */

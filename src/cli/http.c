@@ -3,6 +3,7 @@
 #include "cli/http.h"
 
 #include "cli/answers.h"
+#include "cli/problem.h"
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -229,6 +230,7 @@ static void set_options(struct http *h, struct http_request *r)
 {
     (void)curl_easy_setopt(r->easy, CURLOPT_PRIVATE, r);
     (void)curl_easy_setopt(r->easy, CURLOPT_URL, http_address(h, r->arena, r->path));
+    (void)curl_easy_setopt(r->easy, CURLOPT_PATH_AS_IS, 1L); /* ".." is no way up, but what was named */
     (void)curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     /* What changes something is never sent to another address than was meant. */
     (void)curl_easy_setopt(r->easy, CURLOPT_FOLLOWLOCATION, is_reading(r) ? 1L : 0L);
@@ -331,8 +333,8 @@ static void read_problem(struct http_request *r)
         what = r->http->o.key ? "the server does not take this key: it is wrong, or was revoked"
                               : "the server wants a key: RESULTD_KEY, --key-file, or resultctl login";
     if (*what)
-        (void)snprintf(r->failure.text, sizeof r->failure.text, "%s%s%.500s", where, *where ? ": " : "",
-                       what);
+        text_copy(r->failure.text, sizeof r->failure.text,
+                  problem_in_words(r->arena, r->http->o.command, where, what));
 }
 
 static bool was_not_sent(CURLcode code)
@@ -521,12 +523,24 @@ static int until_next(const struct http *h)
 
 /* ---- from outside ---- */
 
+/* "https://ada:secret@host": it would be shown wherever the address is. */
+static bool has_user(const char *url)
+{
+    const char *host = strstr(url, "://") + 3;
+    return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+}
+
 int http_new(const struct http_options *o, struct http **ret, struct failure *f)
 {
     size_t len = strlen(o->url);
     if (strncmp(o->url, "http://", 7) != 0 && strncmp(o->url, "https://", 8) != 0)
         return failure_set(f, FAILURE_USAGE,
                            "the address of a server begins with http:// or https://, not \"%.200s\"", o->url);
+    if (has_user(o->url))
+        return failure_set(f, FAILURE_USAGE,
+                           "the address of a server has no user or password in it: the key is all there is");
+    if (o->key && strpbrk(o->key, "\r\n"))
+        return failure_set(f, FAILURE_USAGE, "the key has an end of a line in it");
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return failure_set(f, FAILURE_OTHER, "libcurl cannot begin");
     struct http *h = mem_alloc(sizeof *h);

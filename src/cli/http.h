@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/pool.h"
+#include "cli/args.h"
 #include "cli/failure.h"
 
 #include <signal.h>
@@ -34,6 +35,7 @@ struct http_options {
     int64_t tries;                     /* of each request, at least 1 */
     int64_t silence;                   /* seconds without a byte in either direction */
     const volatile sig_atomic_t *stop; /* the user wants no more */
+    const struct command *command;     /* in whose words failures are told; or NULL */
     /* Or NULL: this is tried again after so many microseconds. */
     void (*on_retry)(void *ctx, const struct http_request *r, int64_t pause);
     void *ctx;

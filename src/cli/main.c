@@ -91,8 +91,18 @@ static int run(struct ctl *c, const struct args *args, struct failure *f)
         print_help(c, args->command);
         return ctl_flush(f);
     }
+    c->command = args->command;
     int rc = args->command->run(c, args->options, args->words, args->count, f);
     return rc == 0 ? ctl_flush(f) : rc;
+}
+
+/* Who typed something wrong is told so in JSON, too, wherever the flag stands. */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
 }
 
 /* Who closes our output early, as `head` does, has what was wanted. */
@@ -115,6 +125,8 @@ int main(int argc, char **argv)
     int rc = args_parse(&c.arena, ctl_commands, ctl_flags, &c.options, argc, argv, &args, &f);
     if (rc == 0)
         rc = run(&c, &args, &f);
+    else
+        c.options.json = wants_json(argc, argv);
     if (is_closed_pipe())
         rc = 0;
     else if (rc != 0)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 enum { READ_SIZE = 256 << 10, TAG_BYTES = 8 };
+static const char SUFFIX[] = ".part";
 
 struct part {
     char *path;
@@ -44,7 +45,15 @@ const char *part_path(struct arena *a, const char *final, const char *id, const 
     char tag[2 * TAG_BYTES + 1];
     digest_sha256(etag, strlen(etag), sum);
     text_hex(sum, TAG_BYTES, tag);
-    return arena_printf(a, "%s/%s%s.part", folder_of(a, final), prefix_of(a, id), tag);
+    return arena_printf(a, "%s/%s%s%s", folder_of(a, final), prefix_of(a, id), tag, SUFFIX);
+}
+
+/* Of this result, and of no other whose id begins so. */
+static bool is_part(const char *name, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return strncmp(name, prefix, len) == 0 && strlen(name) == len + 2 * (size_t)TAG_BYTES + strlen(SUFFIX) &&
+           strcmp(name + len + 2 * (size_t)TAG_BYTES, SUFFIX) == 0;
 }
 
 static int each_part(struct arena *a, const char *final, const char *id, bool remove)
@@ -56,7 +65,7 @@ static int each_part(struct arena *a, const char *final, const char *id, bool re
     if (!all)
         return 0;
     for (const struct dirent *at = readdir(all); at; at = readdir(all))
-        if (strncmp(at->d_name, prefix, strlen(prefix)) == 0) {
+        if (is_part(at->d_name, prefix)) {
             found++;
             if (remove)
                 (void)unlinkat(dirfd(all), at->d_name, 0);

@@ -13,7 +13,7 @@
 #include <unistr.h>
 #include <uniwidth.h>
 
-enum { GAP = 2, LEAST_COLUMN = 4, FALLBACK_WIDTH = 80 };
+enum { GAP = 2, LEAST_TEXT = 8, FALLBACK_WIDTH = 80 };
 
 int screen_width(int fd)
 {
@@ -117,62 +117,74 @@ static void measure(const struct screen_table *t, int *widths)
     }
 }
 
-/* Columns that are not shown have the width -1. */
-static int total_of(const struct screen_table *t, const int *widths)
+/* How narrow a column may be. */
+static int least_of(const struct screen_table *t, int column, int width)
 {
-    int total = 0;
-    for (int i = 0; i < t->column_count; i++)
-        if (widths[i] >= 0)
-            total += widths[i] + (total > 0 ? GAP : 0);
+    return t->columns[column].fit == SCREEN_WHOLE || width < LEAST_TEXT ? width : LEAST_TEXT;
+}
+
+/* The first `count` columns, as they are or as narrow as they may be. */
+static int total_of(const struct screen_table *t, const int *widths, int count, bool least)
+{
+    int total = (count - 1) * GAP;
+    for (int i = 0; i < count; i++)
+        total += least || t->columns[i].fit == SCREEN_WRAPS ? least_of(t, i, widths[i]) : widths[i];
     return total;
 }
 
-/* The widest that may shrink, or any once these are at their least; -1: none can. */
-static int widest(const struct screen_table *t, const int *widths, bool any)
+/* The widest that may be cut; -1: none can. */
+static int widest(const struct screen_table *t, const int *widths, int count)
 {
     int found = -1;
-    for (int i = 0; i < t->column_count; i++)
-        if ((any || t->columns[i].shrinks) && widths[i] > LEAST_COLUMN &&
+    for (int i = 0; i < count; i++)
+        if (t->columns[i].fit == SCREEN_CUT && widths[i] > LEAST_TEXT &&
             (found < 0 || widths[i] > widths[found]))
             found = i;
     return found;
 }
 
-/* What cannot be narrower is left out, the last columns first. */
-static void shrink(const struct screen_table *t, int *widths, int columns)
+/* How many columns are shown, the widths of which fit then. */
+static int lay_out(const struct screen_table *t, int *widths, int columns)
 {
-    int last = t->column_count - 1;
-    while (total_of(t, widths) > columns) {
-        int i = widest(t, widths, false);
-        if (i < 0)
-            i = widest(t, widths, true);
-        if (i >= 0)
+    int count = t->column_count;
+    while (count > 1 && total_of(t, widths, count, true) > columns)
+        count--;
+    for (int i = 0; i >= 0 && total_of(t, widths, count, false) > columns;)
+        if ((i = widest(t, widths, count)) >= 0)
             widths[i]--;
-        else if (last > 0)
-            widths[last--] = -1;
-        else
-            return;
-    }
+    return count;
 }
 
-static void print_cell(const struct screen_table *t, int column, const char *text, int width, FILE *to)
+static void print_cell(const struct screen_table *t, int column, const char *text, int width, bool is_last,
+                       FILE *to)
 {
-    const char *cut = screen_cut(t->arena, text, width);
+    const char *cut = t->columns[column].fit == SCREEN_CUT ? screen_cut(t->arena, text, width) : text;
     int blanks = width - screen_columns(cut);
     if (column > 0)
         (void)fprintf(to, "%*s", GAP, "");
     if (t->columns[column].right)
         (void)fprintf(to, "%*s%s", blanks, "", cut);
     else
-        (void)fprintf(to, "%s%*s", cut, column == t->column_count - 1 ? 0 : blanks, "");
+        (void)fprintf(to, "%s%*s", cut, is_last ? 0 : blanks, "");
 }
 
-static void print_line(const struct screen_table *t, const int *widths, int64_t row, FILE *to)
+static void print_line(const struct screen_table *t, const int *widths, int count, int64_t row, FILE *to)
 {
-    for (int i = 0; i < t->column_count; i++)
-        if (widths[i] >= 0)
-            print_cell(t, i, row < 0 ? t->columns[i].title : cell(t, row, i), widths[i], to);
+    for (int i = 0; i < count; i++)
+        print_cell(t, i, row < 0 ? t->columns[i].title : cell(t, row, i), widths[i], i == count - 1, to);
     (void)fputc('\n', to);
+}
+
+/* The first cell whole, what fits of the others below it. */
+static void print_stacked(const struct screen_table *t, int columns, FILE *to)
+{
+    for (int64_t row = 0; row < t->rows; row++) {
+        struct buf rest = {.arena = t->arena};
+        for (int i = 1; i < t->column_count; i++)
+            if (*cell(t, row, i))
+                buf_printf(&rest, "%*s%s", GAP, "", screen_cut(t->arena, cell(t, row, i), columns / 2));
+        (void)fprintf(to, "%s\n%s\n", cell(t, row, 0), screen_cut(t->arena, buf_str(&rest), columns));
+    }
 }
 
 static void print_plain(const struct screen_table *t, FILE *to)
@@ -182,29 +194,57 @@ static void print_plain(const struct screen_table *t, FILE *to)
             (void)fprintf(to, "%s%s", cell(t, row, i), i == t->column_count - 1 ? "\n" : "\t");
 }
 
-void screen_table_print(const struct screen_table *t, FILE *to)
+int screen_table_print(const struct screen_table *t, FILE *to)
 {
     int columns = screen_width(fileno(to));
     int *widths = arena_alloc(t->arena, (size_t)t->column_count * sizeof *widths);
     if (columns == 0) {
         print_plain(t, to);
-        return;
+        return 0;
     }
     measure(t, widths);
-    shrink(t, widths, columns);
+    int count = lay_out(t, widths, columns);
+    if (count == 1 && t->column_count > 1) {
+        print_stacked(t, columns, to);
+        return 0;
+    }
     for (int64_t row = -1; row < t->rows; row++) /* the titles first */
-        print_line(t, widths, row, to);
+        print_line(t, widths, count, row, to);
+    return t->column_count - count;
+}
+
+/* Local time. */
+static bool read_time(const char *rfc3339, struct tm *ret)
+{
+    int64_t at = 0;
+    if (!rfc3339 || !clock_parse_rfc3339(rfc3339, &at))
+        return false;
+    time_t seconds = (time_t)(at / CLOCK_SECOND);
+    return localtime_r(&seconds, ret) != NULL;
+}
+
+const char *screen_day(struct arena *a, const char *rfc3339)
+{
+    struct tm when;
+    struct tm today;
+    char text[32] = "";
+    time_t now = time(NULL);
+    if (!read_time(rfc3339, &when) || !localtime_r(&now, &today))
+        return "";
+    if (when.tm_year != today.tm_year)
+        (void)strftime(text, sizeof text, "%Y-%m-%d", &when);
+    else if (when.tm_yday != today.tm_yday)
+        (void)strftime(text, sizeof text, "%b %e", &when);
+    else
+        (void)strftime(text, sizeof text, "%H:%M", &when);
+    return arena_strdup(a, text);
 }
 
 const char *screen_time(struct arena *a, const char *rfc3339)
 {
-    int64_t at = 0;
     struct tm when;
-    char text[32];
-    if (!rfc3339 || !clock_parse_rfc3339(rfc3339, &at))
-        return "";
-    time_t seconds = (time_t)(at / CLOCK_SECOND);
-    if (!localtime_r(&seconds, &when) || strftime(text, sizeof text, "%Y-%m-%d %H:%M", &when) == 0)
-        return "";
+    char text[32] = "";
+    if (read_time(rfc3339, &when))
+        (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M", &when);
     return arena_strdup(a, text);
 }

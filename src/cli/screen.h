@@ -21,13 +21,21 @@ int screen_columns(const char *text); /* how many it takes */
 const char *screen_cut(struct arena *a, const char *text, int columns);
 
 /*
- * A table. Columns are as wide as what is in them; where that is more than the terminal has, the widest that
- * may shrink do. Not on a terminal: cells are separated by tabs, nothing is cut, and there is no heading.
+ * A table. Columns are as wide as what is in them. Where that is more than the terminal has, texts are cut,
+ * but not to less than tells something; then the last columns are left out; and where there is no room for
+ * two, a row is two lines. What is worth nothing when it is cut, as an id is, never is. Not on a terminal:
+ * cells are separated by tabs, nothing is left out, and there is no heading.
  */
+enum screen_fit {
+    SCREEN_WHOLE,
+    SCREEN_CUT,   /* a text of which the begin is enough */
+    SCREEN_WRAPS, /* the last one: the terminal goes on in its next line */
+};
+
 struct screen_column {
     const char *title;
-    bool right;   /* numbers */
-    bool shrinks; /* its text may be cut */
+    bool right; /* numbers */
+    enum screen_fit fit;
 };
 
 struct screen_table {
@@ -40,6 +48,7 @@ struct screen_table {
 };
 
 void screen_table_add(struct screen_table *t, const char *const *cells);
-void screen_table_print(const struct screen_table *t, FILE *to);
+int screen_table_print(const struct screen_table *t, FILE *to); /* how many columns were left out */
 
+const char *screen_day(struct arena *a, const char *rfc3339);  /* "14:05" today, "Nov 23" or "2025-11-23" */
 const char *screen_time(struct arena *a, const char *rfc3339); /* local time, to the minute; "" for none */

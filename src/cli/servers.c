@@ -118,6 +118,7 @@ int servers_read(struct arena *a, const char *path, struct servers *ret, struct 
     int number = 0;
     *ret = (struct servers){.path = path ? path : usual_path(a)};
     int rc = read_file(a, ret->path, &text, f);
+    ret->text = text ? arena_strdup(a, text) : NULL;
     while (rc == 0 && text) {
         char *line = strsep(&text, "\n");
         number++;
@@ -134,6 +135,23 @@ const struct server *servers_find(const struct servers *s, const char *name)
     for (int i = 0; i < s->count; i++)
         if (strcmp(s->all[i].name, name) == 0)
             return &s->all[i];
+    return NULL;
+}
+
+static size_t length_without_slashes(const char *url)
+{
+    size_t len = strlen(url);
+    while (len > 0 && url[len - 1] == '/')
+        len--;
+    return len;
+}
+
+const char *servers_key_for(const struct servers *s, const char *url)
+{
+    size_t len = length_without_slashes(url);
+    for (int i = 0; i < s->count; i++)
+        if (length_without_slashes(s->all[i].url) == len && strncmp(s->all[i].url, url, len) == 0)
+            return s->all[i].key;
     return NULL;
 }
 
@@ -162,16 +180,121 @@ bool servers_remove(struct servers *s, const char *name)
     return true;
 }
 
-static void format(const struct servers *s, struct buf *out)
+/* ---- writing: what was there line by line, with what is said now ---- */
+
+struct rewriting {
+    const struct servers *servers;
+    struct buf *out, notes;         /* notes: comments and empty lines, which go with what follows them */
+    const struct server *at;        /* whose section it is; NULL: none's, or one that is forgotten */
+    bool *written;                  /* for each server */
+    bool chosen, is_gone, url, key; /* written: the default; and of the section */
+};
+
+static void write_default(struct rewriting *w)
 {
-    buf_puts(out, "# Servers of resultctl. It has keys in it: for your eyes only.\n");
-    if (s->chosen)
-        buf_printf(out, "default = %s\n", s->chosen);
-    for (int i = 0; i < s->count; i++) {
-        buf_printf(out, "\n[%s]\nurl = %s\n", s->all[i].name, s->all[i].url);
-        if (s->all[i].key)
-            buf_printf(out, "key = %s\n", s->all[i].key);
+    if (w->servers->chosen && !w->chosen)
+        buf_printf(w->out, "default = %s\n", w->servers->chosen);
+    w->chosen = true;
+}
+
+static void write_url(struct rewriting *w)
+{
+    if (!w->url)
+        buf_printf(w->out, "url = %s\n", w->at->url);
+    w->url = true;
+}
+
+static void write_key(struct rewriting *w)
+{
+    if (!w->key && w->at->key)
+        buf_printf(w->out, "key = %s\n", w->at->key);
+    w->key = true;
+}
+
+static void write_notes(struct rewriting *w)
+{
+    if (w->notes.len > 0)
+        buf_add(w->out, w->notes.bytes, w->notes.len);
+    w->notes.len = 0;
+}
+
+/* Those right above the head of a section are its own. */
+static void drop_own_notes(struct rewriting *w)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < w->notes.len; i++)
+        if (w->notes.bytes[i] == '\n' && (i == 0 || w->notes.bytes[i - 1] == '\n'))
+            kept = i;
+    w->notes.len = kept;
+}
+
+/* What its lines did not say. */
+static void end_section(struct rewriting *w)
+{
+    if (w->at) {
+        write_url(w);
+        write_key(w);
+    } else if (!w->is_gone) {
+        write_default(w);
     }
+}
+
+static void begin_section(struct rewriting *w, const char *name)
+{
+    end_section(w);
+    w->at = servers_find(w->servers, name);
+    w->is_gone = !w->at;
+    w->url = w->key = false;
+    if (w->is_gone) {
+        drop_own_notes(w);
+        write_notes(w);
+        return;
+    }
+    w->written[w->at - w->servers->all] = true;
+    write_notes(w);
+    buf_printf(w->out, "[%s]\n", name);
+}
+
+static void rewrite_line(struct arena *a, struct rewriting *w, const char *line)
+{
+    char *word = trim(arena_strdup(a, line));
+    size_t len = strlen(word);
+    if (len == 0 || word[0] == '#') {
+        buf_printf(&w->notes, "%s\n", line);
+    } else if (word[0] == '[') {
+        word[len - 1] = '\0';
+        begin_section(w, trim(word + 1));
+    } else if (!w->is_gone) {
+        write_notes(w);
+        word[strcspn(word, " \t=")] = '\0';
+        if (!w->at)
+            write_default(w);
+        else if (strcmp(word, "url") == 0)
+            write_url(w);
+        else
+            write_key(w);
+    } else {
+        w->notes.len = 0; /* they were about what goes */
+    }
+}
+
+static void format(struct arena *a, const struct servers *s, struct buf *out)
+{
+    struct rewriting w = {.servers = s, .out = out, .notes = {.arena = a}};
+    char *text = arena_strdup(
+        a, s->text ? s->text : "# Servers of resultctl. It has keys in it: for your eyes only.\n");
+    w.written = arena_alloc(a, (size_t)s->count * sizeof *w.written + 1);
+    for (char *line = strsep(&text, "\n"); line && (*line || text); line = strsep(&text, "\n"))
+        rewrite_line(a, &w, line);
+    if (!s->text)
+        write_notes(&w);
+    for (int i = 0; i < s->count; i++)
+        if (!w.written[i]) {
+            buf_puts(&w.notes, "\n");
+            begin_section(&w, s->all[i].name);
+        }
+    end_section(&w);
+    write_notes(&w);
 }
 
 static void make_folders(struct arena *a, const char *path)
@@ -188,7 +311,7 @@ int servers_write(struct arena *a, const struct servers *s, struct failure *f)
 {
     struct buf text = {.arena = a};
     const char *next = arena_printf(a, "%s.%ld", s->path, (long)getpid());
-    format(s, &text);
+    format(a, s, &text);
     make_folders(a, s->path);
     int fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)

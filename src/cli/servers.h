@@ -9,8 +9,8 @@
  *     url = https://results.example.com
  *     key = KEY
  *
- * Lines that begin with # are comments. It has keys in it, so it is read only if nobody but its owner can,
- * and written whole, under another name first.
+ * Lines that begin with # are comments, and stay where they are. It has keys in it, so it is read only if
+ * nobody but its owner can, and written whole, under another name first.
  */
 #pragma once
 
@@ -26,6 +26,7 @@ struct server {
 
 struct servers {
     const char *path;
+    const char *text;   /* as it was read */
     const char *chosen; /* the default's name, or NULL */
     struct server *all;
     int count;
@@ -35,6 +36,8 @@ struct servers {
 int servers_read(struct arena *a, const char *path, struct servers *ret, struct failure *f);
 /* NULL: there is none of this name. */
 const struct server *servers_find(const struct servers *s, const char *name);
+/* The key that is noted for this address; NULL: none is. */
+const char *servers_key_for(const struct servers *s, const char *url);
 /* Adds it, or takes the place of the one of its name. */
 void servers_put(struct arena *a, struct servers *s, const struct server *server);
 bool servers_remove(struct servers *s, const char *name);

@@ -238,6 +238,7 @@ static int start_server(struct daemon *d, const struct settings *set, struct err
         .listen = d->address,
         .listen_fd = d->listen_fd,
         .tls = d->app.tls,
+        .hsts = set->tls_hsts,
         .threads = set->threads     ? (int)set->threads
                    : processors > 0 ? (int)processors
                                     : 1,

@@ -11,6 +11,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#define LASTING (86400 * CLOCK_SECOND) /* of a key that others may rely on */
+
 enum { PREFIX_LEN = 3, ID_PART = 12, SECRET_PART = 32 };
 
 static const struct {
@@ -364,17 +366,21 @@ int access_rotate_key(struct session *s, const char *public_id, char ret_key[ACC
     return rc < 0 ? rc : 0;
 }
 
-/* Who has no key with admin left can make no other. */
+/* Who has no key with admin left can make no other. One that is about to end is none, unless it is good for
+ * as long as the one that goes. */
 static int refuse_last(struct session *s, const struct principal *p, struct err *e)
 {
     int64_t others = 0;
+    int64_t until = s->now + LASTING;
     if (!(p->scopes & SCOPE_ADMIN))
         return 0;
-    int rc = store_principal_count_other_keys(s->db, p->project, SCOPE_ADMIN, p->pk, s->now, &others, e);
+    if (p->expires_at && p->expires_at < until)
+        until = p->expires_at - 1;
+    int rc = store_principal_count_other_keys(s->db, p->project, SCOPE_ADMIN, p->pk, until, &others, e);
     if (rc < 0 || others > 0)
         return rc;
     return err_set(e, ERR_WRONG_STATE,
-                   "this is the last key of the project with the scope admin: make another one first");
+                   "this is the last key of the project with the scope admin that lasts: make another first");
 }
 
 int access_revoke_key(struct session *s, const char *public_id, struct err *e)

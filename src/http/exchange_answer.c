@@ -278,13 +278,23 @@ static bool add_cors(struct MHD_Response *m, struct exchange *x)
     return good;
 }
 
+/* Over plain HTTP it would be ignored (RFC 6797 section 8.1). */
+static bool add_hsts(struct MHD_Response *m, struct exchange *x)
+{
+    const struct server_options *o = &x->server->options;
+    if (!o->tls || o->hsts == 0)
+        return true;
+    return add_header(m, "Strict-Transport-Security",
+                      arena_printf(&x->rq.arena, "max-age=%lld", (long long)o->hsts));
+}
+
 enum MHD_Result exchange_answer(struct exchange *x)
 {
     struct response *r = &x->rq.response;
     struct MHD_Response *m = make_response(x);
     if (!m)
         return MHD_NO;
-    bool good = add_header(m, "X-Request-Id", x->rq.id) && add_cors(m, x);
+    bool good = add_header(m, "X-Request-Id", x->rq.id) && add_cors(m, x) && add_hsts(m, x);
     for (int i = 0; i < r->header_count; i++)
         good = good && add_header(m, r->headers[i].name, r->headers[i].value);
     if (has_no_frame(x))

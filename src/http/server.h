@@ -51,6 +51,7 @@ struct server_options {
     const char *listen; /* ADDRESS:PORT or [ADDRESS]:PORT, for errors */
     int listen_fd;      /* bound to it (http/listen.h); the server's from server_new on, also if that fails */
     struct tls *tls;    /* whoever connects speaks TLS; NULL: nobody does */
+    int64_t hsts;       /* seconds that browsers are told to insist on that; 0: they are told nothing */
     int threads;
     int64_t connection_limit, connection_limit_per_address, connection_memory;
     int64_t body_memory; /* of all that is gathered of BODY_WHOLE */

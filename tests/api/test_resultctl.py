@@ -91,6 +91,7 @@ class Relay:
         self.cut_request_after = None  # bytes of requests
         self.hold_after = None  # bytes of requests, until `released`
         self.stall_after = None  # bytes of answers, until `released`
+        self.falsify = None  # (what, by what), in the next answer that has it
         self.released = threading.Event()
         self.refusals = []  # answers instead of the server's, one for each request
         self.heads = []
@@ -136,6 +137,8 @@ class Relay:
         with contextlib.suppress(OSError):
             while piece := server.recv(65536):
                 got += len(piece)
+                if self.falsify and self.falsify[0] in piece:
+                    piece, self.falsify = piece.replace(*self.falsify), None
                 if self.cut_after is not None and got > self.cut_after:
                     client.sendall(piece[: len(piece) - (got - self.cut_after)])
                     self.received += len(piece) - (got - self.cut_after)
@@ -324,6 +327,10 @@ def test_a_put_of_which_nothing_was_taken_leaves_no_job_that_runs(ctl):
     (ctl.work / "a").write_bytes(FILED)
     ctl.fails(REFUSED, "put", "a", "--name", "x" * 300)
     assert [job["status"] for job in jobs(ctl.api)] == ["cancelled"]
+    ctl.environment["RESULTD_KEY"] = ctl.api.server.api(["write"], ctl.api.project).key
+    said = ctl.fails(KEY, "put", "a", "--keep")
+    assert 'lacks the scope "delete"' in said and "the job was cancelled" in said
+    assert {job["status"] for job in jobs(ctl.api)} == {"cancelled"}
 
 
 def test_other_bytes_under_the_same_name_are_a_conflict(ctl):
@@ -471,6 +478,25 @@ def test_a_table_is_got_as_another_format_and_gone_on_with(ctl, relay):
     assert "1 of them there already" in ctl.run("get", result, "--format", "json").stderr
 
 
+@pytest.mark.parametrize("words", [["get", "--ack"], ["cat", "--ack"]])
+def test_a_table_that_was_just_made_is_proved_all_the_same(ctl, relay, words):
+    """While it is being made the server knows no sum of it, and its first reader is told none."""
+    text = "id,text\n" + "".join(f"{number},{'x' * 40}\n" for number in range(60_000))
+    result = ctl.api.publish("t.csv", text.encode(), headers={"Content-Type": "text/csv"})["id"]
+    relay.falsify = (b'"id":2000,', b'"id":2001,')
+    said = ctl.fails(DAMAGED, *words, result, "--format", "json", stdin=b"").decode()
+    assert relay.falsify is None and "have the sha256" in said
+    assert ctl.api.result(result)["state"] == "available" and list(ctl.work.iterdir()) == []
+    ctl.ok(*words, result, "--format", "tsv")
+    assert ctl.api.result(result)["state"] == "consumed"
+
+
+def test_an_empty_table_is_got(ctl):
+    result = ctl.api.publish("t.json", b"[]", headers={"Content-Type": "application/json"})["id"]
+    ctl.ok("get", result, "--format", "ndjson")
+    assert (ctl.work / "t.ndjson").read_bytes() == b"" == ctl.ok("cat", result, "--format", "ndjson", stdin=b"")
+
+
 def test_an_acknowledgement_follows_the_file(ctl):
     result = ctl.api.publish("a.bin", FILED)["id"]
     (ctl.work / "a.bin").write_bytes(b"mine")
@@ -593,8 +619,11 @@ def test_the_worker_in_ten_lines(ctl):
     second = ctl.ok("job", "create", "upper", "--input", "null").strip()
     environment = {**ctl.environment, "PATH": f"{RESULTCTL.parent}:{os.environ['PATH']}", "WAIT": "1s"}
     command = "jq -e -r .text | tr a-z A-Z > result.txt; exit ${PIPESTATUS[0]}"
-    subprocess.run([CHECKOUT / "examples" / "worker.sh", "upper", "bash", "-c", command], env=environment, check=False,
-                   timeout=4 * PATIENCE, capture_output=True)
+    worker = subprocess.Popen([CHECKOUT / "examples" / "worker.sh", "upper", "bash", "-c", command], env=environment,
+                              start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    worker.wait(4 * PATIENCE)
+    left = ["pgrep", "-s", str(worker.pid)]
+    eventually(lambda: subprocess.run(left, stdout=subprocess.DEVNULL).returncode == 1, "nothing of it stays behind", 10)
     assert ctl.api.get_job(first)["status"] == "completed"
     (result,) = ctl.api.results(job=first)
     assert ctl.api.content(result["id"]).content == b"ABC\n"
@@ -715,38 +744,32 @@ def test_nobody_at_the_address(ctl):
         said = ctl.fails(UNREACHABLE, "ls", "--url", f"http://127.0.0.1:{port}", "--tries", "2")
     assert f"http://127.0.0.1:{port}" in said
     assert "begins with http" in ctl.fails(USAGE, "ls", "--url", "ftp://x")
+    assert "no user or password" in ctl.fails(USAGE, "ls", "--url", "http://ada:secret@127.0.0.1")
+    assert "not both" in ctl.fails(USAGE, "ls", "--url", "http://127.0.0.1", "--server", "here")
 
 
 def test_somebody_else_at_the_address(ctl):
-    class Page(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Length", "12")
-            self.end_headers()
-            self.wfile.write(b"<html></html"[:12])
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as other:
-        threading.Thread(target=other.serve_forever, daemon=True).start()
-        said = ctl.fails(DAMAGED, "ls", "--url", f"http://127.0.0.1:{other.server_port}")
-        other.shutdown()
+    with answering(b"<html></html") as url:
+        said = ctl.fails(DAMAGED, "ls", "--url", url)
     assert "is not JSON" in said
 
 
-ODD = {  # commands, and what an answer of another version would do to them
-    "ls": ["ls"], "show": ["show", "x"], "get": ["get", "x", "--ack"], "job": ["get", "--job", "x"], "cat": ["cat", "x"],
-    "ack": ["ack", "x"], "restore": ["restore", "x"], "keep": ["keep", "x"], "link": ["link", "x"], "rows": ["rows", "x"],
-    "wait": ["wait", "x", "--timeout", "0"], "create": ["job", "create", "k"], "claim": ["job", "claim"],
-    "finish": ["job", "finish", "x"], "jobs": ["job", "ls"], "batch": ["batch", "create", "b"], "batches": ["batch", "ls"],
-    "usage": ["usage"], "keys": ["key", "ls"], "key": ["key", "create", "k", "--scopes", "read"], "users": ["user", "ls"],
-    "put": ["put", "f.txt", "--batch", "x"],
-}
+# Every command, but for those that ask nothing of the answer but that it is a 2xx, or ask no server.
+BY_THEIR_ANSWERS = [
+    ["ls"], ["show", "x"], ["get", "x", "--ack"], ["get", "--job", "x"], ["cat", "x"], ["ack", "x"], ["restore", "x"],
+    ["keep", "x"], ["link", "x"], ["rows", "x"], ["wait", "x", "--timeout", "0"], ["watch"], ["usage"],
+    ["put", "f.txt", "--batch", "x"], ["job create", "k"], ["job claim"], ["job progress", "x", "1"], ["job finish", "x"],
+    ["job fail", "x"], ["job cancel", "x"], ["job restore", "x"], ["job ls"], ["batch create", "b"], ["batch ls"],
+    ["key create", "k", "--scopes", "read"], ["key rotate", "x"], ["key ls"], ["user create", "u"],
+    ["user change", "1", "--staff"], ["user ls"], ["login"],
+]
+BY_NO_ANSWER = {"rm", "job rm", "key revoke", "archive", "logout", "servers", "completion"}
 
 
-@pytest.mark.parametrize("answer", [b"{}", b"[]", b'{"data":[{"id":5,"nme":"x"}],"next":null}', b"null"])
-def test_a_server_of_another_version_is_noticed(ctl, answer):
+@contextlib.contextmanager
+def answering(answer):
+    """The address of a server that gives this answer to all that is asked."""
+
     class Other(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -760,14 +783,33 @@ def test_a_server_of_another_version_is_noticed(ctl, answer):
         def log_message(self, *_):
             pass
 
-    (ctl.work / "f.txt").write_text("x")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
-        for words in ODD.values():
-            said = ctl.fails(DAMAGED, *words, "--url", f"http://127.0.0.1:{other.server_port}")
-            assert "of this version" in said or "is empty" in said, (words, said)
+        yield f"http://127.0.0.1:{other.server_port}"
         other.shutdown()
-    assert list(ctl.work.iterdir()) == [ctl.work / "f.txt"]
+
+
+@pytest.mark.parametrize("answer", [b"{}", b"[]", b'{"data":[{"id":5,"nme":"x"}],"next":null}', b"null"])
+def test_a_server_of_another_version_is_noticed(ctl, answer):
+    (ctl.work / "f.txt").write_text("x")
+    with answering(answer) as url:
+        for command, *words in BY_THEIR_ANSWERS:
+            where = [url] if command == "login" else ["--url", url]
+            said = ctl.fails(DAMAGED, *command.split(), *words, *where, stdin="secret\n")
+            assert "of this version" in said or "is empty" in said, (command, said)
+    assert [path.name for path in ctl.work.iterdir()] == ["f.txt"]
+
+
+def test_every_command_is_tried_with_answers_of_another_version(ctl):
+    known = set(re.findall(r"^  (\w+(?: \w+)?)(?:  |$)", ctl.ok("--help"), re.M))
+    assert known == {command for command, *_ in BY_THEIR_ANSWERS} | BY_NO_ANSWER
+
+
+def test_what_has_no_sum_is_never_acknowledged(ctl):
+    with answering(b'{"id":"x","pk":1,"name":"f","sha256":"","size":70,"state":"available"}') as url:
+        for words in (["get", "x", "--ack"], ["cat", "x", "--ack"]):
+            assert 'no "sha256"' in ctl.fails(DAMAGED, *words, "--url", url)
+    assert list(ctl.work.iterdir()) == []
 
 
 def test_what_is_named_twice_is_got_once(ctl):
@@ -793,7 +835,8 @@ def test_what_is_busy_is_asked_again(ctl, relay):
 
 def test_words_that_are_wrong(ctl):
     for words in (["nonsense"], ["ls", "--nonsense"], ["ls", "-z"], ["ls", "--limit", "x"], ["ls", "extra"], ["get"],
-                  ["show"], ["ls", "--state", "x"], ["put", "a", "--expires", "soon"], ["archive"], ["ls", "--limit"], []):
+                  ["show"], ["ls", "--state", "x"], ["put", "a", "--expires", "soon"], ["archive"], ["ls", "--limit"], ["ls", "--limit", "0"],
+                  ["job", "create", "k", "--priority", "0"], []):
         assert "resultctl: " in ctl.fails(USAGE, *words)
     assert "put" in ctl.ok("--help") and "--expires" in ctl.ok("put", "--help")
     assert ctl.ok("--version").startswith("resultctl ")
@@ -802,6 +845,81 @@ def test_words_that_are_wrong(ctl):
 def test_a_failure_is_json_for_programs(ctl):
     said = json.loads(ctl.fails(ABSENT, "ack", nobody(), "--json"))
     assert (said["exit"], said["status"], said["code"]) == (ABSENT, 404, "not_found")
+
+
+def test_with_json_every_line_is_json(ctl):
+    result = ctl.api.publish("a", FILED)["id"]
+    ctl.file("b", b"b")
+    for status, words in ((ABSENT, ["get", nobody(), result]), (0, ["get", result, "-o", "c"]), (0, ["put", "b"]),
+                          (USAGE, ["put", "--nosuch"]), (USAGE, ["ls", "--limit", "x"]), (USAGE, ["nonsense"])):
+        done = ctl.run(*words, "--json")
+        assert done.returncode == status
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        assert lines and all("note" in line or line["exit"] == status for line in lines), words
+    job = ctl.api.get_job(ctl.api.results(name="b")[0]["job"])["id"]
+    assert ctl.fails(0, "archive", "--job", job, "-o", "all.zip", "--json") == '{"note":"all.zip"}\n'
+
+
+def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper):
+    result, job = keeper.api.publish("a", INLINE)["id"], keeper.api.job()["id"]
+    keeper.file("f", b"f")
+    keeper.ok("keep", result)
+    keeper.ok("job", "create", "k", "--reference-id", "mine")
+    of_gone = keeper.api.job()["id"]
+    keeper.ok("rm", keeper.api.upload(of_gone, "gone", b"1")["id"])
+    told = [
+        ("--expires must be from 1s to 7d", REFUSED, ["link", result, "--expires", "5000d"]),
+        ("--expires must be from 1s to 3652d", REFUSED, ["put", "f", "--expires", "30000d"]),
+        ("--expires must be from 1s to 3650d", REFUSED, ["key", "create", "k", "--scopes", "read", "--expires", "30000d"]),
+        ("--format must be json, ndjson", REFUSED, ["get", result, "--format", "pdf"]),
+        ("--new-batch must be 1 to 255", REFUSED, ["put", "f", "--new-batch", ""]),
+        ("--name: the name must be", REFUSED, ["put", "f", "--name", "x/y"]),
+        ("--storage: this project has no", REFUSED, ["put", "f", "--storage", "nope"]),
+        ("--priority must be a whole number from 1 to 10", REFUSED, ["job", "create", "k", "--priority", "99"]),
+        ("KIND must be 1 to 255", REFUSED, ["job", "create", "k" * 300]),
+        ("--reference-id must be 1 to 255", REFUSED, ["job", "create", "k", "--reference-id", "x" * 300]),
+        ("--lease must be from 1s to 1h", REFUSED, ["job", "claim", "--lease", "900d"]),
+        ("--kind: a kind must not", REFUSED, ["job", "claim", "--kind", ""]),
+        ("--code must be 1 to 255", REFUSED, ["job", "fail", job, "--code", "x" * 300]),
+        ("--after must be a time like", REFUSED, ["ls", "--after", "yesterday"]),
+        ("--scopes has what is no scope", REFUSED, ["key", "create", "k", "--scopes", "fly"]),
+        ("NAME must be 1 to 255", REFUSED, ["batch", "create", "x" * 300]),
+        (f"is kept; resultctl keep --off {result} first", CONFLICT, ["rm", result]),
+        ("find it with resultctl job ls --reference-id", CONFLICT, ["job", "create", "k", "--reference-id", "mine"]),
+        ("delete it with resultctl rm --permanent", CONFLICT, ["put", "f", "--job", of_gone, "--name", "gone"]),
+        ("resultctl: this result cannot be had as json", REFUSED, ["rows", result]),
+        ("there is none of this id", ABSENT, ["user", "change", "x", "--staff"]),
+    ]
+    for sentence, status, words in told:
+        said = keeper.fails(status, *words)
+        assert sentence in said and not re.search(r"/api/|the (member|parameter) |_in\b", said), (words, said)
+    keeper.ok("keep", result, "--off")
+    keeper.ok("rm", result)
+    keeper.ok("job", "rm", job)
+    assert f"; resultctl restore {result} brings it back" in keeper.fails(ABSENT, "cat", result)
+    assert f"; resultctl job restore {job} brings it back" in keeper.fails(ABSENT, "job", "finish", job)
+
+
+def test_what_cannot_be_a_name_is_refused_before_anything_is_sent(ctl):
+    ctl.file("a", b"a")
+    for name in ("", ".", ".."):
+        assert "cannot be the name" in ctl.fails(USAGE, "put", "a", "--name", name)
+    assert "is one line" in ctl.fails(USAGE, "put", "a", "--media-type", "text/csv\nX: y")
+    assert "above 0" in ctl.fails(USAGE, "put", "a", "--expires", "0s")
+    assert jobs(ctl.api) == []
+    for words in (["rm", ".."], ["show", "."], ["cat", ".."], ["job", "rm", "..", "--quiet"]):
+        ctl.fails(ABSENT, *words)
+    assert "a word is empty" in ctl.fails(USAGE, "rm", "")
+
+
+def test_what_comes_from_a_command_needs_a_name(ctl):
+    def put(*words):
+        line = '"$0" put <(echo hello) "$@"'
+        return subprocess.run(["bash", "-c", line, RESULTCTL, *words], capture_output=True, text=True, env=ctl.environment)
+
+    done = put()
+    assert done.returncode == USAGE and "needs a --name" in done.stderr and jobs(ctl.api) == []
+    assert put("--name", "greeting.txt").stdout.endswith("\tgreeting.txt\n")
 
 
 def test_files_that_are_not_there(ctl):
@@ -828,9 +946,37 @@ def test_logging_in_notes_the_key_for_its_owner_alone(ctl):
     told = json.loads(ctl.ok("login", url, "--name", "again", "--json", stdin=key + "\n"))
     assert told == {"name": "again", "url": url, "chosen": True}
     assert ctl.ok("ls", "--server", "here") == ""
+    assert ctl.ok("ls", "--url", url + "/") == "", "its key is known"
+    assert "wants a key" in ctl.fails(KEY, "ls", "--url", url.replace("127.0.0.1", "localhost"))
+    secret = url.replace("://", "://ada:secret@")
+    assert "no user or password" in ctl.fails(USAGE, "login", secret, stdin=key + "\n")
+    assert "secret" not in noted.read_text()
     assert "no server" in ctl.fails(USAGE, "ls", "--server", "other")
     assert ctl.json("logout", "again") == [{"name": "again", "url": url, "chosen": False}]
     assert ctl.ok("servers") == f"*\there\t{url}\n"
+
+
+def test_what_was_written_into_the_file_of_servers_stays(ctl):
+    url, key = ctl.environment.pop("RESULTD_URL"), ctl.environment.pop("RESULTD_KEY")
+    noted = ctl.folder / "config" / "resultctl" / "servers"
+    noted.parent.mkdir(parents=True)
+    noted.write_text(f"# mine\ndefault = one\n\n# the first\n[one]\nurl = {url}\n# of March\nkey = old\n\n"
+                     f"# the second\n[two]\nkey = x\n # it moves\nurl = http://127.0.0.1:1\n\n# the third\n[three]\nurl = {url}\n# end\n")
+    noted.chmod(0o600)
+    ctl.ok("login", url, "--name", "one", stdin=key + "\n")
+    ctl.ok("login", url, "--name", "new", stdin=key + "\n")
+    ctl.ok("logout", "two")
+    assert noted.read_text() == (
+        f"# mine\ndefault = new\n\n# the first\n[one]\nurl = {url}\n# of March\nkey = {key}\n\n"
+        f"# the third\n[three]\nurl = {url}\n# end\n\n[new]\nurl = {url}\nkey = {key}\n")
+    ctl.ok("logout", "one")
+    ctl.ok("logout", "new")
+    assert noted.read_text() == f"# mine\ndefault = three\n\n# the third\n[three]\nurl = {url}\n# end\n"
+    noted.unlink()
+    ctl.ok("login", url, "--name", "here", stdin=key + "\n")
+    assert re.fullmatch(r"# Servers .*\ndefault = here\n\n\[here\]\nurl = .*\nkey = .*\n", noted.read_text())
+    ctl.ok("logout")
+    assert ctl.ok("servers") == ""
 
 
 def test_a_key_can_stand_in_a_file(ctl):
@@ -853,7 +999,38 @@ def test_what_strangers_named_does_no_harm_to_a_terminal(ctl):
     assert "evil?gnp.exe" in ctl.ok("ls")
 
 
-@pytest.mark.parametrize("columns", [20, 40, 120])
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 100])
+def test_an_id_is_whole_on_any_terminal(ctl, columns):
+    result = ctl.api.publish("a-rather-long-name-of-a-result-for-eighty-columns.bin", INLINE)
+    ctl.file("b", b"b")
+    for words, ids in ((["ls"], [result["id"]]), (["job", "ls"], [result["job"]]), (["show", result["id"]], [result["sha256"]]),
+                       (["put", "b"], [])):
+        status, written = on_terminal(ctl, *words, columns=columns)
+        assert status == 0 and all(text in written for text in ids), written
+        assert "2026-…" not in written
+    assert ctl.api.results(name="b")[0]["id"] in written
+    at = on_terminal(ctl, "ls", columns=columns)[1].replace("\r\n", "\n").splitlines()
+    assert any("a-rather" in line for line in at)
+    assert ("STATE" in at[0], "CREATED" in at[0], "EXPIRES" in at[0]) == (columns > 69, columns > 78, columns > 86)
+
+
+def test_days_are_short_on_a_terminal(ctl):
+    ctl.api.publish("a", INLINE, expires_in="63072000")
+    written = on_terminal(ctl, "ls", columns=100)[1]
+    assert re.search(r"available +(\d\d:\d\d|\w{3} [ \d]\d) +20\d\d-\d\d-\d\d\r", written), written
+    assert re.search(r"\t20\d\d-\d\d-\d\d \d\d:\d\d\t20\d\d-\d\d-\d\d \d\d:\d\d\n", ctl.ok("ls"))
+
+
+def test_columns_of_rows_that_do_not_fit_are_told(ctl):
+    names = [f"column{number}" for number in range(12)]
+    text = ",".join(names) + "\n" + ",".join(["a long cell of a table"] * 11) + ",12345678\n"
+    result = ctl.api.publish("t.csv", text.encode(), headers={"Content-Type": "text/csv"})["id"]
+    assert "column6" in on_terminal(ctl, "rows", result)[1]
+    assert "4 columns are not shown" in on_terminal(ctl, "rows", result)[1]
+    assert "12345678" in on_terminal(ctl, "rows", result, "--fields", "column0,column11", columns=20)[1]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 120])
 def test_nothing_is_wider_than_the_terminal(ctl, columns):
     result = ctl.api.publish("a-rather-long-name-of-a-result-for-twenty-columns.bin", LARGE * 4)["id"]
     ctl.api.publish("zweite-Datei-mit-Ümlauten-und-漢字.csv", INLINE)
@@ -861,7 +1038,7 @@ def test_nothing_is_wider_than_the_terminal(ctl, columns):
         status, written = on_terminal(ctl, *words, columns=columns)
         assert status == 0, written
         if words == ["show", result]:
-            continue  # values are cut, but never below four columns
+            continue  # values go on in the next line
         for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", written).replace("\r", "\n").split("\n"):
             assert sum(2 if ord(c) > 0x2e80 else 1 for c in line) <= columns, (words, line)
 
@@ -875,13 +1052,24 @@ def test_bars_are_for_terminals_alone(ctl):
 # ---- shells -----------------------------------------------------------------------------------------------
 
 
+def commands(ctl):
+    """The first words of all, and the second words of each that has some."""
+    names = re.findall(r"^  (\w+)(?: (\w+))?(?:  |$)", ctl.ok("--help"), re.M)
+    groups = {first: {second for other, second in names if other == first} for first, second in names if second}
+    return {first for first, _ in names}, groups
+
+
 def test_bash_completes_commands_and_flags(ctl):
     script = ctl.ok("completion", "bash") + """
     try() { COMP_WORDS=(resultctl "$@"); COMP_CWORD=$#; _resultctl; echo "${COMPREPLY[*]}"; }
     try job cl; try get --fo; try job create --in; try res; try put --new; try key ro; try user
     """
+    first, second = commands(ctl)
+    script += "try ''; " + " ".join(f"try {group} '';" for group in second)
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["claim", "--format --force", "--input", "restore", "--new-batch", "rotate", "user"]
+    some, (all_first, *all_second) = done.stdout.splitlines()[:7], done.stdout.splitlines()[7:]
+    assert some == ["claim", "--format --force", "--input", "restore", "--new-batch", "rotate", "user"]
+    assert set(all_first.split()) == first and [set(line.split()) for line in all_second] == list(second.values())
 
 
 def test_fish_completes_commands_and_flags(ctl):
@@ -896,7 +1084,12 @@ def test_fish_completes_commands_and_flags(ctl):
     assert {"--format", "--force"} <= set(offered("resultctl get --fo"))
     assert "restore" in offered("resultctl res")
     assert offered("resultctl put --new") == ["--new-batch"]
-    assert "rotate" in offered("resultctl key ro") and "user" in offered("resultctl us")
+    assert "--state" in offered("resultctl ls --st") and "--state" not in offered("resultctl job ls --st")
+    assert "--status" in offered("resultctl job ls --st") and "--status" not in offered("resultctl ls --st")
+    first, second = commands(ctl)
+    assert set(offered("resultctl ")) == first
+    for group, words in second.items():
+        assert set(offered(f"resultctl {group} ")) == words
 
 
 ZSH = """
@@ -911,7 +1104,10 @@ print -r -- $line
 """
 
 
-@pytest.mark.parametrize("typed, completed", [("job cl", "claim"), ("res", "restore"), ("put --new-b", "--new-batch"), ("key ro", "rotate"), ("us", "usage")])
+@pytest.mark.parametrize("typed, completed", [
+    ("job cl", "claim"), ("job ls --stat", "--status"), ("res", "restore"), ("put --new-b", "--new-batch"), ("key ro", "rotate"),
+    ("batch cr", "create"), ("user ch", "change"), ("us", "usage"), ("us", "user"), ("ba", "batch"), ("jo", "job"), ("ke", "keep"),
+])
 def test_zsh_completes_commands_and_flags(ctl, typed, completed):
     (ctl.work / "_resultctl").write_text(ctl.ok("completion", "zsh"))
     done = subprocess.run(["zsh", "-f", "-c", ZSH, "zsh", typed, completed], cwd=ctl.work, capture_output=True,
@@ -943,7 +1139,6 @@ def test_a_key_is_made_listed_rotated_and_revoked(keeper):
     assert "the last key" in keeper.fails(CONFLICT, "key", "revoke", keeper.environment["RESULTD_KEY"][3:15])
     keeper.fails(ABSENT, "key", "revoke", "nobody")
     assert "--scopes" in keeper.fails(USAGE, "key", "create", "worker")
-    assert "/scopes" in keeper.fails(REFUSED, "key", "create", "worker", "--scopes", "fly")
 
 
 def test_a_key_that_is_wrong_expired_or_too_weak_is_told_apart(keeper):

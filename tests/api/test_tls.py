@@ -222,6 +222,15 @@ def serve_once(folder, **settings):
     return program("serve", "--data", folder / "data", "--listen", f"127.0.0.1:{free_port()}", *words)
 
 
+@pytest.mark.parametrize("tls, settings, told", [
+    (True, {"tls_hsts": "30d"}, "max-age=2592000"), (True, {}, None), (False, {"tls_hsts": "30d"}, None),
+])
+def test_browsers_are_told_to_insist_on_tls_if_that_is_wanted(serve, fresh_server, tls, settings, told):
+    server = (serve if tls else fresh_server)(**settings)
+    for path in ("/", "/api/v1/jobs"):
+        assert server.get(path).headers.get("Strict-Transport-Security") == told
+
+
 def test_certificate_and_key_go_together(folder):
     certificate, key = certificates.make(folder)
     done = serve_once(folder, tls_cert=certificate)

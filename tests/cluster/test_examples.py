@@ -35,7 +35,7 @@ def passes_everything_on(url, api):
     assert requests.get(f"{url}/-/live", timeout=60).status_code == 200
 
 
-def test_nginx_passes_everything_on_and_leaves_out_who_is_away(node, nginx):
+def test_nginx_passes_everything_on_and_leaves_out_who_is_away(node, nginx, place):
     server, nobody = node(), free_port()
     api = server.api()
     places = {"10.0.0.20:80": free_port(), "10.0.0.21:8080": server.port, "10.0.0.22:8080": nobody}
@@ -43,6 +43,13 @@ def test_nginx_passes_everything_on_and_leaves_out_who_is_away(node, nginx):
     url = f"http://127.0.0.1:{places['10.0.0.20:80']}"
     passes_everything_on(url, api)
     assert all(through(url, api, "GET", "/results").status_code == 200 for _ in range(20))
+    path = re.sub(r"^https?://[^/]+", "", api.link(api.publish("a", FILED)["id"])["url"])
+    assert requests.get(url + path, timeout=60).content == FILED
+    server.stop()
+    assert requests.get(url + path, timeout=60).status_code in (502, 503)
+    assert through(url, api, "GET", "/results").status_code in (502, 503)
+    eventually(lambda: "/api/v1/results" in (place / "error.log").read_text(), "nginx tells of what it could not do")
+    assert "/-/d/" not in (place / "error.log").read_text()
 
 
 def site_of(server, other):

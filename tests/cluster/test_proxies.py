@@ -59,6 +59,7 @@ def nginx_text(place, server, port):
     text = (EXAMPLES / "nginx.conf").read_text()
     for ours, theirs in {
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+        "listen [::]:443 ssl": f"listen [::1]:{port} ssl",
         "127.0.0.1:8080;\n        keepalive": f"127.0.0.1:{server.port};\n        keepalive",
         "/etc/ssl/results.example.org.pem": certificate,
         "/etc/ssl/private/results.example.org.key": key,
@@ -157,6 +158,29 @@ def test_links_are_sent_by_nginx_and_in_no_log(fast, place):
     assert f"/-/blobs/{result[-12:-10]}/{result}" in (place / "access.log").read_text()
 
 
+def test_a_link_is_in_no_log_of_nginx_while_the_server_is_away(node, nginx, place):
+    server, port = node(environment=ENVIRONMENT, **ACCEL), free_port()
+    api = server.api()
+    path = re.sub(r"^https?://[^/]+", "", api.link(api.publish("a", FILED)["id"])["url"])
+    text, certificate = nginx_text(place, server, port)
+    nginx(text, port)
+    server.stop()
+    assert requests.get(f"https://127.0.0.1:{port}{path}", verify=certificate, timeout=60).status_code == 502
+    assert requests.get(f"https://127.0.0.1:{port}/api/v1/jobs", verify=certificate, timeout=60).status_code == 502
+    eventually(lambda: "/api/v1/jobs" in (place / "error.log").read_text(), "nginx tells of what it could not do")
+    assert "/-/d/" not in (place / "error.log").read_text() + (place / "access.log").read_text()
+
+
+def over_ipv6(through):
+    headers = {"Authorization": f"Bearer {through.api.key}"}
+    url = through.url.replace("127.0.0.1", "[::1]") + "/api/v1/jobs"
+    return requests.get(url, headers=headers, verify=through.certificate, timeout=60).status_code
+
+
+def test_nginx_listens_on_both_kinds_of_addresses(fast):
+    assert over_ipv6(fast) == 200
+
+
 def test_strangers_learn_no_names_and_open_no_files(fast):
     result = fast.publish(FILED)
     name = fast.server.blob_of(FILED)
@@ -216,10 +240,11 @@ def test_haproxy_with_tls_passes_everything_on(node, haproxy, place):
     text = (EXAMPLES / "haproxy.cfg").read_text()
     for ours, theirs in {
         "bind 0.0.0.0:443": f"bind 127.0.0.1:{port}",
+        "bind [::]:443": f"bind [::1]:{port}",
         "/etc/haproxy/results.pem": place / "both.pem",
         "resultd 127.0.0.1:8080": f"resultd 127.0.0.1:{server.port}",
     }.items():
-        assert text.count(ours) == 1, ours
+        assert text.count(ours) in (1, 2), ours
         text = text.replace(ours, str(theirs))
     haproxy(text, port)
     through = Through(server, port, certificate)
@@ -228,3 +253,4 @@ def test_haproxy_with_tls_passes_everything_on(node, haproxy, place):
     assert through.both(result, Range="bytes=5-9").content == FILED[5:10]
     assert through.request("GET", "/-/ready").status_code == 404
     assert through.request("GET", "/-/live").status_code == 200
+    assert over_ipv6(through) == 200

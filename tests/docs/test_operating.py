@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/operations.md: each command of resultd in it is run, on real services, with the names that it leaves open.
 
-What asks the machine's service manager, its packages or a container engine is not: apt and runuser are run by
-tests/package, systemctl, podman and certbot by nobody.
+What asks the machine's service manager, its packages or a container engine is not: apt, runuser, usermod and chmod are
+run by tests/package, systemctl, podman and certbot by nobody.
 """
 
 import contextlib
@@ -12,7 +12,9 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -24,14 +26,27 @@ BINARY = os.path.abspath(os.environ.get("RESULTD", str(ROOT / "build" / "resultd
 CLIENT = os.path.join(os.path.dirname(BINARY), "resultctl")
 SERVICES = ROOT / "tests" / "services"
 PATIENCE = 60.0
-ELSEWHERE = ("apt ", "runuser ", "systemctl ", "podman ", "certbot ")  # see above
+ELSEWHERE = ("apt ", "runuser ", "usermod ", "chmod ", "systemctl ", "podman ", "certbot ")  # see above
+HERE = ("resultd ", "resultctl ", "install ", "openssl ")
+
+sys.path.insert(0, str(SERVICES))
+import certificates  # noqa: E402
+
+
+def page():
+    return (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def within_sentences():
+    """The commands that stand in the text: such words as `openssl rand -hex 24`."""
+    return [words for words in re.findall(r"`([a-z-]+ [^`\n]+)`", page()) if words.startswith(HERE + ELSEWHERE)]
 
 
 def documented():
-    """The command lines of the page's blocks, without comments."""
-    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    lines = [line[4:].split("   #")[0].strip() for line in re.findall(r"^    \S.*$", text, re.M)]
-    return [line for line in lines if re.match(r"(resultd|resultctl) |" + "|".join(ELSEWHERE), line)]
+    """The command lines of the page's blocks, without comments, and what others than we are asked for in its text."""
+    lines = [line[4:].split("   #")[0].strip() for line in re.findall(r"^    \S.*$", page(), re.M)]
+    lines += [words for words in within_sentences() if not words.startswith("resultd ")]
+    return [line for line in lines if line.startswith(HERE + ELSEWHERE)]
 
 
 def environment_of(path):
@@ -74,7 +89,7 @@ class Desk:
         for name, value in names.items():
             assert name in command, (name, command)
             command = command.replace(name, str(value))
-        return command.replace("resultd ", BINARY + " ", 1)
+        return re.sub("^resultd ", BINARY + " ", command)
 
     def run(self, beginning, status=0, names=None, **more):
         done = subprocess.run(["bash", "-c", self.line(beginning, **(names or {}))], env={**self.environment, **more},
@@ -118,6 +133,70 @@ def is_alive(address):
             return answer.status == 200
     except OSError:
         return False
+
+
+def made_key(desk):
+    """nginx' key is one that the server takes."""
+    key = desk.run("openssl rand").strip()
+    words = [BINARY, "settings", "--accel-redirect", "/-/blobs", "--data", desk.folder]
+    done = subprocess.run(words, env={**desk.environment, "RESULTD_ACCEL_KEY": key}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and key not in done.stdout, done.stderr
+
+
+def renewed_certificate(desk):
+    """The lines of a hook of certbot, between two certificates."""
+    lineage, etc, group = desk.folder / "live", desk.folder / "etc", str(os.getegid())
+    lineage.mkdir()
+    etc.mkdir()
+    hook = [desk.line("install -m 0644", **{"/etc/resultd": etc}),
+            desk.line("install -m 0640", **{"/etc/resultd": etc, "-g resultd": f"-g {group}"})]
+
+    def renew():
+        for made, name in zip(certificates.make(lineage), ("fullchain.pem", "privkey.pem")):
+            made.replace(lineage / name)
+        subprocess.run(["sh", "-ec", "\n".join(hook)], env={**desk.environment, "RENEWED_LINEAGE": str(lineage)}, check=True)
+        return (lineage / "fullchain.pem").read_text(encoding="ascii")
+
+    first = renew()
+    assert ((etc / "privkey.pem").stat().st_mode & 0o777, (etc / "fullchain.pem").stat().st_mode & 0o777) == (0o640, 0o644)
+    if os.geteuid() != 0:
+        return  # a key that its group may read must be root's
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        place = probe.getsockname()
+    server = subprocess.Popen([BINARY, "serve", "--data", desk.folder / "tls", "--listen", f"127.0.0.1:{place[1]}",
+                               "--tls-cert", etc / "fullchain.pem", "--tls-key", etc / "privkey.pem"], env=desk.environment)
+    try:
+        await_certificate(server, place, first)
+        second = renew()
+        assert second != first
+        server.send_signal(signal.SIGHUP)  # systemctl reload
+        await_certificate(server, place, second)
+    finally:
+        server.terminate()
+        assert server.wait(PATIENCE) == 0
+
+
+def await_certificate(server, place, wanted):
+    deadline = time.monotonic() + PATIENCE
+    shown = None
+    while shown != wanted.strip():
+        assert server.poll() is None and time.monotonic() < deadline, shown
+        with contextlib.suppress(OSError):
+            shown = ssl.get_server_certificate(place).strip()
+        time.sleep(0.05)
+
+
+def test_commands_within_sentences_are_some():
+    """Of those that only name a subcommand: it is there, and knows the flags."""
+    ours = sorted({words for words in within_sentences() if words.startswith("resultd ")})
+    assert len(ours) > 5
+    for words in ours:
+        names = re.findall(r"^[a-z-]+(?: [a-z-]+)*", words.removeprefix("resultd "))[0].split()
+        done = subprocess.run([BINARY, *names, "--help"], capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert done.returncode == 0, words
+        for flag in re.findall(r"--[a-z-]+", words):
+            assert flag in done.stdout or flag == "--help", words
 
 
 def test_every_command_about_operating(desk):
@@ -164,5 +243,8 @@ def test_every_command_about_operating(desk):
     settings = desk.folder / "new.conf"
     settings.write_text(f"data = {desk.folder}/arrived\ndb = postgresql:///moved\n", encoding="utf-8")
     desk.run("resultd move", names={"/var/lib/resultd": desk.data, "/etc/resultd/new.conf": settings})
+
+    made_key(desk)
+    renewed_certificate(desk)
 
     assert [line for line in desk.left if not line.startswith(ELSEWHERE)] == []

@@ -4,6 +4,7 @@
 #include "cli/args.h"
 #include "cli/http.h"
 #include "cli/names.h"
+#include "cli/problem.h"
 #include "cli/screen.h"
 #include "fuzz/fuzz.h"
 
@@ -45,6 +46,17 @@ static void try_name(const char *text, const char *format)
     arena_free(&a);
 }
 
+static void try_problem(const char *text)
+{
+    static const struct args_flag flags[] = {{"expires", 'e', ARGS_TIME, 0, "TIME", "", NULL}};
+    static const struct command command = {.operands = "ID PART", .flags = flags, .flag_count = 1};
+    struct arena a = {0};
+    FUZZ_ASSERT(strncmp(problem_in_words(&a, &command, "/expires_in", text), "--expires", 9) == 0);
+    FUZZ_ASSERT(strcmp(problem_in_words(&a, NULL, "/expires_in", text), text) == 0);
+    FUZZ_ASSERT(strlen(problem_in_words(&a, &command, text, text)) > 0 || !*text);
+    arena_free(&a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a = {0};
@@ -54,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_screen(text, (int)(size % 90));
     try_name(text, "");
     try_name(text, "csv");
+    try_problem(text);
     if (args_time(text, &seconds))
         FUZZ_ASSERT(seconds >= 0 && seconds <= INT64_C(3155760000));
     arena_free(&a);

@@ -100,6 +100,12 @@ def system(folder, built):
     made.close()
 
 
+@pytest.fixture(scope="module")
+def bare(system):
+    """The files of that Debian before ours."""
+    return system.files()
+
+
 # ---- as systemd would -------------------------------------------------------------------------------------
 
 
@@ -178,11 +184,10 @@ def test_packages_hold_what_they_should(built):
     assert {f"usr/share/{name}" for name in shells} <= client
 
 
-def test_systemd_finds_nothing_wrong_with_the_units(system, built):
-    before = system.files()
+def test_systemd_finds_nothing_wrong_with_the_units(system, bare, built):
+    assert UNIT not in bare
     system.bring(package(built, "resultd"), package(built, "resultctl"))
     system.shell(documented("apt install ").replace("install", "install -y").replace("amd64", run("dpkg", "--print-architecture").strip()))
-    pytest.before = before
     units = ["/lib/systemd/system/resultd.service", "/lib/systemd/system/resultd.socket"]
     done = subprocess.run(
         ["chroot", system.root, "systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False
@@ -228,6 +233,22 @@ def test_it_runs_by_the_lines_of_the_unit(system):
         assert len(owners) == 1 and 0 not in owners
     finally:
         unit.stop()
+
+
+def test_nginx_reaches_files_as_a_member_of_the_group(system):
+    text = (CHECKOUT / "docs" / "operations.md").read_text()
+    joins, opens = (re.search(rf"`({words}[^`]*)`", text)[1] for words in ("usermod ", "chmod "))
+
+    def reaches():
+        return system.status("www-data", "test", "-x", "/var/lib/resultd", env={"PATH": "/usr/bin"}) == 0
+
+    assert not reaches()
+    system.run("chmod", "0700", "/var/lib/resultd")
+    system.shell(joins)
+    assert not reaches()
+    system.shell(f"{opens} /var/lib/resultd")
+    assert reaches()
+    assert system.status("www-data", "cat", "/var/lib/resultd/secret.key", env={"PATH": "/usr/bin"}) != 0
 
 
 def system_calls(names):
@@ -290,15 +311,15 @@ def test_removed_it_leaves_settings_and_results(system):
     assert (system.root / "var/lib/resultd/resultd.db").exists()
 
 
-def test_purged_it_leaves_results_alone(system):
+def test_purged_it_leaves_results_alone(system, bare):
     said = system.run("dpkg", "-P", "resultd", "resultctl")
     assert "/var/lib/resultd stays" in said
     assert (system.root / "var/lib/resultd/resultd.db").exists()
-    left = {name for name in system.files() - pytest.before if not name.startswith("var/lib/resultd")}
+    left = {name for name in system.files() - bare if not name.startswith("var/lib/resultd")}
     assert left == set()
 
 
-def test_purged_with_its_data_it_leaves_nothing(system, built):
+def test_purged_with_its_data_it_leaves_nothing(system, bare, built):
     system.install(package(built, "resultd"))
     system.run("dpkg", "-P", "resultd", env={"RESULTD_PURGE": "data"})
-    assert system.files() - pytest.before == set()
+    assert system.files() - bare == set()

@@ -5,7 +5,7 @@ a client is told to trust."""
 import subprocess
 
 KINDS = {"rsa": ["rsa:2048"], "ec": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]}
-NAMES = "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:results.example.org"
+NAMES = "subjectAltName=IP:127.0.0.1,IP:::1,DNS:localhost,DNS:results.example.org"
 
 
 def make(folder, name="server", kind="ec", days=30):
