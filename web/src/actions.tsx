@@ -1,33 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be done to results and jobs. Before anything is lost, a dialog says what, and whether it comes back.
-import { address, api, forgetWithKey, get, getOne, post, put, remove } from './api';
+import { address, api, get, getOne, post, put, remove } from './api';
 import { bytes, duration, exactTime, plural, relative } from './format';
 import type { Job, Result, Usage } from './types';
 import { ask } from './ui/dialog';
 import { say } from './ui/toast';
 
-let trashSeconds: Promise<number | undefined> | undefined;
-
-forgetWithKey(() => (trashSeconds = undefined));
-
-// How long the trash is kept; asked for once.
-function trashTime(): Promise<number | undefined> {
-  trashSeconds ??= get<Usage>(api`/usage`).then(
-    (usage) => usage.lifetimes.trash,
-    () => undefined,
-  );
-  return trashSeconds;
-}
+// Asked for each time: who runs the server may change them while the page is open.
+const lifetimes = async (): Promise<Usage['lifetimes']> => (await get<Usage>(api`/usage`)).lifetimes;
 
 async function restorable(): Promise<string> {
-  const seconds = await trashTime();
-  return seconds === undefined ? 'until the server empties its trash' : `for ${duration(seconds)}`;
+  try {
+    return `for ${duration((await lifetimes()).trash)}`;
+  } catch {
+    return 'until the server empties its trash';
+  }
 }
 
-export async function acknowledge(result: Result): Promise<Result> {
+async function acknowledge(result: Result): Promise<Result> {
   const changed = await post<Result>(api`/results/${result.id}/ack`, { sha256: result.sha256 });
   say(`${result.name} is acknowledged`);
   return changed;
+}
+
+// Where the server keeps what is acknowledged for a shorter time. What is kept stays until it is let go.
+export async function askToAcknowledge(result: Result, done: (result: Result) => void): Promise<void> {
+  const { expires_at, keep } = result;
+  const { consumed } = await lifetimes();
+  const end = new Date(Date.now() + (consumed ?? 0) * 1000).toISOString();
+  if (consumed === null || keep || (expires_at && Date.parse(expires_at) <= Date.parse(end))) {
+    done(await acknowledge(result));
+    return;
+  }
+  ask({
+    title: `Acknowledge ${result.name}?`,
+    lost: (
+      <p>
+        What is acknowledged lives for {duration(consumed)} more: <strong>it expires on {exactTime(end)}</strong>, and{' '}
+        {expires_at ? `not on ${exactTime(expires_at)}` : 'would not otherwise'}. Then its {bytes(result.size)} cannot be read
+        or downloaded any more. That cannot be undone.
+      </p>
+    ),
+    verb: 'Acknowledge',
+    async act() {
+      done(await acknowledge(result));
+    },
+  });
 }
 
 export async function keep(result: Result): Promise<Result> {

@@ -89,7 +89,7 @@ export interface Count {
 export interface Usage extends Count {
   by_state: Record<State, Count>;
   trash: Count;
-  lifetimes: { results: number; trash: number }; // seconds
+  lifetimes: { results: number; consumed: number | null; trash: number }; // seconds
 }
 
 export interface HistoryStep {

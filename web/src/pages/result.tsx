@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { acknowledge, askToDelete, askToLetGo, askToPurge, keep, restore } from '../actions';
+import { askToAcknowledge, askToDelete, askToLetGo, askToPurge, keep, restore } from '../actions';
 import { address, api, getOne, may, type Path, post } from '../api';
 import { count, duration, plural } from '../format';
 import { problemFrom, useLoad } from '../hooks';
@@ -256,7 +256,7 @@ function Actions({ result, change, link }: { result: Result; change: (result: Re
         </button>
       )}
       {result.state === 'available' && may('ack') && (
-        <button type="button" onClick={() => act(acknowledge(result))}>
+        <button type="button" onClick={() => askToAcknowledge(result, change).catch(failed)}>
           Acknowledge
         </button>
       )}
