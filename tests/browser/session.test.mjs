@@ -148,6 +148,22 @@ test('what changes something while the server is away fails in words', async () 
   await own.stop();
 });
 
+test('a fault in one page is said there, and the others go on', async () => {
+  const { id } = await server.api('POST', '/batches', { name: 'odd' });
+  const page = await open(browser, server);
+  // As of a server of another version: an answer without a member that is drawn.
+  await page.route(`**/api/v1/batches/${id}`, (route) => route.fulfill({ json: { id, name: 'odd', created_at: '2026-11-21T00:00:00Z' } }));
+  await page.evaluate((to) => (location.hash = to), `#/batches/${id}`);
+  await page.getByRole('alert').getByText(/went wrong.*TypeError/).waitFor();
+  await page.getByRole('heading', { level: 1, name: 'Batches' }).waitFor();
+  await goTo(page, '#/jobs', 'Jobs');
+  await page.unrouteAll();
+  await page.goBack();
+  await page.getByRole('heading', { level: 1, name: 'odd' }).waitFor();
+  page.faults = page.faults.filter((fault) => !/TypeError/.test(fault));
+  await closePage(page);
+});
+
 test('letters lead to pages, and can be switched off', async () => {
   const page = await open(browser, server);
   await page.getByRole('heading', { name: 'Overview' }).waitFor();

@@ -24,6 +24,7 @@ import './style.css';
 import { theme } from './theme';
 import type { Scope } from './types';
 import { isBusy, isOpen, uploads } from './upload';
+import { Boundary } from './ui/boundary';
 import { Empty, Head, headingTakesFocus, Loading } from './ui/basic';
 import { ask, Asking, Dialog } from './ui/dialog';
 import { say, Toasts } from './ui/toast';
@@ -234,7 +235,9 @@ function Signed(): JSX.Element {
             </Empty>
           </>
         ) : may(entry.needs) ? (
-          entry.page(id)
+          <Boundary key={path.join('/')} title={entry.title}>
+            {entry.page(id)}
+          </Boundary>
         ) : (
           <>
             <Head title={entry.title} />
@@ -268,5 +271,11 @@ function App(): JSX.Element {
 }
 
 const root = document.getElementById('app');
-if (root) render(<App />, root);
+if (root)
+  render(
+    <Boundary title="resultd">
+      <App />
+    </Boundary>,
+    root,
+  );
 void findSession();
