@@ -134,7 +134,9 @@ export interface Storage {
   url: string;
   endpoint: string | null;
   region: string | null;
+  path_style: boolean | null;
   deliver: 'proxy' | 'redirect';
+  link_lifetime: number | null; // seconds
   default: boolean;
   credentials: { access_key_id: string };
   state: 'new' | 'valid' | 'invalid';

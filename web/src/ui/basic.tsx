@@ -39,11 +39,12 @@ const SIGNS: Record<string, string> = {
   failed: '!',
   cancelled: '✕',
   kept: '◆',
+  default: '◆',
   valid: '✓',
   invalid: '!',
   new: '○',
   revoked: '✕',
-  deactivated: '✕',
+  deactivated: '○',
   active: '●',
 };
 
