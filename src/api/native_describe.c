@@ -24,7 +24,8 @@ const struct description native_description = {
     .about = "Results of asynchronous jobs: a worker uploads them, a client finds, awaits, downloads and "
              "acknowledges them. Times are RFC 3339 in UTC with six digits. A member that is null counts as "
              "absent; one that is not known here is an error. Bounds of texts are bytes of UTF-8.",
-    .key_forms = KEY_BEARER | KEY_TOKEN | KEY_BASIC | KEY_HEADER,
+    .key_forms = KEY_ANY | KEY_SESSION | KEY_PAGE,
+    .beside = &api_login,
     .error_media_type = "application/problem+json",
     .error = &native_problem_shape,
     .always = {400, 401, 403, 503},

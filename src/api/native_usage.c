@@ -169,7 +169,7 @@ struct history_params {
 
 static const struct param history_params[] = {
     {"hours", PARAM_INT, offsetof(struct history_params, hours), 1, USAGE_HOURS_MOST,
-     "How far back (24); by days where it is more than 720."},
+     "How far back (24); by days where it is more than 720.", .example = "168"},
 };
 
 const struct operation native_op_usage_history = {
@@ -221,7 +221,8 @@ struct expiring_params {
 };
 
 static const struct param expiring_params[] = {
-    {"limit", PARAM_INT, offsetof(struct expiring_params, limit), 1, EXPIRING_MOST, "At most so many (20)."},
+    {"limit", PARAM_INT, offsetof(struct expiring_params, limit), 1, EXPIRING_MOST, "At most so many (20).",
+     .example = "5"},
 };
 
 const struct operation native_op_usage_expiring = {
