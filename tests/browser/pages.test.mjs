@@ -158,6 +158,39 @@ test('the trash gives back, or loses for good, what it says', async () => {
   await closePage(page);
 });
 
+test('a result that was deleted with its job comes back with it', async () => {
+  const job = await server.api('POST', '/jobs', { kind: 'render', reference_id: 'order-9' });
+  const { id } = await server.api('PUT', `/jobs/${job.id}/results/with-job.txt`, 'x', { 'Content-Type': 'text/plain' });
+  await server.api('DELETE', `/jobs/${job.id}`);
+  const page = await open(browser, server, { at: '#/trash' });
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'Restore with-job.txt' }).click();
+  assert.match(await dialog.innerText(), /with-job\.txt is a result of the job order-9, which is deleted/);
+  await dialog.getByRole('button', { name: 'Restore the job' }).click();
+  await inGrid(page, 'with-job.txt').waitFor({ state: 'detached' });
+  assert.equal((await server.api('GET', `/results/${id}`)).deleted_at, null);
+  page.faults = page.faults.filter((fault) => !/status of 409/.test(fault));
+  await closePage(page);
+});
+
+test('the results of a job that goes on stay where one has scrolled to', async () => {
+  const job = await server.api('POST', '/jobs', { kind: 'render', reference_id: 'many' });
+  await server.api('POST', `/jobs/${job.id}/progress`, { progress: 0.5 });
+  const add = (n) => server.api('PUT', `/jobs/${job.id}/results/part-${n}.txt`, 'x', { 'Content-Type': 'text/plain' });
+  for (let n = 0; n < 40; n++) await add(n);
+  const page = await open(browser, server, { at: `#/jobs/${job.id}` });
+  await page.getByText('40 loaded').waitFor();
+  const grid = page.getByRole('grid');
+  await grid.evaluate((box) => {
+    box.scrollTop = 600;
+    box.wasHere = true;
+  });
+  await add('last');
+  await page.getByText('41 loaded').waitFor();
+  assert.deepEqual(await grid.evaluate((box) => [box.scrollTop, box.wasHere]), [600, true]);
+  await closePage(page);
+});
+
 const opens = (key) => fetch(`${server.url}/api/v1/usage`, { headers: { Authorization: `Bearer ${key}` } }).then((answer) => answer.status);
 
 test('keys are made, shown once, rotated and revoked', async () => {

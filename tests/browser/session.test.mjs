@@ -40,6 +40,12 @@ test('a wrong key is refused in words', async () => {
   await page.getByLabel('Key', { exact: true }).fill('rk_nobody');
   await page.getByRole('button', { name: 'Sign in' }).click();
   assert.match(await page.getByRole('alert').innerText(), /not valid/);
+  const { key: brief } = await server.api('POST', '/keys', { name: 'brief', scopes: ['read'], expires_in: 1 });
+  const status = async () => (await fetch(`${server.url}/api/v1/usage`, { headers: { Authorization: `Bearer ${brief}` } })).status;
+  await eventually(async () => (await status()) === 401, 'the key expires');
+  await page.getByLabel('Key', { exact: true }).fill(brief);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('alert').getByText('this key expired at').waitFor();
   await signIn(page, server.key);
   await closePage(page);
 });

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be done to results and jobs. Before anything is lost, a dialog says what, and whether it comes back.
-import { address, api, get, getOne, post, put, remove } from './api';
+import { address, api, get, getOne, post, Problem, put, remove } from './api';
 import { bytes, duration, exactTime, plural, relative } from './format';
+import { to } from './router';
 import type { Job, Result, Usage } from './types';
 import { ask } from './ui/dialog';
 import { say } from './ui/toast';
@@ -86,10 +87,37 @@ export async function askToLetGo(result: Result, done: (result: Result) => void)
   });
 }
 
-export async function restore(result: { id: string; name: string }): Promise<Result> {
+async function restore(result: Result): Promise<Result> {
   const changed = await post<Result>(api`/results/${result.id}/restore`);
   say(`${result.name} is back`);
   return changed;
+}
+
+const called = (job: Job): string => job.reference_id ?? job.kind;
+
+// One that was deleted with its job comes back with it alone.
+export async function askToRestore(result: Result, done: (result: Result) => void): Promise<void> {
+  try {
+    done(await restore(result));
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'wrong_state') throw error;
+    const job = await get<Job>(api`/jobs/${result.job}`);
+    ask({
+      title: `Restore the job ${called(job)}, too?`,
+      lost: (
+        <p>
+          {result.name} is a result of the job <a href={to('jobs', result.job)}>{called(job)}</a>, which is deleted. It comes
+          back with this job and what was deleted with it.
+        </p>
+      ),
+      verb: 'Restore the job',
+      harmless: true,
+      async act() {
+        await restoreJob(job);
+        done(await restore(result));
+      },
+    });
+  }
 }
 
 export async function askToDelete(result: Result, done: () => void): Promise<void> {
@@ -137,7 +165,7 @@ function held(job: Job): string {
 export async function askToDeleteJob(job: Job, done: () => void): Promise<void> {
   const time = await restorable();
   ask({
-    title: `Delete the job ${job.reference_id ?? job.kind}?`,
+    title: `Delete the job ${called(job)}?`,
     lost: (
       <p>
         The job and {held(job)} cannot be read any more. They can be restored from the trash {time}; then they are gone.
@@ -154,7 +182,7 @@ export async function askToDeleteJob(job: Job, done: () => void): Promise<void> 
 
 export function askToCancelJob(job: Job, done: (job: Job) => void): void {
   ask({
-    title: `Cancel the job ${job.reference_id ?? job.kind}?`,
+    title: `Cancel the job ${called(job)}?`,
     lost: (
       <p>
         The job is not worked on any more, and cannot be started again. {job.results.length > 0 && `Its ${held(job)} stay.`}

@@ -4,7 +4,7 @@ import { type JSX, render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { away, findSession, may, session, signOut, tryNow } from './api';
 import { plural } from './format';
-import { problemFrom, useTick } from './hooks';
+import { useTick } from './hooks';
 import { BatchPage, Batches } from './pages/batches';
 import { JobPage } from './pages/job';
 import { Jobs } from './pages/jobs';
@@ -27,7 +27,7 @@ import { isBusy, isOpen, uploads } from './upload';
 import { Boundary } from './ui/boundary';
 import { Empty, Head, headingTakesFocus, Loading } from './ui/basic';
 import { ask, Asking, Dialog } from './ui/dialog';
-import { say, Toasts } from './ui/toast';
+import { sayFailure, Toasts } from './ui/toast';
 
 interface Entry {
   name: string;
@@ -103,7 +103,7 @@ function Who(): JSX.Element {
   const now = useStore(session);
   const leave = () => {
     const open = uploads.get().filter(isOpen).length;
-    if (open === 0) void signOut().catch((error: unknown) => say(problemFrom(error).message, 'bad'));
+    if (open === 0) void signOut().catch(sayFailure);
     else
       ask({
         title: 'Sign out?',

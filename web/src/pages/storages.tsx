@@ -2,13 +2,12 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { api, patch, post, remove } from '../api';
-import { problemFrom } from '../hooks';
 import type { Storage } from '../types';
 import { Badge, Field, Head, Time } from '../ui/basic';
 import { ask, FormDialog } from '../ui/dialog';
 import { EndlessGrid, useEndless } from '../ui/endless';
 import type { Column } from '../ui/grid';
-import { say } from '../ui/toast';
+import { say, sayFailure } from '../ui/toast';
 
 interface Tested {
   ok: boolean;
@@ -88,7 +87,6 @@ export function Storages(): JSX.Element {
   const storages = useEndless<Storage>(api`/storages`, useMemo(() => ({}), []));
   const [form, setForm] = useState<{ of?: Storage }>();
   const [testing, setTesting] = useState('');
-  const failed = (error: unknown) => say(problemFrom(error).message, 'bad');
   const save = async (data: FormData) => {
     await (form?.of ? patch(api`/storages/${form.of.id}`, sentOf(data)) : post(api`/storages`, sentOf(data)));
     setForm(undefined);
@@ -102,7 +100,7 @@ export function Storages(): JSX.Element {
       say(ok ? `${storage.name} works` : `${storage.name}: ${last?.step} failed, ${last?.detail ?? last?.code}`, ok ? 'good' : 'bad');
       storages.reload();
     } catch (error) {
-      failed(error);
+      sayFailure(error);
     }
     setTesting('');
   };

@@ -109,6 +109,25 @@ export function Loading(): JSX.Element {
   );
 }
 
+interface SegmentsProps {
+  label: string;
+  choices: Record<string, string>; // value and words
+  chosen: string;
+  choose: (value: string) => void;
+}
+
+export function Segments({ label, choices, chosen, choose }: SegmentsProps): JSX.Element {
+  return (
+    <div class="segments" role="group" aria-label={label}>
+      {Object.entries(choices).map(([value, words]) => (
+        <button key={value} type="button" aria-pressed={chosen === value} onClick={() => choose(value)}>
+          {words}
+        </button>
+      ))}
+    </div>
+  );
+}
+
 export function Empty({ children }: Children): JSX.Element {
   return <div class="empty">{children}</div>;
 }
