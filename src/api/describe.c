@@ -72,8 +72,8 @@ const char *describe_header(const char *name)
         {"Location", "The address of what was made, or where to go on."},
         {"Repr-Digest",
          "The sha-256 of the whole representation (RFC 9530); not while a table is being converted."},
-        {"Set-Cookie", "The session; or, to take it away, an empty one."},
         {"Retry-After", "After so many seconds the same request may succeed."},
+        {"Set-Cookie", "The session; or, to take it away, an empty one."},
         {"WWW-Authenticate", "How to send a key."},
     };
     for (size_t i = 0; i < API_COUNT(all); i++)
@@ -196,7 +196,7 @@ static void put_place(struct json_out *j, const struct operation *o, int i, bool
     json_end_object(j);
 }
 
-/* An example of a list is one of one item. */
+/* Of a list: one item of it. */
 static void put_param_example(struct json_out *j, const struct param *p, const char *example)
 {
     json_key(j, "example");

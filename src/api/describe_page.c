@@ -328,21 +328,22 @@ void describe_index(struct buf *b, const struct api_mount *mounts)
 
 void describe_style(struct buf *b)
 {
-    buf_puts(b, ":root{color-scheme:light dark;--ground:#fff;--ink:#1b1f24}\n"
-                ":root{--line:#d0d4da;--soft:#f4f5f7;--link:#0b57d0}\n"
-                "@media(prefers-color-scheme:dark){:root{--ground:#14171a;--ink:#e6e8eb;\n"
-                "--line:#3a4048;--soft:#1d2126;--link:#8ab4f8}}\n"
-                "html{background:var(--ground);color:var(--ink)}\n"
-                "body{font:1rem/1.5 system-ui,sans-serif;margin:0}\n"
-                "main{max-width:62rem;margin:0 auto;padding:1rem}\n"
-                "a{color:var(--link)}\n"
-                "h2{margin-top:2.5rem;text-transform:capitalize}\n"
-                "nav ul{columns:18rem;padding-left:1.2rem}\nnav h2{margin:1rem 0 0;font-size:1rem}\n"
-                "section{border-top:1px solid var(--line);padding:.5rem 0 1rem}\n"
-                "table{border-collapse:collapse;width:100%;margin:.5rem 0;font-size:.95rem}\n"
-                "caption{text-align:left;font-weight:600}\n"
-                "th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;"
-                "border-bottom:1px solid var(--line);overflow-wrap:anywhere}\n"
-                "th{font-weight:400;width:22%}\ntd:nth-child(2){width:22%}\n"
-                "pre,.call{background:var(--soft);padding:.5rem .7rem;overflow:auto}\n");
+    buf_puts(b,
+             ":root{color-scheme:light dark;--ground:#fff;--ink:#1b1f24}\n"
+             ":root{--line:#d0d4da;--soft:#f4f5f7;--link:#0b57d0}\n"
+             "@media(prefers-color-scheme:dark){:root{--ground:#14171a;--ink:#e6e8eb;\n"
+             "--line:#3a4048;--soft:#1d2126;--link:#8ab4f8}}\n"
+             "html{background:var(--ground);color:var(--ink)}\n"
+             "body{font:1rem/1.5 system-ui,sans-serif;margin:0}\n"
+             "main{max-width:62rem;margin:0 auto;padding:1rem}\n"
+             "a{color:var(--link)}\n"
+             "h2{margin-top:2.5rem;text-transform:capitalize}\n"
+             "nav ul{columns:18rem;padding-left:1.2rem}\nnav h2{margin:1rem 0 0;font-size:1rem}\n"
+             "section{border-top:1px solid var(--line);padding:.5rem 0 1rem}\n"
+             "table{border-collapse:collapse;width:100%;margin:.5rem 0;font-size:.95rem}\n"
+             "caption{text-align:left;font-weight:600}\n"
+             "th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;"
+             "border-bottom:1px solid var(--line);overflow-wrap:anywhere}\n"
+             "th{font-weight:400;width:22%}\ntd:nth-child(2){width:22%}\n"
+             "pre,.call{background:var(--soft);padding:.5rem .7rem;overflow:auto;overflow-wrap:anywhere}\n");
 }

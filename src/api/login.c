@@ -218,6 +218,7 @@ static const struct operation op_show = {
     .id = "showSession",
     .group = GROUP,
     .summary = "Show the session, or what a key is",
+    .about = "Needs no scope.",
     .asks_key = true,
     .answers = {{200, "The session.", &session_shape}},
 };

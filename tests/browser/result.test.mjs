@@ -282,6 +282,8 @@ test('on a phone nothing is wider than it', async () => {
     await page.getByText('Loading…').first().waitFor({ state: 'detached' });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= PHONE.width, `${at} is ${wide} pixels wide`);
+    const { x, width } = await page.locator('nav [aria-current]').boundingBox();
+    assert.ok(x >= 0 && x + width <= PHONE.width, `${at} is in sight in the navigation`);
   }
   await closePage(page);
 });

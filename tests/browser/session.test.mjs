@@ -178,8 +178,8 @@ test('letters lead to pages, and can be switched off', async () => {
   await page.getByRole('heading', { level: 1, name: 'Results' }).waitFor();
   await page.keyboard.press('/');
   await eventually(() => page.evaluate(() => document.activeElement.dataset.filter === 'name'), 'the focus on the filter of names');
-  await page.getByRole('button', { name: 'Keys' }).click();
-  await page.getByRole('dialog', { name: 'Keys' }).getByRole('checkbox').uncheck();
+  await page.getByRole('button', { name: 'Keyboard' }).click();
+  await page.getByRole('dialog', { name: 'Keyboard' }).getByRole('checkbox').uncheck();
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.keyboard.press('g');

@@ -168,7 +168,8 @@ export async function askToDeleteJob(job: Job, done: () => void): Promise<void> 
     title: `Delete the job ${called(job)}?`,
     lost: (
       <p>
-        The job and {held(job)} cannot be read any more. They can be restored from the trash {time}; then they are gone.
+        {job.results.length > 0 ? `The job and its ${held(job)}` : 'The job, which has no results,'} cannot be read any more. It
+        can be restored from the trash {time}; then it is gone.
       </p>
     ),
     verb: 'Delete',

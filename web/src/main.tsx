@@ -56,13 +56,13 @@ function AwayBanner(): JSX.Element | null {
   if (!now) return null;
   const seconds = Math.max(0, Math.ceil((now.until - Date.now()) / 1000));
   return (
-    <div class="away">
+    <aside class="away" aria-label="The server">
       <span role="alert">{now.why} The page goes on by itself when it is back.</span>
       <span>{seconds > 0 ? `Next try in ${seconds} s.` : 'Trying…'}</span>
       <button type="button" class="small" onClick={tryNow}>
         Try now
       </button>
-    </div>
+    </aside>
   );
 }
 
@@ -83,8 +83,11 @@ function ThemeChoice(): JSX.Element {
 function Nav({ here }: { here: string }): JSX.Element {
   const busy = useStore(uploads).filter(isBusy).length;
   const entries = ENTRIES.filter(({ needs }) => may(needs));
+  const nav = useRef<HTMLElement>(null);
+  // In a narrow window it is wider than the window.
+  useEffect(() => nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [here]);
   return (
-    <nav aria-label="Pages">
+    <nav aria-label="Pages" ref={nav}>
       <ul>
         {entries.map(({ name, title }) => (
           <li key={name}>
@@ -141,7 +144,7 @@ const letters = kept('letters', 'on');
 function KeyHelp({ close }: { close: () => void }): JSX.Element {
   const on = useStore(letters) === 'on';
   return (
-    <Dialog title="Keys" close={close}>
+    <Dialog title="Keyboard" close={close}>
       <dl class="facts">
         {KEYS.map(([keys, words]) => (
           <div key={keys}>
@@ -221,7 +224,7 @@ function Signed(): JSX.Element {
           <div class="tools">
             <ThemeChoice />
             <button type="button" class="small" onClick={() => setHelping(true)}>
-              Keys
+              Keyboard
             </button>
           </div>
         </div>

@@ -42,15 +42,17 @@ function Fields({ of }: { of: Storage | undefined }): JSX.Element {
       <Field label="Address" hint={`s3://BUCKET or s3://BUCKET/PREFIX${of ? '; it stays while results lie there.' : ''}`}>
         <input name="url" required pattern="s3://.+" autocomplete="off" defaultValue={of?.url} />
       </Field>
-      <Field label="Endpoint" hint={of ? 'Another one needs the secret access key again.' : "https://HOST of a service other than Amazon's."}>
-        <input name="endpoint" autocomplete="off" defaultValue={of?.endpoint ?? ''} required={!!of?.endpoint} />
-      </Field>
-      <Field label="Region">
-        <input name="region" autocomplete="off" placeholder="us-east-1" defaultValue={of?.region ?? ''} required={!!of?.region} />
-      </Field>
+      <div class="pair">
+        <Field label="Endpoint" hint={of ? 'Another one needs the secret access key again.' : "https://HOST of a service other than Amazon's."}>
+          <input name="endpoint" autocomplete="off" defaultValue={of?.endpoint ?? ''} required={!!of?.endpoint} />
+        </Field>
+        <Field label="Region">
+          <input name="region" autocomplete="off" placeholder="us-east-1" defaultValue={of?.region ?? ''} required={!!of?.region} />
+        </Field>
+      </div>
       <Field label="The bucket stands">
         <select name="path_style">
-          <option value="">in the path where there is an endpoint, else in the host</option>
+          <option value="">in the path with an endpoint, else in the host</option>
           <option value="true" selected={of?.path_style === true}>
             in the path
           </option>
@@ -59,23 +61,27 @@ function Fields({ of }: { of: Storage | undefined }): JSX.Element {
           </option>
         </select>
       </Field>
-      <Field label="Access key id">
-        <input name="access_key_id" required autocomplete="off" defaultValue={of?.credentials.access_key_id} />
-      </Field>
-      <Field label="Secret access key" hint={of && 'Left empty, it stays.'}>
-        <input name="secret" type="password" required={!of} autocomplete="off" />
-      </Field>
-      <Field label="Delivers by">
-        <select name="deliver">
-          <option value="proxy">proxy: through this server</option>
-          <option value="redirect" selected={of?.deliver === 'redirect'}>
-            redirect: from the bucket itself
-          </option>
-        </select>
-      </Field>
-      <Field label="Lifetime of links to the bucket" hint="Seconds, with redirect. Left empty, as the server is set.">
-        <input name="link_lifetime" type="number" min={1} max={WEEK} defaultValue={of?.link_lifetime ?? ''} />
-      </Field>
+      <div class="pair">
+        <Field label="Access key id">
+          <input name="access_key_id" required autocomplete="off" defaultValue={of?.credentials.access_key_id} />
+        </Field>
+        <Field label="Secret access key" hint={of && 'Left empty, it stays.'}>
+          <input name="secret" type="password" required={!of} autocomplete="off" />
+        </Field>
+      </div>
+      <div class="pair">
+        <Field label="Delivers by">
+          <select name="deliver">
+            <option value="proxy">proxy: by this server</option>
+            <option value="redirect" selected={of?.deliver === 'redirect'}>
+              redirect: by the bucket
+            </option>
+          </select>
+        </Field>
+        <Field label="Lifetime of links" hint="Seconds, of redirects. Left empty, as the server is set.">
+          <input name="link_lifetime" type="number" min={1} max={WEEK} defaultValue={of?.link_lifetime ?? ''} />
+        </Field>
+      </div>
       <label class="check">
         <input type="checkbox" name="default" defaultChecked={of?.default ?? false} /> Default: results of the project go there
       </label>

@@ -41,7 +41,7 @@ export function Users(): JSX.Element {
   const columns: Column<User>[] = [
     { key: 'name', title: 'Name', width: 'minmax(9rem, 2fr)', cell: (user) => user.name },
     { key: 'state', title: 'State', width: '8rem', cell: (user) => <Badge of={user.active ? 'active' : 'deactivated'} /> },
-    { key: 'may', title: 'May', width: 'minmax(7rem, 1fr)', cell: (user) => (user.staff ? 'staff' : 'use') },
+    { key: 'role', title: 'Role', width: 'minmax(7rem, 1fr)', cell: (user) => (user.staff ? 'staff' : 'user') },
     { key: 'created', title: 'Created', width: '8.5rem', cell: (user) => <Time at={user.created_at} /> },
     {
       key: 'actions',
