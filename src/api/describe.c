@@ -47,7 +47,7 @@ size_t describe_params(const struct operation *o, struct param ret[DESCRIBE_PARA
         {"limit", PARAM_INT, 0, 1, 1000, "At most so many on one page (100).", .example = "20"},
         {"cursor", PARAM_TEXT, 0, 1, INT64_MAX,
          "`next` of the page before. Enough by itself; other parameters beside it must be the same as before.",
-         .example = "AAAAAAAAAAE"},
+         .example = "MSYvYXBpL3YxL2pvYnMmYWZ0ZXI9MjA"},
     };
     size_t n = 0;
     for (size_t i = 0; i < o->param_count; i++)

@@ -33,7 +33,8 @@ const struct description native_description = {
         {
             {400, "A parameter, a member or a header field is wrong; the answer names it."},
             {401, "There is no valid key."},
-            {403, "The key lacks a scope."},
+            {403,
+             "The key lacks a scope, or a request with a session does not come from the server's own page."},
             {404, "There is no such object in the key's project."},
             {406, "It cannot be had in this format; `detail` says why."},
             {409, "The state of the object forbids it, or the name is taken; `code` tells them apart."},
