@@ -4,7 +4,7 @@
 
 SOURCE is the folder web/ of the checkout, which is only read; packages and bundle go to the folder WORK. npm is asked
 for packages only when the lock file has changed since. Without SOURCE the table is empty; with --optional it is, and
-that is said, where npm cannot get the packages.
+that is said, where npm cannot get the packages, or they do not run here. A fault in the sources fails the build.
 
     page.py --packages SOURCE WORK     only gets all packages, those for tests and type checks, too
 """
@@ -47,6 +47,9 @@ def get_packages(source, work, everything):
     if not everything:
         command.append("--omit=dev")
     subprocess.run(command, cwd=work, check=True, stdout=subprocess.DEVNULL)
+    # The bundler is a program for one kind of machine: it may not run on this one.
+    bundler = ["node", "node_modules/esbuild/bin/esbuild", "--version"]
+    subprocess.run(bundler, cwd=work, check=True, stdout=subprocess.DEVNULL)
     stamp.write_text(f"{lock} {'all' if everything else 'needed'}\n")
 
 
@@ -98,8 +101,8 @@ def main():
         get_packages(source, work, False)
     except (OSError, subprocess.CalledProcessError) as error:
         if "--optional" not in rest:
-            sys.exit(f"npm cannot get the packages of the web page ({error}); -Dweb=disabled builds without it")
-        print(f"This build has no web page, since npm cannot get its packages: {error}", file=sys.stderr)
+            sys.exit(f"the packages of the web page cannot be had or do not run ({error}); -Dweb=disabled builds without it")
+        print(f"This build has no web page, since its packages cannot be had or do not run: {error}", file=sys.stderr)
         write_table(target, [])
         return
     total = write_table(target, bundle(work))

@@ -47,7 +47,14 @@ static inline struct app *api_app(struct request *rq)
 }
 
 /* The key that a request carries in any of the forms that `forms` allows, or NULL. */
-enum key_form { KEY_BEARER = 1, KEY_TOKEN = 2, KEY_BASIC = 4, KEY_HEADER = 8 };
+enum key_form {
+    KEY_BEARER = 1,
+    KEY_TOKEN = 2,
+    KEY_BASIC = 4,
+    KEY_HEADER = 8,
+    KEY_SESSION = 16, /* these two are login.c's: a cookie, and the field that goes with it */
+    KEY_PAGE = 32,
+};
 const char *api_key_of(struct request *rq, unsigned forms);
 
 enum { KEY_ANY = KEY_BEARER | KEY_TOKEN | KEY_BASIC | KEY_HEADER };

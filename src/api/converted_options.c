@@ -178,23 +178,31 @@ static const struct parameter {
     const char *about;
     const char *const *words;
     int word_count;
+    const char *example;
+    enum param_kind kind;
+    int64_t page_most; /* of a page: from 1 to so many */
 } parameters[] = {
     {"format", read_format, false, FILES,
      "The format to convert a table to; without it the bytes come as they were uploaded.", formats,
      API_COUNT(formats)},
-    {"fields", read_fields, true, PARTS, "Columns to keep, with commas between them, in their order."},
-    {"field", read_field, true, PARTS, "One column to keep; again for another. For names with commas."},
-    {"omit", read_omit, true, PARTS, "Columns to leave out, with commas between them."},
+    {"fields", read_fields, true, PARTS, "Columns to keep, with commas between them, in their order.",
+     .example = "id,price"},
+    {"field", read_field, true, PARTS, "One column to keep; again for another. For names with commas.",
+     .example = "price"},
+    {"omit", read_omit, true, PARTS, "Columns to leave out, with commas between them.", .example = "id"},
     {"where", read_where, true, PARTS,
-     "Rows to keep, like `price>=10`; again for another condition, all must hold. `= != < <= > >= ~`."},
-    {"offset", read_offset, false, PARTS, "Rows to pass over, of those that are kept."},
-    {"limit", read_limit, false, PARTS, "At most so many rows; of a page 1 to 1000 (100)."},
+     "Rows to keep, like `price>=10`; again for another condition, all must hold. `= != < <= > >= ~`.",
+     .example = "price>=2"},
+    {"offset", read_offset, false, PARTS, "Rows to pass over, of those that are kept.", .example = "1",
+     .kind = PARAM_INT},
+    {"limit", read_limit, false, PARTS, "At most so many rows; of a page 1 to 1000 (100).", .example = "10",
+     .kind = PARAM_INT, .page_most = MOST_PAGE_ROWS},
     {"nested", read_nested, false, FILES | PARTS,
      "What becomes of nested values: columns like `a.b` (flat), or JSON text.", nestings,
      API_COUNT(nestings)},
     {"types", read_types, false, FILES | PARTS, "`text` keeps all cells as text.", typings,
      API_COUNT(typings)},
-    {"delimiter", read_delimiter, false, FILES, "Of CSV: one of `, ; |`, or `tab`."},
+    {"delimiter", read_delimiter, false, FILES, "Of CSV: one of `, ; |`, or `tab`.", .example = ";"},
     {"eol", read_eol, false, FILES, "How lines of CSV and TSV end.", line_ends, API_COUNT(line_ends)},
     {"bom", read_bom, false, FILES, "Whether CSV and TSV begin with a byte order mark.", switches,
      API_COUNT(switches)},
@@ -206,14 +214,18 @@ enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
 size_t converted_parameters(unsigned what, struct param *ret)
 {
     size_t n = 0;
-    for (int i = 0; i < PARAMETERS; i++)
-        if (parameters[i].of & what)
-            ret[n++] = (struct param){.name = parameters[i].name,
-                                      .largest = INT64_MAX,
-                                      .about = parameters[i].about,
-                                      .words = parameters[i].words,
-                                      .word_count = parameters[i].word_count,
-                                      .is_list = parameters[i].repeatable};
+    for (const struct parameter *p = parameters; p < parameters + PARAMETERS; p++)
+        if (p->of & what)
+            ret[n++] =
+                (struct param){.name = p->name,
+                               .kind = p->kind,
+                               .smallest = p->page_most && what == CONVERTED_PAGE,
+                               .largest = what == CONVERTED_PAGE && p->page_most ? p->page_most : INT64_MAX,
+                               .about = p->about,
+                               .words = p->words,
+                               .word_count = p->word_count,
+                               .is_list = p->repeatable,
+                               .example = p->example};
     return n;
 }
 

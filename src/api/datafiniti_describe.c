@@ -76,11 +76,13 @@ static const struct shape error_shape = {"Error", "Why it was refused.", error_m
 
 static const char *const formats[] = {"JSON", "CSV"};
 static const struct param ask_params[] = {
-    {"q", PARAM_TEXT, 0, 0, 0, "What to look for; it is handed on to the worker."},
-    {"view", PARAM_TEXT, 0, 0, 0, "Which members to give; it is handed on to the worker."},
+    {"q", PARAM_TEXT, 0, 0, 0, "What to look for; it is handed on to the worker.",
+     .example = "categories:shoes"},
+    {"view", PARAM_TEXT, 0, 0, 0, "Which members to give; it is handed on to the worker.",
+     .example = "products_all"},
     {"format", PARAM_TEXT, 0, 0, 0, "What files are to be, in either case (JSON).", formats,
      API_COUNT(formats)},
-    {"records", PARAM_INT, 0, 1, INT64_MAX, "At most so many records."},
+    {"records", PARAM_INT, 0, 1, INT64_MAX, "At most so many records.", .example = "100"},
     {"download", PARAM_BOOL, 0, 0, 0, "Make a request; else there is only a preview."},
 };
 

@@ -12,6 +12,20 @@
 
 /* --- what the tables say --- */
 
+struct api describe_whole(struct arena *a, const struct api *api)
+{
+    struct api whole = *api;
+    const struct api *beside = api->description->beside;
+    if (!beside)
+        return whole;
+    struct route *all = arena_alloc(a, (api->route_count + beside->route_count) * sizeof *all);
+    memcpy(all, api->routes, api->route_count * sizeof *all);
+    memcpy(all + api->route_count, beside->routes, beside->route_count * sizeof *all);
+    whole.routes = all;
+    whole.route_count += beside->route_count;
+    return whole;
+}
+
 const char *describe_path(struct arena *a, const struct route *r)
 {
     struct buf b = {.arena = a};
@@ -30,9 +44,10 @@ const char *describe_path(struct arena *a, const struct route *r)
 size_t describe_params(const struct operation *o, struct param ret[DESCRIBE_PARAMS])
 {
     static const struct param pages[] = {
-        {"limit", PARAM_INT, 0, 1, 1000, "At most so many on one page (100)."},
+        {"limit", PARAM_INT, 0, 1, 1000, "At most so many on one page (100).", .example = "20"},
         {"cursor", PARAM_TEXT, 0, 1, INT64_MAX,
-         "`next` of the page before. Enough by itself; other parameters beside it must be the same as before."},
+         "`next` of the page before. Enough by itself; other parameters beside it must be the same as before.",
+         .example = "MSYvYXBpL3YxL2pvYnMmYWZ0ZXI9MjA"},
     };
     size_t n = 0;
     for (size_t i = 0; i < o->param_count; i++)
@@ -58,6 +73,7 @@ const char *describe_header(const char *name)
         {"Repr-Digest",
          "The sha-256 of the whole representation (RFC 9530); not while a table is being converted."},
         {"Retry-After", "After so many seconds the same request may succeed."},
+        {"Set-Cookie", "The session; or, to take it away, an empty one."},
         {"WWW-Authenticate", "How to send a key."},
     };
     for (size_t i = 0; i < API_COUNT(all); i++)
@@ -108,7 +124,7 @@ size_t describe_refusals(const struct api *api, const struct route *r, int ret[D
     const struct operation *o = r->operation;
     size_t n = 0;
     for (size_t i = 0; api->description->always[i]; i++)
-        if (r->need != ROUTE_OPEN ||
+        if (r->need != ROUTE_OPEN || o->asks_key ||
             (api->description->always[i] != 401 && api->description->always[i] != 403))
             add_status(o, api->description->always[i], ret, &n);
     if (r->body != BODY_NONE && find_refusal(api, 413))
@@ -180,6 +196,29 @@ static void put_place(struct json_out *j, const struct operation *o, int i, bool
     json_end_object(j);
 }
 
+/* Of a list: one item of it. */
+static void put_param_example(struct json_out *j, const struct param *p, const char *example)
+{
+    json_key(j, "example");
+    if (p->is_list)
+        json_begin_array(j);
+    if (p->kind == PARAM_INT || p->kind == PARAM_BOOL)
+        json_raw(j, example, strlen(example));
+    else
+        json_string(j, example);
+    if (p->is_list)
+        json_end_array(j);
+}
+
+static const char *example_of(const struct param *p)
+{
+    return p->example              ? p->example
+           : p->word_count         ? p->words[0]
+           : p->kind == PARAM_BOOL ? "true"
+           : p->kind == PARAM_TIME ? "2026-11-21T23:59:24Z"
+                                   : NULL;
+}
+
 static void put_param(struct json_out *j, const char *where, const struct param *p)
 {
     json_begin_object(j);
@@ -191,6 +230,8 @@ static void put_param(struct json_out *j, const char *where, const struct param 
         json_put_bool(j, "required", true);
     json_key(j, "schema");
     describe_param_schema(j, p);
+    if (example_of(p))
+        put_param_example(j, p, example_of(p));
     json_end_object(j);
 }
 
@@ -337,21 +378,34 @@ static const struct {
     {KEY_TOKEN, "token", "apiKey", NULL, "header", "Authorization", "`Token ` and the key."},
     {KEY_BASIC, "basic", "http", "basic", NULL, NULL, "The key as user, without a password."},
     {KEY_HEADER, "header", "apiKey", NULL, "header", "x-api-key", "The key."},
+    {KEY_SESSION, "session", "apiKey", NULL, "cookie", "resultd_session",
+     "Of a browser: `POST /-/session` makes it. Behind https its name is `__Host-resultd_session`."},
+    {KEY_PAGE, "page", "apiKey", NULL, "header", "Resultd-Page", "`1`, with a session."},
 };
 
 /* The words of OpenAPI for what a route needs are roles of its security requirement. */
+static void put_scheme_name(struct json_out *j, const char *name, const struct route *r)
+{
+    json_key(j, name);
+    json_begin_array(j);
+    if (r->need & SCOPE_ALL)
+        json_string(j, access_format_scopes(j->buf.arena, r->need & SCOPE_ALL));
+    json_end_array(j);
+}
+
+/* One of these is enough; a session needs a second thing where something may be changed. */
 static void put_security(struct json_out *j, const struct api *api, const struct route *r)
 {
+    unsigned forms = r->need != ROUTE_OPEN || r->operation->asks_key ? api->description->key_forms : 0;
     json_key(j, "security");
     json_begin_array(j);
-    for (size_t i = 0; r->need != ROUTE_OPEN && i < API_COUNT(schemes); i++) {
-        if (!(api->description->key_forms & schemes[i].form))
+    for (size_t i = 0; i < API_COUNT(schemes); i++) {
+        if (!(forms & schemes[i].form) || schemes[i].form == KEY_PAGE)
             continue;
         json_begin_object(j);
-        json_key(j, schemes[i].name);
-        json_begin_array(j);
-        json_string(j, access_format_scopes(j->buf.arena, r->need & SCOPE_ALL));
-        json_end_array(j);
+        put_scheme_name(j, schemes[i].name, r);
+        if (schemes[i].form == KEY_SESSION && r->method != HTTP_GET)
+            put_scheme_name(j, "page", r);
         json_end_object(j);
     }
     json_end_array(j);
@@ -430,7 +484,7 @@ static void put_paths(struct json_out *j, const struct api *api)
     json_end_object(j);
 }
 
-static void put_info(struct json_out *j, const struct api *api, const char *mount)
+static void put_info(struct json_out *j, const struct api *api, const char *server)
 {
     json_put_string(j, "openapi", "3.1.0");
     if (api->trailing_slash)
@@ -449,18 +503,19 @@ static void put_info(struct json_out *j, const struct api *api, const char *moun
     json_key(j, "servers");
     json_begin_array(j);
     json_begin_object(j);
-    json_put_string(j, "url", *mount ? mount : "/");
+    json_put_string(j, "url", server);
     json_end_object(j);
     json_end_array(j);
 }
 
-void describe_openapi(struct json_out *j, const struct api *api, const char *mount)
+void describe_openapi(struct json_out *j, const struct api *api, const char *server)
 {
     const struct shape *shapes[DESCRIBE_SHAPES];
-    size_t count = describe_shapes(api, shapes);
+    const struct api whole = describe_whole(j->buf.arena, api);
+    size_t count = describe_shapes(&whole, shapes);
     json_begin_object(j);
-    put_info(j, api, mount);
-    put_paths(j, api);
+    put_info(j, api, server);
+    put_paths(j, &whole);
     json_key(j, "components");
     json_begin_object(j);
     json_key(j, "schemas");

@@ -4,8 +4,12 @@
 
 #include "api/operation.h"
 
-/* The whole document. `mount` is where the API is: "", or like "/there". */
-void describe_openapi(struct json_out *j, const struct api *api, const char *mount);
+/* An API whose routes are its own and those that are described with it. */
+struct api describe_whole(struct arena *a, const struct api *api);
+
+/* The whole document. `server` is the address that its paths go on from; a relative one begins at the
+ * document's own. */
+void describe_openapi(struct json_out *j, const struct api *api, const char *server);
 
 /* One schema of it; `describe_schema_of` writes a reference where the shape has a name. */
 void describe_schema(struct json_out *j, const struct shape *s);

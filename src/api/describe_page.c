@@ -88,7 +88,9 @@ static const char *kind_of_param(struct arena *a, const struct param *p)
     static const char *const kinds[] = {
         [PARAM_TEXT] = "text", [PARAM_INT] = "number", [PARAM_BOOL] = "true or false", [PARAM_TIME] = "time"};
     const char *kind = p->word_count ? choice(a, p->words, p->word_count) : kinds[p->kind];
-    return arena_printf(a, "%s%s%s", kind, p->is_list ? ", repeatable" : "", p->required ? ", required" : "");
+    const char *example = p->example ? arena_printf(a, ", like `%s`", p->example) : "";
+    return arena_printf(a, "%s%s%s%s", kind, p->is_list ? ", repeatable" : "",
+                        p->required ? ", required" : "", example);
 }
 
 static const char *kind_of_field(struct arena *a, const struct json_field *f)
@@ -286,19 +288,20 @@ static void put_contents(struct buf *b, const struct api *api, const char *mount
 void describe_page(struct buf *b, const struct api *api, const char *mount)
 {
     const struct shape *shapes[DESCRIBE_SHAPES];
-    size_t count = describe_shapes(api, shapes);
+    const struct api whole = describe_whole(b->arena, api);
+    size_t count = describe_shapes(&whole, shapes);
     begin_page(b, api->description->title, "");
     put_paragraph(b, api->description->about);
     buf_printf(b,
                "<p>The same for programs: <a href=\"../openapi/%s.json\">OpenAPI 3.1</a>. "
                "<a href=\"../docs\">All APIs of this server</a>.</p>\n",
                api->name);
-    put_contents(b, api, mount);
-    for (size_t i = 0; i < api->route_count; i++) {
-        if (!is_first_of_group(api, i))
+    put_contents(b, &whole, mount);
+    for (size_t i = 0; i < whole.route_count; i++) {
+        if (!is_first_of_group(&whole, i))
             continue;
-        buf_printf(b, "<h2>%s</h2>\n", api->routes[i].operation->group);
-        for_group(b, api, mount, api->routes[i].operation->group, put_operation);
+        buf_printf(b, "<h2>%s</h2>\n", whole.routes[i].operation->group);
+        for_group(b, &whole, mount, whole.routes[i].operation->group, put_operation);
     }
     buf_puts(b, "<h2>objects</h2>\n");
     for (size_t i = 0; i < count; i++)
@@ -325,21 +328,22 @@ void describe_index(struct buf *b, const struct api_mount *mounts)
 
 void describe_style(struct buf *b)
 {
-    buf_puts(b, ":root{color-scheme:light dark;--ground:#fff;--ink:#1b1f24}\n"
-                ":root{--line:#d0d4da;--soft:#f4f5f7;--link:#0b57d0}\n"
-                "@media(prefers-color-scheme:dark){:root{--ground:#14171a;--ink:#e6e8eb;\n"
-                "--line:#3a4048;--soft:#1d2126;--link:#8ab4f8}}\n"
-                "html{background:var(--ground);color:var(--ink)}\n"
-                "body{font:1rem/1.5 system-ui,sans-serif;margin:0}\n"
-                "main{max-width:62rem;margin:0 auto;padding:1rem}\n"
-                "a{color:var(--link)}\n"
-                "h2{margin-top:2.5rem;text-transform:capitalize}\n"
-                "nav ul{columns:18rem;padding-left:1.2rem}\nnav h2{margin:1rem 0 0;font-size:1rem}\n"
-                "section{border-top:1px solid var(--line);padding:.5rem 0 1rem}\n"
-                "table{border-collapse:collapse;width:100%;margin:.5rem 0;font-size:.95rem}\n"
-                "caption{text-align:left;font-weight:600}\n"
-                "th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;"
-                "border-bottom:1px solid var(--line);overflow-wrap:anywhere}\n"
-                "th{font-weight:400;width:22%}\ntd:nth-child(2){width:22%}\n"
-                "pre,.call{background:var(--soft);padding:.5rem .7rem;overflow:auto}\n");
+    buf_puts(b,
+             ":root{color-scheme:light dark;--ground:#fff;--ink:#1b1f24}\n"
+             ":root{--line:#d0d4da;--soft:#f4f5f7;--link:#0b57d0}\n"
+             "@media(prefers-color-scheme:dark){:root{--ground:#14171a;--ink:#e6e8eb;\n"
+             "--line:#3a4048;--soft:#1d2126;--link:#8ab4f8}}\n"
+             "html{background:var(--ground);color:var(--ink)}\n"
+             "body{font:1rem/1.5 system-ui,sans-serif;margin:0}\n"
+             "main{max-width:62rem;margin:0 auto;padding:1rem}\n"
+             "a{color:var(--link)}\n"
+             "h2{margin-top:2.5rem;text-transform:capitalize}\n"
+             "nav ul{columns:18rem;padding-left:1.2rem}\nnav h2{margin:1rem 0 0;font-size:1rem}\n"
+             "section{border-top:1px solid var(--line);padding:.5rem 0 1rem}\n"
+             "table{border-collapse:collapse;width:100%;margin:.5rem 0;font-size:.95rem}\n"
+             "caption{text-align:left;font-weight:600}\n"
+             "th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;"
+             "border-bottom:1px solid var(--line);overflow-wrap:anywhere}\n"
+             "th{font-weight:400;width:22%}\ntd:nth-child(2){width:22%}\n"
+             "pre,.call{background:var(--soft);padding:.5rem .7rem;overflow:auto;overflow-wrap:anywhere}\n");
 }

@@ -47,11 +47,12 @@ static void add(struct docs *d, const char *path, const char *media_type, const 
     };
 }
 
+/* Documents are two levels deep, the native one also at its own address, below whatever path a proxy adds. */
 static void add_api(struct docs *d, const struct api_mount *m)
 {
     struct json_out j = {.buf = {.arena = &d->arena}};
     struct buf page = {.arena = &d->arena};
-    describe_openapi(&j, m->api, m->at);
+    describe_openapi(&j, m->api, arena_printf(&d->arena, "../..%s", m->at));
     add(d, arena_printf(&d->arena, "openapi/%s.json", m->api->name), "application/json", &j.buf);
     describe_page(&page, m->api, m->at);
     add(d, arena_printf(&d->arena, "docs/%s", m->api->name), "text/html; charset=utf-8", &page);

@@ -11,6 +11,7 @@
 #include "api/login.h"
 
 #include "api/native.h"
+#include "api/operation.h"
 #include "base/clock.h"
 #include "core/access.h"
 #include "core/ticket.h"
@@ -140,39 +141,69 @@ static void set_cookie(struct request *rq, const char *value, int64_t seconds)
                                  is_secure(rq) ? "; Secure" : ""));
 }
 
+struct shown {
+    const char *id, *name, *project;
+    int64_t scopes, until;
+};
+
+static void put_scope_names(struct json_out *j, struct request *rq, const void *object)
+{
+    (void)rq;
+    native_put_scopes(j, ((const struct shown *)object)->scopes);
+}
+
+#define SHOWN(name, kind, field) name, kind, offsetof(struct shown, field)
+static const struct member session_members[] = {
+    {SHOWN("id", SHAPE_TEXT, id), "Of its key: the part that may be shown.", "\"ab12CD34ef56\""},
+    {SHOWN("name", SHAPE_TEXT, name), "What the key is called.", "\"worker\""},
+    {SHOWN("project", SHAPE_TEXT, project), "Whose results it opens.", "\"default\""},
+    {SHOWN("scopes", SHAPE_TEXT, scopes), "What it may do.", "[\"read\",\"ack\"]", .is_list = true,
+     .put = put_scope_names},
+    {SHOWN("expires_at", SHAPE_TIME, until), "When it ends; null: a key that does not expire.",
+     .can_be_null = true},
+};
+static const struct shape session_shape = {"Session", "Who asks, and until when.", session_members,
+                                           API_COUNT(session_members)};
+
 static int send_session(struct request *rq, int64_t until)
 {
     const struct actor *actor = &api_session(rq)->actor;
+    const struct shown shown = {actor->public_id, actor->name, actor->project_name, actor->scopes, until};
     struct json_out j = {.buf = {.arena = &rq->arena}};
-    size_t at = 0;
-    json_begin_object(&j);
-    json_key(&j, "id");
-    json_string(&j, actor->public_id);
-    json_key(&j, "name");
-    json_string(&j, actor->name);
-    json_key(&j, "project");
-    json_string(&j, actor->project_name);
-    json_key(&j, "scopes");
-    json_begin_array(&j);
-    for (const char *name; (name = access_scope_name(actor->scopes, &at));)
-        json_string(&j, name);
-    json_end_array(&j);
-    json_key(&j, "expires_at");
-    json_time(&j, until);
-    json_end_object(&j);
+    shape_put(&j, rq, &session_shape, &shown);
     response_header(rq, "Cache-Control", "no-store");
     return native_send(rq, 200, &j);
 }
 
+#define GROUP "session"
+
+static const char *const page_words[] = {"1"};
+static const struct param page_header[] = {
+    {"Resultd-Page", PARAM_TEXT, 0, 1, 1, "No page of another origin can send it.", page_words, 1,
+     .required = true},
+};
+
+static const struct json_field sign_in_fields[] = {
+    {"key", JSON_TO_STRING, 0, true, 1, LONGEST_KEY, .about = "A key of the project."},
+};
+static const struct operation op_sign_in = {
+    .id = "signIn",
+    .group = GROUP,
+    .summary = "Get a session of a browser for a key",
+    .about = "For pages of the server's own origin.",
+    .fields = sign_in_fields,
+    .field_count = API_COUNT(sign_in_fields),
+    .body_example = "{\"key\":\"rk_ab12CD34ef56_secret\"}",
+    .answers = {{200, "The session.", &session_shape, .headers = {"Set-Cookie"}}},
+    .refusals = {401, 403},
+};
+
 static int sign_in(struct request *rq, struct err *e)
 {
-    static const struct json_field fields[] = {{"key", JSON_TO_STRING, 0, true, 1, LONGEST_KEY}};
     struct session *s = api_session(rq);
     const char *key = NULL;
     struct ticket t = {NULL, 0};
-    int rc = request_no_params(rq, e);
-    if (rc == 0)
-        rc = api_read_body(rq, false, fields, API_COUNT(fields), &key, e);
+    int rc = api_read(rq, NULL, &key, e);
     if (rc == 0)
         rc = access_authenticate(s, key, e);
     if (rc == 0)
@@ -183,19 +214,38 @@ static int sign_in(struct request *rq, struct err *e)
     return send_session(rq, t.expires_at);
 }
 
+static const struct operation op_show = {
+    .id = "showSession",
+    .group = GROUP,
+    .summary = "Show the session, or what a key is",
+    .about = "Needs no scope.",
+    .asks_key = true,
+    .answers = {{200, "The session.", &session_shape}},
+};
+
 static int show(struct request *rq, struct err *e)
 {
     int64_t until = 0;
-    int rc = request_no_params(rq, e);
+    int rc = api_read(rq, NULL, NULL, e);
     if (rc == 0)
         rc = authenticate(rq, &until, e);
     return rc < 0 ? rc : send_session(rq, until ? until : api_session(rq)->actor.expires_at);
 }
 
+static const struct operation op_sign_out = {
+    .id = "signOut",
+    .group = GROUP,
+    .summary = "Take the session away from the browser",
+    .headers = page_header,
+    .header_count = API_COUNT(page_header),
+    .answers = {{204, "The cookie is gone.", .headers = {"Set-Cookie"}}},
+    .refusals = {403},
+};
+
 /* Also what the browser has kept of answers: the next one who signs in there may have another key. */
 static int sign_out(struct request *rq, struct err *e)
 {
-    int rc = request_no_params(rq, e);
+    int rc = api_read(rq, NULL, NULL, e);
     if (rc < 0)
         return rc;
     response_empty(rq, 204);
@@ -206,9 +256,10 @@ static int sign_out(struct request *rq, struct err *e)
 
 static const char *const prefixes[] = {"/-/session", NULL};
 static const struct route routes[] = {
-    {HTTP_POST, "/-/session", R_READ, BODY_WHOLE, ROUTE_OPEN, sign_in},
-    {HTTP_GET, "/-/session", R_READ, BODY_NONE, ROUTE_OPEN, show},
-    {HTTP_DELETE, "/-/session", R_READ, BODY_NONE, ROUTE_OPEN, sign_out, .no_database = true},
+    {HTTP_POST, "/-/session", R_READ, BODY_WHOLE, ROUTE_OPEN, sign_in, .operation = &op_sign_in},
+    {HTTP_GET, "/-/session", R_READ, BODY_NONE, ROUTE_OPEN, show, .operation = &op_show},
+    {HTTP_DELETE, "/-/session", R_READ, BODY_NONE, ROUTE_OPEN, sign_out, .operation = &op_sign_out,
+     .no_database = true},
 };
 
 const struct api api_login = {

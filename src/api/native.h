@@ -54,6 +54,7 @@ void native_fail(struct request *rq, const struct err *e);
 /* native_render.c: objects as JSON. */
 extern const struct shape native_job_shape, native_claimed_shape, native_result_shape, native_batch_shape;
 int native_send(struct request *rq, int status, const struct json_out *j);
+void native_put_scopes(struct json_out *j, int64_t scopes); /* their names, as a list */
 int native_send_job(struct request *rq, int status, const struct job *job);
 int native_send_result(struct request *rq, int status, const struct result *r);
 

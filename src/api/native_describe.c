@@ -24,7 +24,8 @@ const struct description native_description = {
     .about = "Results of asynchronous jobs: a worker uploads them, a client finds, awaits, downloads and "
              "acknowledges them. Times are RFC 3339 in UTC with six digits. A member that is null counts as "
              "absent; one that is not known here is an error. Bounds of texts are bytes of UTF-8.",
-    .key_forms = KEY_BEARER | KEY_TOKEN | KEY_BASIC | KEY_HEADER,
+    .key_forms = KEY_ANY | KEY_SESSION | KEY_PAGE,
+    .beside = &api_login,
     .error_media_type = "application/problem+json",
     .error = &native_problem_shape,
     .always = {400, 401, 403, 503},
@@ -32,7 +33,8 @@ const struct description native_description = {
         {
             {400, "A parameter, a member or a header field is wrong; the answer names it."},
             {401, "There is no valid key."},
-            {403, "The key lacks a scope."},
+            {403,
+             "The key lacks a scope, or a request with a session does not come from the server's own page."},
             {404, "There is no such object in the key's project."},
             {406, "It cannot be had in this format; `detail` says why."},
             {409, "The state of the object forbids it, or the name is taken; `code` tells them apart."},

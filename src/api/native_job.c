@@ -91,13 +91,13 @@ static const struct param list_params[] = {
     {"status", PARAM_TEXT, offsetof(struct list_params, filter.status), 1, LONGEST_TEXT,
      "Only jobs in this status.", job_status_names, JOB_STATUS_END},
     {"kind", PARAM_TEXT, offsetof(struct list_params, filter.kind), 1, LONGEST_TEXT,
-     "Only jobs of this kind."},
+     "Only jobs of this kind.", .example = "render"},
     {"batch", PARAM_TEXT, offsetof(struct list_params, batch), 1, LONGEST_TEXT,
-     "Only jobs of the batch with this id."},
+     "Only jobs of the batch with this id.", .example = NATIVE_EXAMPLE_ID},
     {"reference_id", PARAM_TEXT, offsetof(struct list_params, filter.reference_id), 1, LONGEST_TEXT,
-     "Only the job with this name of yours."},
-    {"tag", PARAM_TEXT, offsetof(struct list_params, filter.tag), 1, LONGEST_TEXT,
-     "Only jobs with this tag."},
+     "Only the job with this name of yours.", .example = "order-7"},
+    {"tag", PARAM_TEXT, offsetof(struct list_params, filter.tag), 1, LONGEST_TEXT, "Only jobs with this tag.",
+     .example = "urgent"},
     NATIVE_DELETED_PARAM(struct list_params, deleted),
 };
 

@@ -14,12 +14,8 @@ enum { LONGEST_TEXT = 255, MOST_SCOPES = 5, LONGEST_LIFE = 10 * 365 * 86400 };
 
 static void put_scopes(struct json_out *j, struct request *rq, const void *object)
 {
-    size_t at = 0;
     (void)rq;
-    json_begin_array(j);
-    for (const char *name; (name = access_scope_name(((const struct principal *)object)->scopes, &at));)
-        json_string(j, name);
-    json_end_array(j);
+    native_put_scopes(j, ((const struct principal *)object)->scopes);
 }
 
 #define KEY(name, kind, field) name, kind, offsetof(struct principal, field)

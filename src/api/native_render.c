@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The native API's objects and errors as JSON. */
 #include "api/native.h"
+#include "core/access.h"
 #include "core/format.h"
 #include "core/making.h"
 #include "core/storage.h"
@@ -64,6 +65,15 @@ void native_fail(struct request *rq, const struct err *e)
     if (err_status(e->code) == 401)
         response_header(rq, "WWW-Authenticate", "Bearer realm=\"resultd\"");
     response_bytes(rq, status, "application/problem+json", j.buf.bytes, j.buf.len);
+}
+
+void native_put_scopes(struct json_out *j, int64_t scopes)
+{
+    size_t at = 0;
+    json_begin_array(j);
+    for (const char *name; (name = access_scope_name(scopes, &at));)
+        json_string(j, name);
+    json_end_array(j);
 }
 
 int native_send(struct request *rq, int status, const struct json_out *j)

@@ -26,13 +26,13 @@ static const char *const state_words[] = {"available", "consumed", "expired", "a
     name, PARAM_TEXT, offsetof(struct list_params, field), smallest, LONGEST_TEXT
 
 static const struct param list_params[] = {
-    {TEXT_PARAM("job", job, 1), "Only results of the job with this id."},
-    {TEXT_PARAM("batch", batch, 1), "Only results of the batch with this id."},
+    {TEXT_PARAM("job", job, 1), "Only results of the job with this id.", .example = NATIVE_EXAMPLE_ID},
+    {TEXT_PARAM("batch", batch, 1), "Only results of the batch with this id.", .example = NATIVE_EXAMPLE_ID},
     {TEXT_PARAM("state", filter.state, 1), "Only results in this state (`available`).", state_words,
      API_COUNT(state_words)},
-    {TEXT_PARAM("name", filter.name, 1), "Only results with this name."},
-    {TEXT_PARAM("type", filter.type, 0), "Only results of this type."},
-    {TEXT_PARAM("kind", filter.kind, 1), "Only results of jobs of this kind."},
+    {TEXT_PARAM("name", filter.name, 1), "Only results with this name.", .example = "rows.csv"},
+    {TEXT_PARAM("type", filter.type, 0), "Only results of this type.", .example = "report"},
+    {TEXT_PARAM("kind", filter.kind, 1), "Only results of jobs of this kind.", .example = "render"},
     {"created_after", PARAM_TIME, offsetof(struct list_params, filter.created_after), 0, 0,
      "Only results that were published after this time."},
     {"created_before", PARAM_TIME, offsetof(struct list_params, filter.created_before), 0, 0,

@@ -6,24 +6,34 @@
 enum { LONGEST_TEXT = 255, TEN_YEARS = 3652 * 86400 };
 
 #define UPLOAD_PARAMS                                                                                        \
-    {"type", PARAM_TEXT,   offsetof(struct publish, type),                                                   \
-     0,      LONGEST_TEXT, "What it is to its users; with job and name it is unique."},                      \
+    {"type",                                                                                                 \
+     PARAM_TEXT,                                                                                             \
+     offsetof(struct publish, type),                                                                         \
+     0,                                                                                                      \
+     LONGEST_TEXT,                                                                                           \
+     "What it is to its users; with job and name it is unique.",                                             \
+     .example = "report"},                                                                                   \
         {"primary", PARAM_BOOL, offsetof(struct publish, primary), 0, 0, "Whether it is the main result."},  \
-        {"storage", PARAM_TEXT,   offsetof(struct publish, storage),                                         \
-         1,         LONGEST_TEXT, "The name of the storage that it goes to."},                               \
+        {"storage",                                                                                          \
+         PARAM_TEXT,                                                                                         \
+         offsetof(struct publish, storage),                                                                  \
+         1,                                                                                                  \
+         LONGEST_TEXT,                                                                                       \
+         "The name of the storage that it goes to.",                                                         \
+         .example = "default"},                                                                              \
         {"keep", PARAM_BOOL, offsetof(struct publish, keep),                                                 \
          0,      0,          "Neither expires nor can be deleted; needs the scope `delete`, too."},          \
     {                                                                                                        \
         "expires_in", PARAM_INT, offsetof(struct publish, expires_in), 1, TEN_YEARS,                         \
-            "Seconds that it lives for, unlike others of its project."                                       \
+            "Seconds that it lives for, unlike others of its project.", .example = "86400"                   \
     }
 
 static const struct param upload_params[] = {UPLOAD_PARAMS};
 static const struct param publish_params[] = {
     {"name", PARAM_TEXT, offsetof(struct publish, name), 1, LONGEST_TEXT, "The file's name.",
-     .required = true},
-    {"kind", PARAM_TEXT, offsetof(struct publish, kind), 1, LONGEST_TEXT,
-     "Of the job around it (`publish`)."},
+     .required = true, .example = "rows.csv"},
+    {"kind", PARAM_TEXT, offsetof(struct publish, kind), 1, LONGEST_TEXT, "Of the job around it (`publish`).",
+     .example = "export"},
     UPLOAD_PARAMS,
 };
 

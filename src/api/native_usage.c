@@ -53,13 +53,16 @@ static struct stock stock_of(const struct usage *u)
     return s;
 }
 
-/* Seconds; who deletes has to be told for how long that can be taken back. */
+/* Seconds; who deletes or acknowledges has to be told what that costs, and for how long it can be taken
+ * back. */
 struct lifetimes {
-    int64_t results, trash;
+    int64_t results, consumed, trash;
 };
 
 static const struct member lifetime_members[] = {
     {"results", SHAPE_INT, offsetof(struct lifetimes, results), "Unless an upload says otherwise.", "604800"},
+    {"consumed", SHAPE_COUNT, offsetof(struct lifetimes, consumed),
+     "From an acknowledgement on, if that is less; null: it shortens nothing.", "null", .can_be_null = true},
     {"trash", SHAPE_INT, offsetof(struct lifetimes, trash), "What is deleted can be restored so long.",
      "2592000"},
 };
@@ -103,7 +106,7 @@ int native_usage(struct request *rq, struct err *e)
         .results = u.results[RESULT_AVAILABLE] + u.results[RESULT_CONSUMED],
         .bytes = u.trash_bytes,
         .stock = stock_of(&u),
-        .lifetimes = {set->results_ttl, set->trash_ttl},
+        .lifetimes = {set->results_ttl, set->consumed_ttl ? set->consumed_ttl : -1, set->trash_ttl},
     };
     for (int i = 0; i < RESULT_STATE_END; i++)
         t.bytes += u.bytes[i];
@@ -166,7 +169,7 @@ struct history_params {
 
 static const struct param history_params[] = {
     {"hours", PARAM_INT, offsetof(struct history_params, hours), 1, USAGE_HOURS_MOST,
-     "How far back (24); by days where it is more than 720."},
+     "How far back (24); by days where it is more than 720.", .example = "168"},
 };
 
 const struct operation native_op_usage_history = {
@@ -218,7 +221,8 @@ struct expiring_params {
 };
 
 static const struct param expiring_params[] = {
-    {"limit", PARAM_INT, offsetof(struct expiring_params, limit), 1, EXPIRING_MOST, "At most so many (20)."},
+    {"limit", PARAM_INT, offsetof(struct expiring_params, limit), 1, EXPIRING_MOST, "At most so many (20).",
+     .example = "5"},
 };
 
 const struct operation native_op_usage_expiring = {

@@ -120,8 +120,9 @@ struct window {
 
 const struct param nostradamus_window_params[] = {
     {"limit", PARAM_INT, offsetof(struct window, limit), 1, LARGEST_LIMIT,
-     "At most so many on one page (100)."},
-    {"offset", PARAM_INT, offsetof(struct window, offset), 0, INT32_MAX, "How many to leave out before (0)."},
+     "At most so many on one page (100).", .example = "20"},
+    {"offset", PARAM_INT, offsetof(struct window, offset), 0, INT32_MAX, "How many to leave out before (0).",
+     .example = "0"},
 };
 
 /* The address of the page that begins at `offset`; null where there is none. */

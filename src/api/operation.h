@@ -87,6 +87,7 @@ struct operation {
     const char *place_examples[REQUEST_PLACES];
     const struct param *params;
     size_t param_count;
+    bool asks_key;               /* for anybody's key, by its handler: its route is open */
     bool query_open;             /* passes over what it does not know, and what is repeated */
     bool has_pages;              /* takes `limit` and `cursor`, too */
     const struct param *headers; /* fields of the head that mean something here alone */
@@ -108,6 +109,8 @@ struct description {
     const char *title;
     const char *about;  /* Markdown */
     unsigned key_forms; /* of enum key_form */
+    const struct api
+        *beside; /* described with this one, in its words; where it is does not depend on the mount */
     const char *error_media_type;
     const struct shape *error;
     int always[12]; /* statuses that any operation may refuse with; those about keys only where one is needed

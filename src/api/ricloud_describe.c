@@ -20,7 +20,7 @@
         name, PARAM_TEXT, 0, 0, 0, about, array, API_COUNT(array)                                            \
     }
 #define PAGE_PARAMS                                                                                          \
-    {"limit", PARAM_INT, 0, 1, RICLOUD_LARGEST_LIMIT, "At most so many on one page (10)."},                  \
+    {"limit", PARAM_INT, 0, 1, RICLOUD_LARGEST_LIMIT, "At most so many on one page (10).", .example = "20"}, \
         TEXT("after_id", "Only what stands after the object with this id."),                                 \
         TEXT("before_id", "Only what stands before it; without `after_id` the page that ends there.")
 #define SINCE_PARAM                                                                                          \
@@ -42,7 +42,7 @@ static const struct param result_params[] = {
     TEXT("poll", "Only of this poll."),
     {"state", PARAM_TEXT, 0, 0, 0, "Only in this state; else only what is available.", result_state_names,
      RESULT_STATE_END},
-    TEXT("identifier", "Only of this name."),
+    {"identifier", PARAM_TEXT, .about = "Only of this name.", .example = "rows.csv"},
     TEXT("type", "Only what shows this type."),
     POLL_PARAMS,
 };

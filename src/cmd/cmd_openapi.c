@@ -27,7 +27,7 @@ static int run(const struct command *c, int argc, char **argv)
     const struct api *api = find(a.words[0]);
     struct json_out j = {.buf = {.arena = &a.arena}};
     if (api) {
-        describe_openapi(&j, api, "");
+        describe_openapi(&j, api, "/");
         (void)printf("%s\n", buf_str(&j.buf));
     } else {
         (void)err_set(

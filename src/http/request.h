@@ -209,7 +209,8 @@ struct param {
     const char *const *words; /* of a text: the only ones it can be */
     int word_count;
     bool required;
-    bool is_list; /* may stand there again; not for request_params */
+    bool is_list;        /* may stand there again; not for request_params */
+    const char *example; /* as `about`; of a text with `words`, of a truth value and a time there is one */
 };
 
 /* Unknown, repeated and malformed parameters are errors that name them. Absent ones leave `to` as it is. */

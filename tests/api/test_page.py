@@ -2,11 +2,14 @@
 """The web page as it is served. What it does in a browser is tested in tests/browser."""
 
 import gzip
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 import requests
-from harness import problem
+from harness import CHECKOUT, problem
 
 NAMED = re.compile(r'(?:src|href)="(-/page/[^"]+)"')
 
@@ -111,3 +114,33 @@ def test_it_is_there_without_a_key_where_metrics_are_not(fresh_server):
     server = fresh_server(ops_open="off")
     assert get(server, "/").status_code == 200
     assert get(server, "/-/metrics").status_code == 401
+
+
+# ---- how it is built --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def build_page(tmp_path):
+    """tools/page.py with an npm that gets nothing, and a node that is this script."""
+    def run(node, *options):
+        for name, text in (("npm", "exit 0"), ("node", node)):
+            program = tmp_path / "bin" / name
+            program.parent.mkdir(exist_ok=True)
+            program.write_text(f"#!/bin/sh\n{text}\n")
+            program.chmod(0o755)
+        command = [sys.executable, CHECKOUT / "tools" / "page.py", tmp_path / "out.c", CHECKOUT / "web", tmp_path / "work"]
+        path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+        return subprocess.run([*command, *options], env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    return run
+
+
+def test_a_build_goes_without_the_page_where_the_bundler_does_not_run(build_page, tmp_path):
+    done = build_page("exit 126", "--optional")
+    assert done.returncode == 0 and "no web page" in done.stderr, done.stderr
+    assert "page_asset_count = 0" in (tmp_path / "out.c").read_text()
+    done = build_page("exit 126")
+    assert done.returncode != 0 and "-Dweb=disabled" in done.stderr
+
+
+def test_a_fault_in_the_sources_of_the_page_fails_the_build(build_page):
+    assert build_page('[ "$2" = --version ]', "--optional").returncode != 0

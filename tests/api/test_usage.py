@@ -16,13 +16,13 @@ def shape(available=(0, 0), consumed=(0, 0), expired=(0, 0), trash=(0, 0)):
         "bytes": available[1] + consumed[1] + expired[1] + trash[1],
         "by_state": {"available": pair(available), "consumed": pair(consumed), "expired": pair(expired)},
         "trash": pair(trash),
-        "lifetimes": {"results": 7 * 86400, "trash": 30 * 86400},
+        "lifetimes": {"results": 7 * 86400, "consumed": None, "trash": 30 * 86400},
     }
 
 
 def test_lifetimes_are_those_of_the_settings(fresh_server):
-    server = fresh_server(results_ttl="1h", trash_ttl="2d")
-    assert server.api().usage()["lifetimes"] == {"results": 3600, "trash": 2 * 86400}
+    server = fresh_server(results_ttl="1h", consumed_ttl="10m", trash_ttl="2d")
+    assert server.api().usage()["lifetimes"] == {"results": 3600, "consumed": 600, "trash": 2 * 86400}
 
 
 def test_a_new_project_uses_nothing(own_api):

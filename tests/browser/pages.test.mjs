@@ -158,6 +158,39 @@ test('the trash gives back, or loses for good, what it says', async () => {
   await closePage(page);
 });
 
+test('a result that was deleted with its job comes back with it', async () => {
+  const job = await server.api('POST', '/jobs', { kind: 'render', reference_id: 'order-9' });
+  const { id } = await server.api('PUT', `/jobs/${job.id}/results/with-job.txt`, 'x', { 'Content-Type': 'text/plain' });
+  await server.api('DELETE', `/jobs/${job.id}`);
+  const page = await open(browser, server, { at: '#/trash' });
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'Restore with-job.txt' }).click();
+  assert.match(await dialog.innerText(), /with-job\.txt is a result of the job order-9, which is deleted/);
+  await dialog.getByRole('button', { name: 'Restore the job' }).click();
+  await inGrid(page, 'with-job.txt').waitFor({ state: 'detached' });
+  assert.equal((await server.api('GET', `/results/${id}`)).deleted_at, null);
+  page.faults = page.faults.filter((fault) => !/status of 409/.test(fault));
+  await closePage(page);
+});
+
+test('the results of a job that goes on stay where one has scrolled to', async () => {
+  const job = await server.api('POST', '/jobs', { kind: 'render', reference_id: 'many' });
+  await server.api('POST', `/jobs/${job.id}/progress`, { progress: 0.5 });
+  const add = (n) => server.api('PUT', `/jobs/${job.id}/results/part-${n}.txt`, 'x', { 'Content-Type': 'text/plain' });
+  for (let n = 0; n < 40; n++) await add(n);
+  const page = await open(browser, server, { at: `#/jobs/${job.id}` });
+  await page.getByText('40 loaded').waitFor();
+  const grid = page.getByRole('grid');
+  await grid.evaluate((box) => {
+    box.scrollTop = 600;
+    box.wasHere = true;
+  });
+  await add('last');
+  await page.getByText('41 loaded').waitFor();
+  assert.deepEqual(await grid.evaluate((box) => [box.scrollTop, box.wasHere]), [600, true]);
+  await closePage(page);
+});
+
 const opens = (key) => fetch(`${server.url}/api/v1/usage`, { headers: { Authorization: `Bearer ${key}` } }).then((answer) => answer.status);
 
 test('keys are made, shown once, rotated and revoked', async () => {
@@ -228,12 +261,13 @@ test('users are made, changed, deactivated and activated', async () => {
   await inGrid(page, 'ada').getByText('staff').waitFor();
   await page.getByRole('button', { name: 'Deactivate ada' }).click();
   await dialog.getByRole('button', { name: 'Deactivate' }).click();
+  await inGrid(page, 'ada').getByText('deactivated').waitFor();
   await page.getByRole('button', { name: 'Activate ada', exact: true }).click();
   await page.getByRole('button', { name: 'Deactivate ada' }).waitFor();
   await closePage(page);
 });
 
-test('a storage is made, tested and deleted', async () => {
+test('a storage is made, tested, changed and deleted', async () => {
   const page = await open(browser, server, { at: '#/storages' });
   const dialog = page.getByRole('dialog');
   await page.getByRole('button', { name: 'New storage…' }).click();
@@ -246,10 +280,35 @@ test('a storage is made, tested and deleted', async () => {
   await page.getByRole('button', { name: 'Test ours' }).click();
   await page.locator('.toast').getByText(/ours: .* failed/).waitFor();
   await inGrid(page, 'ours').getByText('invalid').waitFor();
+  const shown = async () => (await server.api('GET', '/storages')).data[0];
+  const before = await shown();
+  await page.getByRole('button', { name: 'Change ours' }).click();
+  await dialog.getByLabel('Endpoint').fill('https://127.0.0.1:10');
+  await dialog.getByRole('button', { name: 'Change' }).click();
+  await dialog.getByRole('alert').getByText('another endpoint needs the secret_access_key').waitFor();
+  await dialog.getByLabel('Secret access key').fill('another');
+  await dialog.getByLabel('The bucket stands').selectOption({ label: 'in the host' });
+  await dialog.getByLabel('Delivers by').selectOption('redirect');
+  await dialog.getByLabel('Lifetime of links').fill('90');
+  await dialog.getByRole('checkbox', { name: /^Default/ }).check();
+  await dialog.getByRole('button', { name: 'Change' }).click();
+  await inGrid(page, 'ours').locator('.is-default').waitFor();
+  const changes = { endpoint: 'https://127.0.0.1:10', path_style: false, deliver: 'redirect', link_lifetime: 90, default: true };
+  const after = await shown();
+  assert.deepEqual(after, { ...before, ...changes, state: 'new', changed_at: after.changed_at });
+  // What the form does not change stays, and what is emptied goes back to how the server is set.
+  await page.getByRole('button', { name: 'Change ours' }).click();
+  await dialog.getByLabel('Lifetime of links').fill('');
+  await dialog.getByRole('checkbox', { name: /^Default/ }).uncheck();
+  await dialog.getByRole('button', { name: 'Change' }).click();
+  await inGrid(page, 'ours').locator('.is-default').waitFor({ state: 'detached' });
+  const last = await shown();
+  assert.deepEqual(last, { ...after, link_lifetime: null, default: false, changed_at: last.changed_at });
   await page.getByRole('button', { name: 'Delete ours' }).click();
   assert.match(await dialog.innerText(), /Objects in the bucket stay/);
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await page.getByText('There are no storages').waitFor();
+  page.faults = page.faults.filter((fault) => !/status of 400/.test(fault)); // of the endpoint without its secret
   await closePage(page);
 });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every page of the page, as [place, heading], and what is needed for something to be on it.
-import { csv, png } from './support.mjs';
+// Every page of the page, as [place, heading], and what is needed for something to be on it; and its dialogs.
+import { csv, goTo, png } from './support.mjs';
 
 export async function fillPlaces(server) {
   const table = await server.publish('table.csv', 'text/csv', csv(500));
@@ -17,6 +17,7 @@ export async function fillPlaces(server) {
   const failed = await make({ reference_id: 'broken' });
   await server.api('POST', `/jobs/${running.id}/progress`, { progress: 0.5 });
   await server.api('POST', `/jobs/${failed.id}/fail`, { error: { code: 'boom', message: 'out of memory' } });
+  await server.api('POST', '/keys', { name: 'worker', scopes: ['read', 'write'] });
   await server.api('POST', '/users', { name: 'ada', password: 'correct horse battery' });
   await server.api('POST', '/storages', { name: 'ours', url: 's3://bucket', credentials: { access_key_id: 'A', secret_access_key: 'B' } });
   return [
@@ -40,4 +41,42 @@ export async function fillPlaces(server) {
     ['#/storages', 'Storages'],
     ['#/nowhere', 'There is no such page'],
   ];
+}
+
+// Where a dialog is opened, and by which button.
+export function dialogsOf(places) {
+  const at = (hash) => places.find(([place]) => place.startsWith(hash));
+  const table = places.find(([, heading]) => heading === 'table.csv');
+  const queued = places.find(([, heading]) => heading === 'render');
+  const deleted = places.find(([, heading]) => heading === 'deleted.txt');
+  return [
+    [...at('#/batches'), 'New batch…'],
+    [...at('#/keys'), 'New key…'],
+    [...at('#/keys'), 'Rotate worker'],
+    [...at('#/keys'), 'Revoke worker'],
+    [...at('#/users'), 'New user…'],
+    [...at('#/users'), 'Change ada'],
+    [...at('#/users'), 'Deactivate ada'],
+    [...at('#/storages'), 'New storage…'],
+    [...at('#/storages'), 'Change ours'],
+    [...at('#/storages'), 'Delete ours'],
+    [...table, 'Link…'],
+    [...table, 'Delete…'],
+    [...deleted, 'Delete for good…'],
+    [...queued, 'Cancel…'],
+    [...queued, 'Delete…'],
+  ];
+}
+
+// Each of them once, open, for `look`.
+export async function withDialogs(page, places, look) {
+  for (const [at, heading, button] of dialogsOf(places)) {
+    await goTo(page, at, heading);
+    await page.getByRole('button', { name: button }).first().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.waitFor();
+    await look(await dialog.getByRole('heading').first().innerText());
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+  }
 }

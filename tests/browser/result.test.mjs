@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { browser, closePage, csv, eventually, goTo, open, PHONE, png, server, useSite } from './support.mjs';
+import { browser, closePage, csv, eventually, goTo, open, PHONE, png, Server, server, useSite } from './support.mjs';
 
 const ROWS = 1_200_000;
 useSite();
@@ -225,6 +225,31 @@ test('letting a result go whose time is over says that it expires at once', asyn
   await closePage(page);
 });
 
+test('acknowledging says when it ends a life, where it does', async () => {
+  const own = await Server.start({ consumed_ttl: '2h' });
+  const { id } = await own.publish('long.txt', 'text/plain', 'x'.repeat(2048), '&expires_in=864000');
+  const brief = await own.publish('brief.txt', 'text/plain', 'y', '&expires_in=3600');
+  const page = await open(browser, own);
+  await goTo(page, `#/results/${id}`, 'long.txt');
+  const button = page.getByRole('button', { name: 'Acknowledge' });
+  const dialog = page.getByRole('dialog');
+  await button.click();
+  assert.match(await dialog.innerText(), /lives for 2 hours more: it expires on .*, and not on .*2\.00 KiB cannot be read/s);
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  assert.equal((await own.api('GET', `/results/${id}`)).state, 'available');
+  await button.click();
+  await dialog.getByRole('button', { name: 'Acknowledge' }).click();
+  await page.locator('.badges').getByText('acknowledged').waitFor();
+  const { expires_at: end } = await own.api('GET', `/results/${id}`);
+  assert.ok(Date.parse(end) < Date.now() + 7_200_000 + 1000, end);
+  await show(page, brief);
+  await button.click();
+  await page.locator('.badges').getByText('acknowledged').waitFor();
+  assert.equal(await dialog.count(), 0);
+  await closePage(page);
+  await own.stop();
+});
+
 test('a link is made, copied, and opens the result without a key', async () => {
   const result = await server.publish('shared.txt', 'text/plain', 'for whoever has the link');
   const page = await open(browser, server);
@@ -257,6 +282,8 @@ test('on a phone nothing is wider than it', async () => {
     await page.getByText('Loading…').first().waitFor({ state: 'detached' });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= PHONE.width, `${at} is ${wide} pixels wide`);
+    const { x, width } = await page.locator('nav [aria-current]').boundingBox();
+    assert.ok(x >= 0 && x + width <= PHONE.width, `${at} is in sight in the navigation`);
   }
   await closePage(page);
 });

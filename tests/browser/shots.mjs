@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pictures of the page: shots.mjs FOLDER draws those of the documents; shots.mjs FOLDER all every page, light and dark,
-// wide and narrow, to be looked at. The results are made over the API; the days before
-// are written into the database of this throwaway server, since a chart of one hour shows nothing.
+// Pictures of the page: shots.mjs FOLDER draws those of the documents, shots.mjs FOLDER all everything there is
+// (gallery.mjs). The results are made over the API; the days before are written into the database of this throwaway
+// server, since a chart of one hour shows nothing.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fillPlaces } from './places.mjs';
-import { csv, DESKTOP, goTo, open, PHONE, png, Server, signIn, startBrowser } from './support.mjs';
+import { draw, drawAll } from './gallery.mjs';
+import { csv, DESKTOP, goTo, open, PHONE, png, Server, startBrowser } from './support.mjs';
 
 const [, , folder, all] = process.argv;
 const DAY_MICROSECONDS = 86_400_000_000;
@@ -70,37 +70,16 @@ const OF_THE_DOCUMENTS = [
   ['phone', '#/results?state=any', 'Results', { viewport: PHONE, scheme: 'light' }],
 ];
 
-async function draw(page, name) {
-  await page.evaluate(() => document.activeElement?.blur());
-  await page.mouse.move(0, 0);
-  await page.waitForTimeout(400); // fonts and charts have settled
-  await page.screenshot({ path: join(folder, `${name}.png`) });
-}
-
 async function drawForDocuments() {
   for (const [name, hash, heading, options] of OF_THE_DOCUMENTS) {
     const page = await open(browser, server, options);
     await goTo(page, hash, heading);
-    await draw(page, name);
+    await page.evaluate(() => document.activeElement?.blur());
+    await draw(page, join(folder, `${name}.png`));
     await page.context().close();
   }
 }
 
-async function drawAll() {
-  const places = await fillPlaces(server);
-  for (const scheme of ['light', 'dark'])
-    for (const [size, viewport] of [['desktop', DESKTOP], ['phone', PHONE]]) {
-      const page = await open(browser, server, { scheme, viewport, key: null });
-      await draw(page, `sign-in-${size}-${scheme}`);
-      await signIn(page, server.key);
-      for (const [i, [hash, heading]] of places.entries()) {
-        await goTo(page, hash, heading);
-        await draw(page, `${String(i + 1).padStart(2, '0')}-${heading.replace(/\W+/g, '-')}-${size}-${scheme}`);
-      }
-      await page.context().close();
-    }
-}
-
-await (all === 'all' ? drawAll() : drawForDocuments());
+await (all === 'all' ? drawAll(browser, server, folder) : drawForDocuments());
 await browser.close();
 await server.stop();

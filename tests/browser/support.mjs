@@ -44,6 +44,9 @@ function freePort() {
 
 // --- the server ------------------------------------------------------------------------------------------------
 
+// Those that run: a test that fails leaves its own behind, which must not keep the whole file from ending.
+const running = new Set();
+
 export class Server {
   static async start(settings = {}) {
     const server = new Server();
@@ -69,6 +72,8 @@ export class Server {
   async up() {
     const words = ['serve', '--data', this.data, '--listen', `127.0.0.1:${this.port}`, ...this.settings];
     this.process = spawn(RESULTD, words, { stdio: ['ignore', 'ignore', 'ignore'] });
+    running.add(this);
+    this.process.once('exit', () => running.delete(this));
     await eventually(async () => {
       assert.equal(this.process.exitCode, null, 'the server has ended');
       return fetch(`${this.url}/-/live`).then((answer) => answer.ok, () => false);
@@ -192,7 +197,7 @@ export function useSite(fill = async () => {}) {
   });
   after(async () => {
     await browser.close();
-    await server.stop();
+    await Promise.all([...running].map((one) => one.stop()));
   });
 }
 
@@ -237,11 +242,16 @@ export async function goTo(page, hash, heading) {
   await page.getByText('Loading…').first().waitFor({ state: 'detached' });
 }
 
-export async function assertAccessible(page, what) {
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+// What axe-core says of the page as it is now.
+export async function examine(page) {
   await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() =>
-    axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
-  );
+  return page.evaluate((rules) => axe.run(document, { runOnly: rules }), RULES);
+}
+
+export async function assertAccessible(page, what) {
+  const { violations } = await examine(page);
   const told = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map((node) => `${node.html} ${node.any[0]?.message ?? ''}`).join(' | ')}`);
   assert.deepEqual(told, [], what);
 }

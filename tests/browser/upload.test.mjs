@@ -166,7 +166,7 @@ test('what was cut off is tried again under the same job', async () => {
   await row(page, 'large.bin').getByText('broke off').waitFor();
   await own.up();
   await slowDown(page, -1);
-  await page.getByRole('button', { name: 'Try large.bin again' }).click();
+  await page.getByRole('button', { name: 'Try again: large.bin' }).click();
   await page.getByText('1 file uploaded').waitFor();
   const { data } = await own.api('GET', '/jobs');
   assert.equal(data.length, 1);
@@ -188,9 +188,9 @@ test('a file that changes while it is sent is not taken for a connection that br
   writeFileSync(path, Buffer.alloc(LARGE / 4, 2));
   await row(page, 'log.bin').getByText('was changed').waitFor();
   await slowDown(page, -1);
-  await page.getByRole('button', { name: 'Try log.bin again' }).click();
+  await page.getByRole('button', { name: 'Try again: log.bin' }).click();
   await row(page, 'log.bin').getByText('was changed').waitFor();
-  await page.getByRole('button', { name: 'Leave log.bin out' }).click();
+  await page.getByRole('button', { name: 'Leave out: log.bin' }).click();
   await row(page, 'log.bin').getByText('cancelled').waitFor();
   const { data } = await server.api('GET', '/results?name=log.bin&state=any');
   assert.deepEqual(data, []);
@@ -202,7 +202,7 @@ test('a name that is taken is refused in words', async () => {
   const page = await open(browser, server, { at: '#/upload' });
   await choose(page, [file('same.txt', 'one'), file('same.txt', 'two')]);
   await row(page, 'same.txt').getByText('failed').waitFor();
-  await page.getByRole('button', { name: 'Leave same.txt out' }).click();
+  await page.getByRole('button', { name: 'Leave out: same.txt' }).click();
   await page.getByText('1 file uploaded').waitFor();
   page.faults = page.faults.filter((fault) => !/status of 409/.test(fault));
   await closePage(page);

@@ -74,6 +74,29 @@ def a_user(api):
     return {"pk": expect(api.post("/users", json=body), 201)["pk"]}
 
 
+def pages_of(path, make, filters=lambda made: {}):
+    """Two of a kind, so that there is a second page, and what of the last one can be filtered by."""
+    def prepare(api):
+        make(api)
+        made = make(api)
+        return {"cursor": expect(api.get(path, params={"limit": 1}), 200)["next"], **filters(made)}
+    return prepare
+
+
+def a_job_of_a_batch(api):
+    return api.job(batch=api.batch()["id"])
+
+
+def a_result_of_a_batch(api):
+    job = a_job_of_a_batch(api)
+    api.upload(job["id"], "rows.csv", BYTES, headers=CSV)
+    return job
+
+
+def own_key(api):
+    return {"key": api.key}
+
+
 # ---- Nostradamus ------------------------------------------------------------------------------------------
 
 
@@ -386,6 +409,12 @@ PREPARE = {
         "unkeepResult": a_table, "linkResult": a_table,
         "getStorage": a_storage, "changeStorage": a_storage, "deleteStorage": a_storage, "testStorage": a_storage,
         "getKey": a_key, "revokeKey": a_key, "rotateKey": a_key,
+        "listJobs": pages_of("/jobs", a_job_of_a_batch, lambda job: {"batch": job["batch"]}),
+        "listResults": pages_of("/results", a_result_of_a_batch,
+                                lambda job: {"batch": job["batch"], "job": job["id"]}),
+        "listBatches": pages_of("/batches", a_batch), "listStorages": pages_of("/storages", a_storage),
+        "listKeys": pages_of("/keys", a_key), "listUsers": pages_of("/users", a_user),
+        "signIn": own_key,
         "createUser": a_user_name, "getUser": a_user, "changeUser": a_user, "deactivateUser": a_user,
     },
     "nostradamus": {

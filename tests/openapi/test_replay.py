@@ -12,6 +12,7 @@ import subprocess
 import described
 import harness
 import pytest
+import requests
 from harness import SCOPES
 from prepared import BYTES, PREPARE
 
@@ -93,6 +94,21 @@ def test_an_example_is_answered_as_described(api, name, path, method, operation)
     # described.py, by conftest.py, holds the answer itself against the schema
 
 
+def call(api, name, path, method, operation, chosen):
+    """With these parameters beside the required ones, and a format where options of one need it."""
+    places = PREPARE[name].get(operation["operationId"], lambda api: {})(api)
+    sent = body(operation, places)
+    headers = {**credentials(name, api.key), **sent.pop("headers", {})}
+    headers.update({k: v for k, v in places.items() if k in ("Authorization", "Node-Id")})
+    known = {p["name"] for p in operation["parameters"]}
+    options = {"format": "csv"} if name == "native" and "format" in known else {}
+    chosen = {key: places.get(key, str(value).lower() if isinstance(value, bool) else value)
+              for key, value in chosen.items()}
+    return api.session.request(
+        method.upper(), api.server.url + address(operation, path, places), timeout=60, allow_redirects=False,
+        params={**query(operation, places), **options, **chosen}, headers=headers, **sent)
+
+
 def values_of(schema):
     """Some that it names or bounds; of texts it says nothing."""
     schema = schema.get("items", schema)
@@ -111,14 +127,45 @@ CHOICES = [(path, method, operation, parameter["name"], value) for path, method,
 @pytest.mark.parametrize("path, method, operation, parameter, value", CHOICES,
                          ids=[f"{o['operationId']}-{parameter}-{value}" for _, _, o, parameter, value in CHOICES])
 def test_each_value_that_a_parameter_names_is_taken(api, path, method, operation, parameter, value):
-    places = PREPARE["native"].get(operation["operationId"], lambda api: {})(api)
-    sent = body(operation, places)
-    headers = {"Authorization": f"Bearer {api.key}", **sent.pop("headers", {})}
-    known = {p["name"] for p in operation["parameters"]}
-    chosen = {**query(operation, places), **({"format": "csv"} if "format" in known else {}), parameter: value}
-    answer = api.session.request(method.upper(), api.server.url + address(operation, path, places), params=chosen,
-                                 headers=headers, timeout=60, allow_redirects=False, **sent)
+    answer = call(api, "native", path, method, operation, {parameter: value})
     assert answer.status_code < 400, f"{answer.status_code} {answer.text[:300]}"
+
+
+EXAMPLES = [(name, path, method, operation, parameter) for name, path, method, operation in CASES
+            for parameter in operation["parameters"] if parameter["in"] == "query" and "example" in parameter]
+
+
+@pytest.mark.parametrize("name, path, method, operation, parameter", EXAMPLES,
+                         ids=[f"{n}-{o['operationId']}-{p['name']}" for n, _, _, o, p in EXAMPLES])
+def test_the_example_of_a_parameter_is_taken(api, name, path, method, operation, parameter):
+    described.Api(document(name)).check(parameter["schema"], parameter["example"], parameter["name"])
+    answer = call(api, name, path, method, operation, {parameter["name"]: parameter["example"]})
+    assert answer.status_code < 400, f"{answer.status_code} {answer.text[:300]}"
+
+
+def test_each_parameter_of_the_native_api_has_an_example():
+    assert [parameter["name"] for _, _, operation in operations("native") for parameter in operation["parameters"]
+            if "example" not in parameter] == []
+
+
+def test_a_session_opens_what_the_description_says(api):
+    """By a cookie alone, under its name, and with the field that it needs where something may change."""
+    schemes = document("native")["components"]["securitySchemes"]
+    cookie, field = schemes["session"]["name"], schemes["page"]["name"]
+    browser = requests.Session()
+    base = api.server.url
+    assert browser.post(f"{base}/-/session", json={"key": api.key}, timeout=60).status_code == 200
+    assert list(browser.cookies.keys()) == [cookie]
+    assert browser.get(f"{base}/-/session", timeout=60).json()["project"] == api.project
+    for path, method, wanted in (("/api/v1/usage", "get", 200), ("/api/v1/jobs", "post", 201)):
+        security = document("native")["paths"][path][method]["security"]
+        needed = next(set(one) - {"session"} for one in security if "session" in one)
+        assert needed == ({"page"} if method == "post" else set())
+        sent = {"json": {"kind": "render"}} if method == "post" else {}
+        if needed:
+            assert browser.request(method, base + path, timeout=60, **sent).status_code == 403
+        answer = browser.request(method, base + path, headers={field: "1"} if needed else {}, timeout=60, **sent)
+        assert answer.status_code == wanted, answer.text
 
 
 @pytest.mark.parametrize("name", PREPARE)

@@ -1,33 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 // What can be done to results and jobs. Before anything is lost, a dialog says what, and whether it comes back.
-import { address, api, forgetWithKey, get, getOne, post, put, remove } from './api';
+import { address, api, get, getOne, post, Problem, put, remove } from './api';
 import { bytes, duration, exactTime, plural, relative } from './format';
+import { to } from './router';
 import type { Job, Result, Usage } from './types';
 import { ask } from './ui/dialog';
 import { say } from './ui/toast';
 
-let trashSeconds: Promise<number | undefined> | undefined;
-
-forgetWithKey(() => (trashSeconds = undefined));
-
-// How long the trash is kept; asked for once.
-function trashTime(): Promise<number | undefined> {
-  trashSeconds ??= get<Usage>(api`/usage`).then(
-    (usage) => usage.lifetimes.trash,
-    () => undefined,
-  );
-  return trashSeconds;
-}
+// Asked for each time: who runs the server may change them while the page is open.
+const lifetimes = async (): Promise<Usage['lifetimes']> => (await get<Usage>(api`/usage`)).lifetimes;
 
 async function restorable(): Promise<string> {
-  const seconds = await trashTime();
-  return seconds === undefined ? 'until the server empties its trash' : `for ${duration(seconds)}`;
+  try {
+    return `for ${duration((await lifetimes()).trash)}`;
+  } catch {
+    return 'until the server empties its trash';
+  }
 }
 
-export async function acknowledge(result: Result): Promise<Result> {
+async function acknowledge(result: Result): Promise<Result> {
   const changed = await post<Result>(api`/results/${result.id}/ack`, { sha256: result.sha256 });
   say(`${result.name} is acknowledged`);
   return changed;
+}
+
+// Where the server keeps what is acknowledged for a shorter time. What is kept stays until it is let go.
+export async function askToAcknowledge(result: Result, done: (result: Result) => void): Promise<void> {
+  const { expires_at, keep } = result;
+  const { consumed } = await lifetimes();
+  const end = new Date(Date.now() + (consumed ?? 0) * 1000).toISOString();
+  if (consumed === null || keep || (expires_at && Date.parse(expires_at) <= Date.parse(end))) {
+    done(await acknowledge(result));
+    return;
+  }
+  ask({
+    title: `Acknowledge ${result.name}?`,
+    lost: (
+      <p>
+        What is acknowledged lives for {duration(consumed)} more: <strong>it expires on {exactTime(end)}</strong>, and{' '}
+        {expires_at ? `not on ${exactTime(expires_at)}` : 'would not otherwise'}. Then its {bytes(result.size)} cannot be read
+        or downloaded any more. That cannot be undone.
+      </p>
+    ),
+    verb: 'Acknowledge',
+    async act() {
+      done(await acknowledge(result));
+    },
+  });
 }
 
 export async function keep(result: Result): Promise<Result> {
@@ -68,10 +87,37 @@ export async function askToLetGo(result: Result, done: (result: Result) => void)
   });
 }
 
-export async function restore(result: { id: string; name: string }): Promise<Result> {
+async function restore(result: Result): Promise<Result> {
   const changed = await post<Result>(api`/results/${result.id}/restore`);
   say(`${result.name} is back`);
   return changed;
+}
+
+const called = (job: Job): string => job.reference_id ?? job.kind;
+
+// One that was deleted with its job comes back with it alone.
+export async function askToRestore(result: Result, done: (result: Result) => void): Promise<void> {
+  try {
+    done(await restore(result));
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'wrong_state') throw error;
+    const job = await get<Job>(api`/jobs/${result.job}`);
+    ask({
+      title: `Restore the job ${called(job)}, too?`,
+      lost: (
+        <p>
+          {result.name} is a result of the job <a href={to('jobs', result.job)}>{called(job)}</a>, which is deleted. It comes
+          back with this job and what was deleted with it.
+        </p>
+      ),
+      verb: 'Restore the job',
+      harmless: true,
+      async act() {
+        await restoreJob(job);
+        done(await restore(result));
+      },
+    });
+  }
 }
 
 export async function askToDelete(result: Result, done: () => void): Promise<void> {
@@ -119,10 +165,11 @@ function held(job: Job): string {
 export async function askToDeleteJob(job: Job, done: () => void): Promise<void> {
   const time = await restorable();
   ask({
-    title: `Delete the job ${job.reference_id ?? job.kind}?`,
+    title: `Delete the job ${called(job)}?`,
     lost: (
       <p>
-        The job and {held(job)} cannot be read any more. They can be restored from the trash {time}; then they are gone.
+        {job.results.length > 0 ? `The job and its ${held(job)}` : 'The job, which has no results,'} cannot be read any more. It
+        can be restored from the trash {time}; then it is gone.
       </p>
     ),
     verb: 'Delete',
@@ -136,7 +183,7 @@ export async function askToDeleteJob(job: Job, done: () => void): Promise<void> 
 
 export function askToCancelJob(job: Job, done: (job: Job) => void): void {
   ask({
-    title: `Cancel the job ${job.reference_id ?? job.kind}?`,
+    title: `Cancel the job ${called(job)}?`,
     lost: (
       <p>
         The job is not worked on any more, and cannot be started again. {job.results.length > 0 && `Its ${held(job)} stay.`}

@@ -4,7 +4,7 @@ import { type JSX, render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { away, findSession, may, session, signOut, tryNow } from './api';
 import { plural } from './format';
-import { problemFrom, useTick } from './hooks';
+import { useTick } from './hooks';
 import { BatchPage, Batches } from './pages/batches';
 import { JobPage } from './pages/job';
 import { Jobs } from './pages/jobs';
@@ -24,9 +24,10 @@ import './style.css';
 import { theme } from './theme';
 import type { Scope } from './types';
 import { isBusy, isOpen, uploads } from './upload';
+import { Boundary } from './ui/boundary';
 import { Empty, Head, headingTakesFocus, Loading } from './ui/basic';
 import { ask, Asking, Dialog } from './ui/dialog';
-import { say, Toasts } from './ui/toast';
+import { sayFailure, Toasts } from './ui/toast';
 
 interface Entry {
   name: string;
@@ -55,13 +56,13 @@ function AwayBanner(): JSX.Element | null {
   if (!now) return null;
   const seconds = Math.max(0, Math.ceil((now.until - Date.now()) / 1000));
   return (
-    <div class="away">
+    <aside class="away" aria-label="The server">
       <span role="alert">{now.why} The page goes on by itself when it is back.</span>
       <span>{seconds > 0 ? `Next try in ${seconds} s.` : 'Trying…'}</span>
       <button type="button" class="small" onClick={tryNow}>
         Try now
       </button>
-    </div>
+    </aside>
   );
 }
 
@@ -82,8 +83,11 @@ function ThemeChoice(): JSX.Element {
 function Nav({ here }: { here: string }): JSX.Element {
   const busy = useStore(uploads).filter(isBusy).length;
   const entries = ENTRIES.filter(({ needs }) => may(needs));
+  const nav = useRef<HTMLElement>(null);
+  // In a narrow window it is wider than the window.
+  useEffect(() => nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [here]);
   return (
-    <nav aria-label="Pages">
+    <nav aria-label="Pages" ref={nav}>
       <ul>
         {entries.map(({ name, title }) => (
           <li key={name}>
@@ -102,7 +106,7 @@ function Who(): JSX.Element {
   const now = useStore(session);
   const leave = () => {
     const open = uploads.get().filter(isOpen).length;
-    if (open === 0) void signOut().catch((error: unknown) => say(problemFrom(error).message, 'bad'));
+    if (open === 0) void signOut().catch(sayFailure);
     else
       ask({
         title: 'Sign out?',
@@ -140,7 +144,7 @@ const letters = kept('letters', 'on');
 function KeyHelp({ close }: { close: () => void }): JSX.Element {
   const on = useStore(letters) === 'on';
   return (
-    <Dialog title="Keys" close={close}>
+    <Dialog title="Keyboard" close={close}>
       <dl class="facts">
         {KEYS.map(([keys, words]) => (
           <div key={keys}>
@@ -220,7 +224,7 @@ function Signed(): JSX.Element {
           <div class="tools">
             <ThemeChoice />
             <button type="button" class="small" onClick={() => setHelping(true)}>
-              Keys
+              Keyboard
             </button>
           </div>
         </div>
@@ -234,7 +238,9 @@ function Signed(): JSX.Element {
             </Empty>
           </>
         ) : may(entry.needs) ? (
-          entry.page(id)
+          <Boundary key={path.join('/')} title={entry.title}>
+            {entry.page(id)}
+          </Boundary>
         ) : (
           <>
             <Head title={entry.title} />
@@ -268,5 +274,11 @@ function App(): JSX.Element {
 }
 
 const root = document.getElementById('app');
-if (root) render(<App />, root);
+if (root)
+  render(
+    <Boundary title="resultd">
+      <App />
+    </Boundary>,
+    root,
+  );
 void findSession();

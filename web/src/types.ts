@@ -89,7 +89,7 @@ export interface Count {
 export interface Usage extends Count {
   by_state: Record<State, Count>;
   trash: Count;
-  lifetimes: { results: number; trash: number }; // seconds
+  lifetimes: { results: number; consumed: number | null; trash: number }; // seconds
 }
 
 export interface HistoryStep {
@@ -134,7 +134,9 @@ export interface Storage {
   url: string;
   endpoint: string | null;
   region: string | null;
+  path_style: boolean | null;
   deliver: 'proxy' | 'redirect';
+  link_lifetime: number | null; // seconds
   default: boolean;
   credentials: { access_key_id: string };
   state: 'new' | 'valid' | 'invalid';

@@ -7,7 +7,7 @@ import { plural } from './format';
 import { problemFrom } from './hooks';
 import { store } from './store';
 import type { Job, Result } from './types';
-import { say } from './ui/toast';
+import { say, sayFailure } from './ui/toast';
 
 export type ItemState = 'waiting' | 'sending' | 'done' | 'failed' | 'cancelled';
 
@@ -163,7 +163,7 @@ async function endJob(group: Group): Promise<boolean> {
     return true;
   } catch (error) {
     group.ending = null;
-    say(problemFrom(error).message, 'bad');
+    sayFailure(error);
     return false;
   }
 }

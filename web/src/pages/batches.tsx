@@ -6,7 +6,7 @@ import { plural } from '../format';
 import { useLoad } from '../hooks';
 import { go, setQuery, to, usePlace } from '../router';
 import type { Batch, Job, Result, Status } from '../types';
-import { Badge, Facts, Failure, Field, Head, Loading, Time } from '../ui/basic';
+import { Badge, Facts, Failure, Field, Head, Loading, Segments, Time } from '../ui/basic';
 import { FormDialog } from '../ui/dialog';
 import { Download } from '../ui/download';
 import { EndlessGrid, useEndless } from '../ui/endless';
@@ -88,14 +88,14 @@ export function Batches(): JSX.Element {
   );
 }
 
-function Inside({ id, tab }: { id: string; tab: string }): JSX.Element {
+function JobsInside({ id }: { id: string }): JSX.Element {
   const jobs = useEndless<Job>(api`/jobs`, useMemo(() => ({ batch: id }), [id]));
+  return <JobGrid of={jobs} label="Jobs of the batch" none="The batch has no jobs." />;
+}
+
+function ResultsInside({ id }: { id: string }): JSX.Element {
   const results = useEndless<Result>(api`/results`, useMemo(() => ({ batch: id, state: 'any' }), [id]));
-  return tab === 'results' ? (
-    <ResultGrid of={results} label="Results of the batch" none="The batch has no results." />
-  ) : (
-    <JobGrid of={jobs} label="Jobs of the batch" none="The batch has no jobs." />
-  );
+  return <ResultGrid of={results} label="Results of the batch" none="The batch has no results." />;
 }
 
 export function BatchPage({ id }: { id: string }): JSX.Element {
@@ -122,14 +122,8 @@ export function BatchPage({ id }: { id: string }): JSX.Element {
           ['Created', <Time at={batch.created_at} />],
         ]}
       />
-      <div class="segments" role="group" aria-label="Show">
-        {['jobs', 'results'].map((one) => (
-          <button key={one} type="button" aria-pressed={tab === one} onClick={() => setQuery({ tab: one })}>
-            {one === 'jobs' ? 'Jobs' : 'Results'}
-          </button>
-        ))}
-      </div>
-      <Inside id={id} tab={tab} />
+      <Segments label="Show" choices={{ jobs: 'Jobs', results: 'Results' }} chosen={tab} choose={(one) => setQuery({ tab: one })} />
+      {tab === 'results' ? <ResultsInside id={id} /> : <JobsInside id={id} />}
     </div>
   );
 }

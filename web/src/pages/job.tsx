@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { askToCancelJob, askToDeleteJob, restoreJob } from '../actions';
 import { api, may, request, sameId } from '../api';
-import { problemFrom, useEvery, useLoad } from '../hooks';
+import { useEvery, useLoad } from '../hooks';
 import { type Json, Members, parseJson } from '../json';
 import { Tree } from '../preview/tree';
 import { to } from '../router';
@@ -11,7 +11,7 @@ import type { Job, Result } from '../types';
 import { Badge, Copy, Facts, Failure, Head, Loading, Time } from '../ui/basic';
 import { Download } from '../ui/download';
 import { useEndless } from '../ui/endless';
-import { say } from '../ui/toast';
+import { sayFailure } from '../ui/toast';
 import { ResultGrid } from './results';
 
 const POLL = 3; // seconds, while the job is not over
@@ -32,7 +32,7 @@ async function load(id: string, signal?: AbortSignal): Promise<Loaded> {
 function Actions({ job, changed }: { job: Job; changed: () => void }): JSX.Element {
   const isOver = job.status !== 'queued' && job.status !== 'running';
   if (job.deleted_at) {
-    const bringBack = () => restoreJob(job).then(changed, (error) => say(problemFrom(error).message, 'bad'));
+    const bringBack = () => restoreJob(job).then(changed, sayFailure);
     return (
       <>
         {may('delete') && (
@@ -67,6 +67,11 @@ function Actions({ job, changed }: { job: Job; changed: () => void }): JSX.Eleme
 function Results({ job }: { job: Job }): JSX.Element {
   const query = useMemo(() => ({ job: job.id, state: 'any', deleted: job.deleted_at ? 'any' : 'false' }), [job.id, job.deleted_at]);
   const results = useEndless<Result>(api`/results`, query);
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (!isFirst.current) results.reload();
+    isFirst.current = false;
+  }, [job.status, job.results.length]);
   return <ResultGrid of={results} label="Results of the job" none="The job has no results." />;
 }
 
@@ -105,7 +110,7 @@ export function JobPage({ id }: { id: string }): JSX.Element {
           <div class="panel-head">
             <h2 id="results-title">Results</h2>
           </div>
-          <Results key={`${job.status} ${job.results.length} ${job.deleted_at}`} job={job} />
+          <Results job={job} />
         </section>
         <div class="side">
           <section class="panel" aria-labelledby="about-title">

@@ -7,16 +7,11 @@ import { bytes, count } from '../format';
 import { type Loaded, useEvery, useLoad } from '../hooks';
 import { setQuery, to, usePlace } from '../router';
 import type { History, HistoryStep, Page, Result, State, Usage } from '../types';
-import { Badge, Bytes, Empty, Failure, Head, Loading, Time, word } from '../ui/basic';
+import { Badge, Bytes, Empty, Failure, Head, Loading, Segments, Time, word } from '../ui/basic';
 
 const REFRESH = 30; // seconds
 const DAY = 86400;
-const SPANS: [string, string][] = [
-  ['24', '24 hours'],
-  ['168', '7 days'],
-  ['720', '30 days'],
-  ['8760', '1 year'],
-];
+const SPANS = { 24: '24 hours', 168: '7 days', 720: '30 days', 8760: '1 year' };
 const STATES: State[] = ['available', 'consumed', 'expired'];
 
 function Tile({ name, value, note, href }: { name: string; value: string; note: string; href: string }): JSX.Element {
@@ -129,13 +124,7 @@ export function Overview(): JSX.Element {
   return (
     <div class="page">
       <Head title="Overview">
-        <div class="segments" role="group" aria-label="Time that the charts show">
-          {SPANS.map(([value, words]) => (
-            <button key={value} type="button" aria-pressed={hours === value} onClick={() => setQuery({ hours: value })}>
-              {words}
-            </button>
-          ))}
-        </div>
+        <Segments label="Time that the charts show" choices={SPANS} chosen={hours} choose={(value) => setQuery({ hours: value })} />
       </Head>
       {usage.value ? <Tiles usage={usage.value} /> : usage.problem ? <Failure problem={usage.problem} retry={usage.reload} /> : <Loading />}
       {history.value ? <Charts history={history.value} /> : history.problem && <Failure problem={history.problem} retry={history.reload} />}

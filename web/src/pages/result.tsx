@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { acknowledge, askToDelete, askToLetGo, askToPurge, keep, restore } from '../actions';
+import { askToAcknowledge, askToDelete, askToLetGo, askToPurge, askToRestore, keep } from '../actions';
 import { address, api, getOne, may, type Path, post } from '../api';
 import { count, duration, plural } from '../format';
 import { problemFrom, useLoad } from '../hooks';
@@ -11,7 +11,7 @@ import type { Result } from '../types';
 import { Badge, Bytes, Copy, Facts, Failure, Field, Head, Loading, Time } from '../ui/basic';
 import { Dialog } from '../ui/dialog';
 import { Download } from '../ui/download';
-import { say } from '../ui/toast';
+import { sayFailure } from '../ui/toast';
 
 const content = (result: Result, format?: string): Path => address(api`/results/${result.id}/content`, { format });
 
@@ -227,16 +227,15 @@ function About({ result }: { result: Result }): JSX.Element {
 }
 
 function Actions({ result, change, link }: { result: Result; change: (result: Result) => void; link: () => void }): JSX.Element {
-  const failed = (error: unknown) => say(problemFrom(error).message, 'bad');
-  const act = (what: Promise<Result>) => what.then(change, failed);
-  const changeKeep = () => (result.keep ? askToLetGo(result, change).catch(failed) : act(keep(result)));
+  const act = (what: Promise<Result>) => what.then(change, sayFailure);
+  const changeKeep = () => (result.keep ? askToLetGo(result, change).catch(sayFailure) : act(keep(result)));
   const again = () => void act(getOne<Result>('results', result.id));
   if (result.deleted_at) {
     return (
       <>
         {may('delete') && (
           <>
-            <button type="button" class="primary" onClick={() => act(restore(result))}>
+            <button type="button" class="primary" onClick={() => askToRestore(result, change).catch(sayFailure)}>
               Restore
             </button>
             <button type="button" class="danger" onClick={() => askToPurge(result, () => go('#/trash'))}>
@@ -256,7 +255,7 @@ function Actions({ result, change, link }: { result: Result; change: (result: Re
         </button>
       )}
       {result.state === 'available' && may('ack') && (
-        <button type="button" onClick={() => act(acknowledge(result))}>
+        <button type="button" onClick={() => askToAcknowledge(result, change).catch(sayFailure)}>
           Acknowledge
         </button>
       )}

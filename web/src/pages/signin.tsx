@@ -19,7 +19,7 @@ export function SignIn(): JSX.Element {
       await signIn(key);
     } catch (error) {
       const problem = problemFrom(error);
-      setFailure(problem.status === 401 ? 'This key is not valid: it is mistyped, expired or revoked.' : problem.message);
+      setFailure(problem.code === 'unauthorized' ? 'This key is not valid: it is mistyped or revoked.' : problem.message);
       setBusy(false);
     }
   };

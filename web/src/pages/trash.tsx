@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
-import { askToPurge, restore, restoreJob } from '../actions';
+import { askToPurge, askToRestore, restoreJob } from '../actions';
 import { api, get, may } from '../api';
 import { bytes, count, duration, plural } from '../format';
-import { problemFrom, useLoad } from '../hooks';
+import { useLoad } from '../hooks';
 import { go, setQuery, to, usePlace } from '../router';
 import type { Job, Result, Usage } from '../types';
-import { Badge, Bytes, Head, Time } from '../ui/basic';
+import { Badge, Bytes, Head, Segments, Time } from '../ui/basic';
 import { EndlessGrid, useEndless } from '../ui/endless';
 import type { Column } from '../ui/grid';
-import { say } from '../ui/toast';
+import { sayFailure } from '../ui/toast';
 
-const failed = (error: unknown) => say(problemFrom(error).message, 'bad');
 const QUERY = { deleted: 'true' };
 
 function Results({ changed }: { changed: () => void }): JSX.Element {
@@ -42,7 +41,7 @@ function Results({ changed }: { changed: () => void }): JSX.Element {
       cell: (result) =>
         may('delete') && (
           <span class="row-actions">
-            <button type="button" class="small" aria-label={`Restore ${result.name}`} onClick={() => restore(result).then(() => gone(result.id), failed)}>
+            <button type="button" class="small" aria-label={`Restore ${result.name}`} onClick={() => askToRestore(result, () => gone(result.id)).catch(sayFailure)}>
               Restore
             </button>
             <button type="button" class="small danger" aria-label={`Delete for good… ${result.name}`} onClick={() => askToPurge(result, () => gone(result.id))}>
@@ -70,7 +69,7 @@ function Jobs({ changed }: { changed: () => void }): JSX.Element {
     restoreJob(job).then(() => {
       jobs.change((rows) => rows.filter((row) => row.id !== job.id));
       changed();
-    }, failed);
+    }, sayFailure);
   const columns: Column<Job>[] = [
     {
       key: 'name',
@@ -110,13 +109,7 @@ export function Trash(): JSX.Element {
         {usage && `${plural(usage.trash.results, 'result')} of ${bytes(usage.trash.bytes)}. `}
         {usage && `What is deleted can be restored for ${duration(usage.lifetimes.trash)}; then it is gone.`}
       </p>
-      <div class="segments" role="group" aria-label="Show">
-        {['results', 'jobs'].map((one) => (
-          <button key={one} type="button" aria-pressed={tab === one} onClick={() => setQuery({ tab: one })}>
-            {one === 'jobs' ? 'Jobs' : 'Results'}
-          </button>
-        ))}
-      </div>
+      <Segments label="Show" choices={{ results: 'Results', jobs: 'Jobs' }} chosen={tab} choose={(one) => setQuery({ tab: one })} />
       {tab === 'jobs' ? <Jobs changed={reload} /> : <Results changed={reload} />}
     </div>
   );

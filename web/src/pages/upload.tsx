@@ -37,10 +37,10 @@ function Row({ item }: { item: Item }): JSX.Element {
         )}
         {item.state === 'failed' && (
           <>
-            <button type="button" class="small" onClick={() => retry(item)} aria-label={`Try ${item.name} again`}>
+            <button type="button" class="small" onClick={() => retry(item)} aria-label={`Try again: ${item.name}`}>
               Try again
             </button>
-            <button type="button" class="small" onClick={() => cancel(item)} aria-label={`Leave ${item.name} out`}>
+            <button type="button" class="small" onClick={() => cancel(item)} aria-label={`Leave out: ${item.name}`}>
               Leave out
             </button>
           </>

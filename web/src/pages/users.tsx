@@ -2,13 +2,12 @@
 import type { JSX } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { api, patch, post, remove } from '../api';
-import { problemFrom } from '../hooks';
 import type { User } from '../types';
 import { Badge, Field, Head, Time } from '../ui/basic';
 import { ask, FormDialog } from '../ui/dialog';
 import { EndlessGrid, useEndless } from '../ui/endless';
 import type { Column } from '../ui/grid';
-import { say } from '../ui/toast';
+import { say, sayFailure } from '../ui/toast';
 
 export function Users(): JSX.Element {
   const users = useEndless<User>(api`/users`, useMemo(() => ({}), []));
@@ -38,11 +37,11 @@ export function Users(): JSX.Element {
       },
     });
   const activate = (user: User) =>
-    patch(api`/users/${user.pk}`, { active: true }).then(users.reload, (error) => say(problemFrom(error).message, 'bad'));
+    patch(api`/users/${user.pk}`, { active: true }).then(users.reload, sayFailure);
   const columns: Column<User>[] = [
     { key: 'name', title: 'Name', width: 'minmax(9rem, 2fr)', cell: (user) => user.name },
     { key: 'state', title: 'State', width: '8rem', cell: (user) => <Badge of={user.active ? 'active' : 'deactivated'} /> },
-    { key: 'may', title: 'May', width: 'minmax(7rem, 1fr)', cell: (user) => (user.staff ? 'staff' : 'use') },
+    { key: 'role', title: 'Role', width: 'minmax(7rem, 1fr)', cell: (user) => (user.staff ? 'staff' : 'user') },
     { key: 'created', title: 'Created', width: '8.5rem', cell: (user) => <Time at={user.created_at} /> },
     {
       key: 'actions',

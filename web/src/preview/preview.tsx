@@ -8,7 +8,7 @@ import { useLoad } from '../hooks';
 import { parseJson, type Parsed } from '../json';
 import { setQuery, usePlace } from '../router';
 import type { Result } from '../types';
-import { Empty, Failure, Loading } from '../ui/basic';
+import { Empty, Failure, Loading, Segments } from '../ui/basic';
 import { firstBytes, type Part } from './part';
 import { RowsPreview } from './rows';
 import { Tree } from './tree';
@@ -115,13 +115,12 @@ export function Preview({ result }: { result: Result }): JSX.Element {
       <div class="panel-head">
         <h2 id="preview-title">Preview</h2>
         {!isGone && views.length > 1 && (
-          <div class="segments" role="group" aria-label="Show as">
-            {views.map((one) => (
-              <button key={one} type="button" aria-pressed={one === view} onClick={() => setQuery({ view: one })}>
-                {TITLES[one]}
-              </button>
-            ))}
-          </div>
+          <Segments
+            label="Show as"
+            choices={Object.fromEntries(views.map((one) => [one, TITLES[one]]))}
+            chosen={view ?? ''}
+            choose={(one) => setQuery({ view: one })}
+          />
         )}
       </div>
       {isGone ? (

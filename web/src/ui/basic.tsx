@@ -39,11 +39,12 @@ const SIGNS: Record<string, string> = {
   failed: '!',
   cancelled: '✕',
   kept: '◆',
+  default: '◆',
   valid: '✓',
   invalid: '!',
   new: '○',
   revoked: '✕',
-  deactivated: '✕',
+  deactivated: '○',
   active: '●',
 };
 
@@ -105,6 +106,25 @@ export function Loading(): JSX.Element {
     <p class="muted loading" role="status">
       Loading…
     </p>
+  );
+}
+
+interface SegmentsProps {
+  label: string;
+  choices: Record<string, string>; // value and words
+  chosen: string;
+  choose: (value: string) => void;
+}
+
+export function Segments({ label, choices, chosen, choose }: SegmentsProps): JSX.Element {
+  return (
+    <div class="segments" role="group" aria-label={label}>
+      {Object.entries(choices).map(([value, words]) => (
+        <button key={value} type="button" aria-pressed={chosen === value} onClick={() => choose(value)}>
+          {words}
+        </button>
+      ))}
+    </div>
   );
 }
 

@@ -35,6 +35,7 @@ export interface Question {
   title: string;
   lost: ComponentChildren; // what will be lost, and until when it can be had back
   verb: string;
+  harmless?: boolean; // nothing is lost: it only does more than was asked for
   act: () => Promise<void>;
 }
 
@@ -51,7 +52,7 @@ export function Asking(): JSX.Element | null {
   return asked && <Confirm key={asked.title} {...asked} />;
 }
 
-function Confirm({ title, lost, verb, act }: Question): JSX.Element {
+function Confirm({ title, lost, verb, harmless, act }: Question): JSX.Element {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState('');
   const close = () => question.set(null);
@@ -73,7 +74,7 @@ function Confirm({ title, lost, verb, act }: Question): JSX.Element {
         <button type="button" onClick={close} autofocus>
           Cancel
         </button>
-        <button type="button" class="danger" disabled={busy} onClick={go}>
+        <button type="button" class={harmless ? 'primary' : 'danger'} disabled={busy} onClick={go}>
           {verb}
         </button>
       </div>

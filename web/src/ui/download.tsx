@@ -2,8 +2,7 @@
 // A link to bytes. Browsers say nothing, or something wrong, of a download that the server refuses: it is asked first.
 import type { ComponentChildren, JSX } from 'preact';
 import { mayDownload, type Path } from '../api';
-import { problemFrom } from '../hooks';
-import { say } from './toast';
+import { sayFailure } from './toast';
 
 interface DownloadProps {
   from: Path;
@@ -25,7 +24,7 @@ export function Download({ from, name = '', primary, children }: DownloadProps):
     event.preventDefault();
     mayDownload(from).then(
       () => take(from, name),
-      (error: unknown) => say(problemFrom(error).message, 'bad'),
+      sayFailure,
     );
   };
   return (

@@ -27,17 +27,19 @@ export function useEndless<T>(path: Path, query: Query): Endless<T> {
   const [round, setRound] = useState(0);
   const state = useRef({ cursor: '', busy: false, done: false, stop: new AbortController() });
   const key = JSON.stringify([path, query]);
+  const shown = useRef(key);
 
   const more = useCallback(async () => {
     const now = state.current;
     if (now.busy || now.done) return;
     now.busy = true;
     try {
-      const page = await list<T>(path, { ...query, limit: now.cursor ? PAGE : FIRST_PAGE, cursor: now.cursor }, now.stop.signal);
+      const isFirst = now.cursor === '';
+      const page = await list<T>(path, { ...query, limit: isFirst ? FIRST_PAGE : PAGE, cursor: now.cursor }, now.stop.signal);
       if (now.stop.signal.aborted) return;
       now.cursor = page.next ?? '';
       now.done = page.next === null;
-      setRows((before) => before.concat(page.data));
+      setRows((before) => (isFirst ? page.data : before.concat(page.data)));
       setDone(now.done);
       setProblem(undefined);
     } catch (error) {
@@ -50,7 +52,8 @@ export function useEndless<T>(path: Path, query: Query): Endless<T> {
   useEffect(() => {
     state.current = { cursor: '', busy: false, done: false, stop: new AbortController() };
     const { stop } = state.current;
-    setRows([]);
+    if (shown.current !== key) setRows([]); // what is loaded again stays in sight until the answer is there
+    shown.current = key;
     setDone(false);
     setProblem(undefined);
     void more();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Short words about what has just happened, read out by screen readers.
 import type { JSX } from 'preact';
+import { problemFrom } from '../hooks';
 import { store, useStore } from '../store';
 
 interface Toast {
@@ -17,6 +18,8 @@ export function say(text: string, kind: Toast['kind'] = 'good'): void {
   toasts.set([...toasts.get().slice(-3), toast]);
   setTimeout(() => dismiss(toast.id), kind === 'bad' ? 12000 : 5000);
 }
+
+export const sayFailure = (error: unknown): void => say(problemFrom(error).message, 'bad');
 
 function dismiss(id: number): void {
   toasts.set(toasts.get().filter((toast) => toast.id !== id));
