@@ -33,7 +33,7 @@ struct mover {
 
 /* move.c. Of the target's row; between them the names of tables. */
 extern const char move_stage_bytes[], move_stage_compare[];
-void move_show(void *mover);                    /* how far it is, to whoever asked for that */
+void move_show(void *ctx);                      /* how far it is, to whoever asked for that */
 int move_go_on(struct mover *m, struct err *e); /* the same; ERR_SHUTTING_DOWN: no, stop */
 /* The row in a transaction of the target. ERR_WRONG_STATE: another process has written it. */
 int move_advance(struct db *to, struct mover *m, const struct relocation *next, struct err *e);
