@@ -276,14 +276,15 @@ test('a result that is not there says so', async () => {
 test('on a phone nothing is wider than it', async () => {
   const result = await server.publish(`${'a-very-long-name-'.repeat(12)}.csv`, 'text/csv', csv(50));
   const page = await open(browser, server, { viewport: PHONE });
-  for (const at of [`#/results/${result.id}`, '#/results', '#/', '#/upload', '#/trash']) {
-    await page.evaluate((to) => (location.hash = to), at);
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    await page.getByText('Loading…').first().waitFor({ state: 'detached' });
+  const places = [[`#/results/${result.id}`, result.name], ['#/results', 'Results'], ['#/', 'Overview'], ['#/upload', 'Upload'], ['#/trash', 'Trash']];
+  for (const [at, heading] of places) {
+    await goTo(page, at, heading);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= PHONE.width, `${at} is ${wide} pixels wide`);
-    const { x, width } = await page.locator('nav [aria-current]').boundingBox();
-    assert.ok(x >= 0 && x + width <= PHONE.width, `${at} is in sight in the navigation`);
+    await eventually(async () => {
+      const { x, width } = await page.locator('nav [aria-current]').boundingBox();
+      return x >= 0 && x + width <= PHONE.width;
+    }, `${at} is in sight in the navigation`);
   }
   await closePage(page);
 });
