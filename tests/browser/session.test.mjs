@@ -170,6 +170,42 @@ test('a fault in one page is said there, and the others go on', async () => {
   await closePage(page);
 });
 
+test('a bucket that fails is no server that is away', async () => {
+  const { id } = await server.publish('in-bucket.txt', 'text/plain', 'there again');
+  const page = await open(browser, server, { at: '#/jobs' });
+  const storage = { status: 503, json: { code: 'storage', detail: 'The bucket does not answer.' } };
+  await page.route('**/content', (route) => route.fulfill(route.request().method() === 'HEAD' ? { status: 503 } : storage));
+  await goTo(page, `#/results/${id}`, 'in-bucket.txt');
+  await page.getByRole('alert').getByText('The bucket does not answer.').waitFor();
+  assert.equal(await page.locator('.away').count(), 0);
+  await page.getByRole('link', { name: 'Download', exact: true }).click();
+  await page.locator('.toast').getByText('The bucket does not answer.').waitFor();
+  assert.equal(await page.locator('.away').count(), 0);
+  await page.unrouteAll();
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('pre').getByText('there again').waitFor();
+  page.faults = page.faults.filter((fault) => !/status of 503/.test(fault));
+  await closePage(page);
+});
+
+test('a server that is there and cannot is asked less and less often', async () => {
+  const page = await open(browser, server, { at: '#/jobs' });
+  let asked = 0;
+  await page.route('**/api/v1/results*', (route) => {
+    asked++;
+    return route.fulfill({ status: 503, headers: asked === 1 ? { 'Retry-After': '2' } : {}, json: { code: 'database', detail: 'The database failed.' } });
+  });
+  await page.evaluate(() => (location.hash = '#/results'));
+  await page.getByText('The database failed.').waitFor();
+  for (const seconds of ['[12]', '[34]', '[5-8]']) await page.getByText(new RegExp(`Next try in ${seconds} s`)).waitFor();
+  assert.ok(asked <= 4, `${asked} times`);
+  await page.unrouteAll();
+  await page.getByRole('button', { name: 'Try now' }).click();
+  await page.locator('.foot').getByText('loaded').waitFor();
+  page.faults = page.faults.filter((fault) => !/status of 503/.test(fault));
+  await closePage(page);
+});
+
 test('letters lead to pages, and can be switched off', async () => {
   const page = await open(browser, server);
   await page.getByRole('heading', { name: 'Overview' }).waitFor();

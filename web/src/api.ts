@@ -11,6 +11,7 @@ export class Problem extends Error {
     detail: string,
     readonly parameter?: string,
     readonly pointer?: string,
+    readonly retryAfter = 0, // seconds
   ) {
     super(detail);
   }
@@ -57,8 +58,8 @@ async function isBack(): Promise<boolean> {
   }
 }
 
-async function waitUntilBack(why: string, wake: { now: () => void }): Promise<void> {
-  for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
+async function waitUntilBack(why: string, first: number, wake: { now: () => void }): Promise<void> {
+  for (let wait = first; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
     away.set({ why, until: Date.now() + wait });
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, wait);
@@ -72,11 +73,13 @@ async function waitUntilBack(why: string, wake: { now: () => void }): Promise<vo
   away.set(null);
 }
 
-// Resolves when the server answers again; all callers share one wait.
-function back(why: string): Promise<void> {
+// Resolves when the server answers again; all callers share one wait. One that has waited `before` for the same waits
+// longer: a server can be there and still not do what it is asked for.
+function back({ message, retryAfter }: Problem, before: number): Promise<void> {
   if (!waiting) {
     const wake = { now: () => {} };
-    const promise = waitUntilBack(why, wake).finally(() => (waiting = null));
+    const wait = Math.min(FIRST_WAIT * 2 ** before, LONGEST_WAIT);
+    const promise = waitUntilBack(message, Math.max(wait, retryAfter * 1000), wake).finally(() => (waiting = null));
     waiting = { promise, tryNow: () => wake.now() };
   }
   return waiting.promise;
@@ -135,7 +138,7 @@ export function sameId<T extends { id: string }>(object: T, id: string): T {
 async function problemOf(response: Response): Promise<Problem> {
   try {
     const body = await response.json();
-    return new Problem(response.status, body.code, body.detail, body.parameter, body.pointer);
+    return new Problem(response.status, body.code, body.detail, body.parameter, body.pointer, Number(response.headers.get('Retry-After')) || 0);
   } catch {
     return new Problem(response.status, 'unknown', `The server answered ${response.status} ${response.statusText}.`);
   }
@@ -174,10 +177,20 @@ async function once(method: string, path: Path, options: Options): Promise<Respo
   }
 }
 
+// Codes of what passes, if one waits, and then for everything that is asked for; "storage", also a 503, says that one
+// place for bytes has failed. What says 503 without any code stands before the server, and misses it.
+const PASSING = ['away', 'busy', 'shutting_down', 'database_busy', 'database', 'database_conflict'];
+const GATEWAY = [502, 503, 504];
+
+function isAway(method: string, { status, code }: Problem): boolean {
+  if (PASSING.includes(code)) return true;
+  return code === 'unknown' && GATEWAY.includes(status) && method !== 'HEAD'; // whose answers never have a code
+}
+
 // The answer, if it is a good one. Reads are repeated until the server is there; of what changes something nobody
 // knows whether it was done, so that it is the caller's to say.
 export async function request(method: string, path: Path, options: Options = {}): Promise<Response> {
-  for (;;) {
+  for (let waits = 0; ; waits++) {
     let failure: Problem;
     try {
       const response = await once(method, path, options);
@@ -188,10 +201,9 @@ export async function request(method: string, path: Path, options: Options = {})
       if (!(error instanceof Problem)) throw error;
       failure = error;
     }
-    const isAway = failure.code === 'away' || failure.status === 502 || failure.status === 503 || failure.status === 504;
     if (failure.status === 401 && session.get()) endSession();
-    if (!isAway) throw failure;
-    const returned = back(failure.message);
+    if (!isAway(method, failure)) throw failure;
+    const returned = back(failure, waits);
     if (method !== 'GET') throw failure;
     await returned;
     options.signal?.throwIfAborted();

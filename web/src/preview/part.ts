@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first bytes of a result, without fetching the rest.
-import { api, Problem, request } from '../api';
+import { api, type Path, Problem, request } from '../api';
 import type { Result } from '../types';
 
 export interface Part {
@@ -26,13 +26,21 @@ async function readUpTo(body: ReadableStream<Uint8Array>, most: number): Promise
   }
 }
 
+// What was uploaded compressed the browser unpacks, which it cannot from a part. Who is not told takes it for that.
+async function isPacked(url: Path, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await request('HEAD', url, { signal })).headers.has('Content-Encoding');
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return true; // GET says what is wrong, in words
+  }
+}
+
 export async function firstBytes(result: Result, most: number, signal: AbortSignal): Promise<Part> {
   const url = api`/results/${result.id}/content`;
   if (result.size === 0) return { bytes: new Uint8Array(0), isWhole: true };
-  // What was uploaded compressed the browser unpacks, which it cannot from a part: of that the beginning of the whole.
-  const head = await request('HEAD', url, { signal });
-  const isPacked = head.headers.has('Content-Encoding');
-  const range: Record<string, string> = isPacked || result.size <= most ? {} : { Range: `bytes=0-${most - 1}` };
+  const asWhole = result.size <= most || (await isPacked(url, signal)); // the beginning of the whole
+  const range: Record<string, string> = asWhole ? {} : { Range: `bytes=0-${most - 1}` };
   const headers = { ...range, 'Resultd-Page': '1' }; // shown here, not handed on: it counts as no download
   const response = await request('GET', url, { signal, headers });
   if (!response.body) throw new Problem(0, 'page', 'The server sent no content.');
