@@ -58,7 +58,7 @@ def events_are_gapless(cluster):  # noqa: F811
 def test_a_connection_lost_around_a_commit_is_nobodys_concern(cluster, proxy, node, when):  # noqa: F811
     api = node(proxy).api()
     for number in range(1, 6):
-        proxy.cut = when
+        proxy.cut, proxy.of = when, b"once"
         assert api.job(kind="once")["status"] == "queued"
         assert proxy.cuts == number, "the proxy has not seen a commit"
         assert count(cluster, "job") == number
@@ -68,7 +68,7 @@ def test_a_connection_lost_around_a_commit_is_nobodys_concern(cluster, proxy, no
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_what_cannot_be_looked_up_is_said_to_be_unknown(cluster, proxy, node, when):  # noqa: F811
     api = node(proxy).api()
-    proxy.cut, proxy.then = when, proxy.refuse
+    proxy.cut, proxy.of, proxy.then = when, b"once", proxy.refuse
     began = time.monotonic()
     answer = api.post("/jobs", json={"kind": "once"})
     problem(answer, 503, "outcome_unknown")

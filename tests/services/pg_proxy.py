@@ -12,13 +12,15 @@ COMMIT = b"COMMIT\0"
 
 class Proxy:
     """On a port of its own, until close(). `cut` is None, "before" or "after": the next writing transaction whose COMMIT
-    comes by loses its connection instead of it, or instead of the answer to it; `then` is called at that moment."""
+    comes by loses its connection instead of it, or instead of the answer to it; `then` is called at that moment. `of` is
+    what such a transaction says, for servers also write of their own accord."""
 
     def __init__(self, host, port):
         self.target = (host, port)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         self.port = self.listener.getsockname()[1]
         self.cut = None
+        self.of = b""
         self.then = None
         self.refuses = False
         self.swallows = False
@@ -57,21 +59,21 @@ class Proxy:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
 
-    def takes_part(self, piece, writes):
-        """None, or how this piece's connection is to be cut; once."""
+    def takes_part(self, said):
+        """None, or how the connection on which this was said is to be cut; once."""
         with self.lock:
-            how = self.cut if writes and COMMIT in piece else None
+            how = self.cut if LOCK in said and self.of in said and COMMIT in said else None
             if how:
                 self.cut = None
                 self.cuts += 1
             return how
 
     def to_server(self, client, server):
-        writes, how = False, None
+        said, how = b"", None  # of this transaction, or what came since the last one
         with contextlib.suppress(OSError):
             while piece := client.recv(1 << 16):
-                writes = writes or LOCK in piece
-                how = self.takes_part(piece, writes)
+                said += piece
+                how = self.takes_part(said)
                 if how == "before":
                     break
                 if how == "after":
@@ -83,7 +85,7 @@ class Proxy:
                     time.sleep(0.01)
                 server.sendall(piece)
                 if COMMIT in piece:
-                    writes = False
+                    said = b""
         if how and self.then:
             self.then()
         self.end(client, server)
