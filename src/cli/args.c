@@ -88,6 +88,10 @@ static int set_value(struct arena *a, const struct args_flag *flag, const char *
                      struct failure *f)
 {
     char *to = (char *)options + flag->offset;
+    if (flag->kind != ARGS_GIVEN &&
+        !*value) /* a shell's variable that nobody has set: it would filter nothing */
+        return failure_set(f, FAILURE_USAGE, "--%s is empty: say its %s, or leave it out", flag->name,
+                           flag->value);
     switch (flag->kind) {
     case ARGS_GIVEN:
         *(bool *)(void *)to = true;

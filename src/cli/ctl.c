@@ -213,7 +213,7 @@ void ctl_path_begin(struct ctl_path *p, struct arena *a, const char *path)
 
 void ctl_path_add(struct ctl_path *p, const char *name, const char *value)
 {
-    if (!value || !*value)
+    if (!value)
         return;
     buf_printf(&p->buf, "%c%s=%s", p->has_query ? '&' : '?', name,
                text_percent(p->buf.arena, value, strlen(value)));

@@ -872,14 +872,14 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
         ("--expires must be from 1s to 3652d", REFUSED, ["put", "f", "--expires", "30000d"]),
         ("--expires must be from 1s to 3650d", REFUSED, ["key", "create", "k", "--scopes", "read", "--expires", "30000d"]),
         ("--format must be json, ndjson", REFUSED, ["get", result, "--format", "pdf"]),
-        ("--new-batch must be 1 to 255", REFUSED, ["put", "f", "--new-batch", ""]),
+        ("--new-batch must be 1 to 255", REFUSED, ["put", "f", "--new-batch", "x" * 300]),
         ("--name: the name must be", REFUSED, ["put", "f", "--name", "x/y"]),
         ("--storage: this project has no", REFUSED, ["put", "f", "--storage", "nope"]),
         ("--priority must be a whole number from 1 to 10", REFUSED, ["job", "create", "k", "--priority", "99"]),
         ("KIND must be 1 to 255", REFUSED, ["job", "create", "k" * 300]),
         ("--reference-id must be 1 to 255", REFUSED, ["job", "create", "k", "--reference-id", "x" * 300]),
         ("--lease must be from 1s to 1h", REFUSED, ["job", "claim", "--lease", "900d"]),
-        ("--kind: a kind must not", REFUSED, ["job", "claim", "--kind", ""]),
+        ("--kind: kinds/0 must be at most 255", REFUSED, ["job", "claim", "--kind", "a\nb"]),
         ("--code must be 1 to 255", REFUSED, ["job", "fail", job, "--code", "x" * 300]),
         ("--after must be a time like", REFUSED, ["ls", "--after", "yesterday"]),
         ("--scopes has what is no scope", REFUSED, ["key", "create", "k", "--scopes", "fly"]),
@@ -902,7 +902,7 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
 
 def test_what_cannot_be_a_name_is_refused_before_anything_is_sent(ctl):
     ctl.file("a", b"a")
-    for name in ("", ".", ".."):
+    for name in (".", ".."):
         assert "cannot be the name" in ctl.fails(USAGE, "put", "a", "--name", name)
     assert "is one line" in ctl.fails(USAGE, "put", "a", "--media-type", "text/csv\nX: y")
     assert "above 0" in ctl.fails(USAGE, "put", "a", "--expires", "0s")
@@ -1047,6 +1047,19 @@ def test_bars_are_for_terminals_alone(ctl):
     result = ctl.api.publish("a.bin", LARGE)["id"]
     done = ctl.run("get", result)
     assert "\x1b" not in done.stderr + done.stdout and "\r" not in done.stderr
+
+
+def test_an_empty_value_of_a_flag_is_refused(ctl):
+    """`get --job "$job" --ack` of a variable that nobody has set is not all results of the project."""
+    names = re.findall(r"^  (\w+(?: \w+)?)(?:  |$)", ctl.ok("--help"), re.M)
+    tried = set()
+    for command in names:
+        flags = re.findall(r"^  (?:-\w, )?--([\w-]+) [A-Z]", ctl.ok(*command.split(), "--help"), re.M)
+        for flag in flags:
+            assert f"--{flag} is empty" in ctl.fails(2, *command.split(), f"--{flag}", ""), command
+            assert f"--{flag} is empty" in ctl.fails(2, *command.split(), f"--{flag}="), command
+            tried.add((command, flag))
+    assert {("get", "job"), ("get", "batch"), ("ls", "name"), ("watch", "batch"), ("put", "job")} <= tried
 
 
 # ---- shells -----------------------------------------------------------------------------------------------
