@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { browser, closePage, csv, eventually, goTo, open, PHONE, png, Server, server, useSite } from './support.mjs';
+import { browser, closePage, csv, eventually, goTo, open, png, Server, server, useSite } from './support.mjs';
 
 const ROWS = 1_200_000;
 useSite();
@@ -104,6 +104,23 @@ test('of a large document the first part is shown, and that is said', async () =
   await page.getByText(/This is the first 2.00 MiB of/).waitFor();
   await page.getByText('pieces:').click();
   await page.getByRole('button', { name: /Show more of/ }).waitFor();
+  await closePage(page);
+});
+
+test('what is broken, empty or of another charset is shown as that', async () => {
+  const previews = [
+    ['cut.json', 'application/json', '{"total":3,"orders":[{"id":1},{"id":2,"su', 'This document breaks off'],
+    ['number.json', 'application/json', '17', '17'],
+    ['empty.txt', 'text/plain', '', 'It is empty.'],
+    ['latin.txt', 'text/plain; charset=iso-8859-1', new Uint8Array([0x74, 0xe9, 0x74]), 'tét'],
+    ['none.png', 'image/png', 'no picture', 'no picture of the kind image/png'],
+  ];
+  const page = await open(browser, server);
+  for (const [name, type, content, words] of previews) {
+    await show(page, await server.publish(name, type, content));
+    await page.locator('.preview').getByText(words).waitFor();
+    assert.equal(await page.getByText('breaks off').count(), name === 'cut.json' ? 1 : 0, name);
+  }
   await closePage(page);
 });
 
@@ -274,17 +291,24 @@ test('a result that is not there says so', async () => {
 });
 
 test('on a phone nothing is wider than it', async () => {
+  const narrowest = { width: 320, height: 700 }; // at which WCAG 2.1 measures what flows (1.4.10)
   const result = await server.publish(`${'a-very-long-name-'.repeat(12)}.csv`, 'text/csv', csv(50));
-  const page = await open(browser, server, { viewport: PHONE });
+  const page = await open(browser, server, { viewport: narrowest });
   const places = [[`#/results/${result.id}`, result.name], ['#/results', 'Results'], ['#/', 'Overview'], ['#/upload', 'Upload'], ['#/trash', 'Trash']];
   for (const [at, heading] of places) {
     await goTo(page, at, heading);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-    assert.ok(wide <= PHONE.width, `${at} is ${wide} pixels wide`);
+    assert.ok(wide <= narrowest.width, `${at} is ${wide} pixels wide`);
     await eventually(async () => {
       const { x, width } = await page.locator('nav [aria-current]').boundingBox();
-      return x >= 0 && x + width <= PHONE.width;
+      return x >= 0 && x + width <= narrowest.width;
     }, `${at} is in sight in the navigation`);
+  }
+  for (const at of ['#/results', '#/jobs']) {
+    await goTo(page, at, at === '#/jobs' ? 'Jobs' : 'Results');
+    await page.locator('.folded summary').click();
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= narrowest.width, `with its filters ${at} is ${wide} pixels wide`);
   }
   await closePage(page);
 });

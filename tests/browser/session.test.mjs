@@ -166,6 +166,13 @@ test('a fault in one page is said there, and the others go on', async () => {
   await page.unrouteAll();
   await page.goBack();
   await page.getByRole('heading', { level: 1, name: 'odd' }).waitFor();
+  // So it is with the filters of one page.
+  await server.publish('drawn.txt', 'text/plain', 'x');
+  await page.route('**/api/v1/results?*state=any*', (route) => route.fulfill({ json: { data: [null], next_cursor: null } }));
+  await page.evaluate(() => (location.hash = '#/results?state=any'));
+  await page.getByRole('alert').getByText(/went wrong.*TypeError/).waitFor();
+  await page.evaluate(() => (location.hash = '#/results?name=drawn.txt'));
+  await page.getByRole('link', { name: 'drawn.txt' }).waitFor();
   page.faults = page.faults.filter((fault) => !/TypeError/.test(fault));
   await closePage(page);
 });

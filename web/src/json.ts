@@ -14,7 +14,7 @@ export type Json = null | boolean | string | Exact | Json[] | Members;
 
 export interface Parsed {
   value: Json;
-  isCut: boolean;
+  isCut: boolean; // something is still open where the text ends
 }
 
 const DEEPEST = 400; // the reader and the tree are recursive
@@ -58,10 +58,7 @@ class Reader {
 
   private scalar(): Json {
     const number = this.match(NUMBER);
-    if (number) {
-      if (this.at === this.text.length) this.isCut = true; // there might be more digits
-      return new Exact(number);
-    }
+    if (number) return new Exact(number);
     const word = this.match(WORD);
     if (word !== undefined) return word === 'null' ? null : word === 'true';
     if (this.text.length - this.at < 5) throw new Cut();

@@ -206,7 +206,7 @@ function useNewPage(path: string): void {
 }
 
 function Signed(): JSX.Element {
-  const { path } = usePlace();
+  const { path, query } = usePlace();
   const [name = '', id] = path;
   const [helping, setHelping] = useState(false);
   useLetters(() => setHelping(true));
@@ -238,7 +238,7 @@ function Signed(): JSX.Element {
             </Empty>
           </>
         ) : may(entry.needs) ? (
-          <Boundary key={path.join('/')} title={entry.title}>
+          <Boundary key={path.join('/')} at={String(query)} title={entry.title}>
             {entry.page(id)}
           </Boundary>
         ) : (

@@ -89,7 +89,7 @@ export function Users(): JSX.Element {
       )}
       {changing && (
         <FormDialog title={`Change ${changing.name}`} verb="Change" close={() => setChanging(undefined)} submit={(data) => change(changing, data)}>
-          <Field label="New password" hint="Left empty, it stays.">
+          <Field label="New password" hint="Left empty, it stays. A new one ends the tokens that were had for the old one.">
             <input name="password" type="password" autocomplete="new-password" />
           </Field>
           <label class="check">

@@ -43,11 +43,21 @@ function cutNote(part: Part, result: Result): JSX.Element | null {
   );
 }
 
+// By the charset that the media type names, if browsers know it.
+function decode(text: Uint8Array, type: string): string {
+  const charset = /;\s*charset="?([^\s";]+)/i.exec(type)?.[1] ?? 'utf-8';
+  try {
+    return new TextDecoder(charset).decode(text);
+  } catch {
+    return new TextDecoder().decode(text);
+  }
+}
+
 function TextPreview({ result }: { result: Result }): JSX.Element {
   const { value, problem, reload } = useLoad(result.id, (signal) => firstBytes(result, MOST_TEXT, signal));
   if (problem) return <Failure problem={problem} retry={reload} />;
   if (!value) return <Loading />;
-  const text = new TextDecoder().decode(value.bytes);
+  const text = decode(value.bytes, result.media_type);
   return (
     <>
       {cutNote(value, result)}
@@ -77,6 +87,7 @@ function TreePreview({ result }: { result: Result }): JSX.Element {
   return (
     <>
       {cutNote(value.part, result)}
+      {value.part.isWhole && value.parsed.isCut && <p class="note bad">This document breaks off: what is shown is all there is of it.</p>}
       <Tree value={value.parsed.value} />
     </>
   );
@@ -84,6 +95,7 @@ function TreePreview({ result }: { result: Result }): JSX.Element {
 
 function ImagePreview({ result }: { result: Result }): JSX.Element {
   const [url, setUrl] = useState('');
+  const [broken, setBroken] = useState(false);
   const isSmall = result.size <= MOST_IMAGE;
   const { value, problem, reload } = useLoad(result.id, (signal) => firstBytes(result, isSmall ? MOST_IMAGE : 1, signal));
   useEffect(() => {
@@ -94,7 +106,8 @@ function ImagePreview({ result }: { result: Result }): JSX.Element {
   }, [value]);
   if (!isSmall) return <Empty>Pictures above {bytes(MOST_IMAGE)} are not shown here.</Empty>;
   if (problem) return <Failure problem={problem} retry={reload} />;
-  return url ? <img class="picture" src={url} alt={`The picture ${result.name}`} /> : <Loading />;
+  if (broken) return <Empty>The bytes are no picture of the kind {result.media_type}.</Empty>;
+  return url ? <img class="picture" src={url} alt={`The picture ${result.name}`} onError={() => setBroken(true)} /> : <Loading />;
 }
 
 const PARTS: Record<View, (props: { result: Result }) => JSX.Element> = {
@@ -125,6 +138,8 @@ export function Preview({ result }: { result: Result }): JSX.Element {
       </div>
       {isGone ? (
         <Empty>{result.deleted_at ? 'The content of a deleted result cannot be read; restore it first.' : 'The content has expired.'}</Empty>
+      ) : result.size === 0 ? (
+        <Empty>It is empty.</Empty>
       ) : Part ? (
         <Part key={`${result.id} ${view}`} result={result} />
       ) : (

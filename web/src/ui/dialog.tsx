@@ -42,6 +42,7 @@ export interface Question {
 const question = store<Question | null>(null);
 
 session.listen(() => session.get() || question.set(null));
+addEventListener('hashchange', () => question.set(null)); // what was asked is of the page that was left
 
 export function ask(asked: Question): void {
   question.set(asked);
