@@ -412,6 +412,39 @@ def test_a_killed_get_goes_on_where_it_was(ctl, relay):
     assert (ctl.work / "a.bin").read_bytes() == LARGE and ctl.parts() == []
 
 
+def test_killed_five_times_no_byte_that_is_there_is_fetched_again(ctl, relay):
+    job = ctl.api.job()["id"]
+    files = {f"{n}.bin": os.urandom(600_000 + n) for n in range(12)}
+    names = {ctl.api.upload(job, name, data)["id"]: name for name, data in files.items()}
+
+    def have():
+        """Of each file how many bytes are there, in a part or whole."""
+        parts = {names[id_]: path.stat().st_size for path in ctl.parts() for id_ in names if id_ in path.name}
+        return parts | {name: len(files[name]) for name in files if (ctl.work / name).exists()}
+
+    def check(before, heads):
+        for head in heads:
+            there = next(before.get(name, 0) for id_, name in names.items() if id_ in head)
+            asked = re.search(r"^Range: bytes=(\d+)-", head, re.M)
+            assert int(asked[1]) == there if asked else there == 0, head
+
+    for _ in range(5):
+        before, seen = have(), len(relay.asked("/content"))
+        relay.released, relay.stall_after = threading.Event(), 400_000
+        running = subprocess.Popen([RESULTCTL, "get", "--job", job, "-P", "1"], cwd=ctl.work, env=ctl.environment,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        more = lambda: relay.stall_after is None and sum(have().values()) > sum(before.values())  # noqa: E731
+        eventually(more, "more of it is there, and a file half")
+        running.kill()
+        running.wait()
+        relay.released.set()
+        check(before, relay.asked("/content")[seen:])
+    before, seen = have(), len(relay.asked("/content"))
+    ctl.ok("get", "--job", job)
+    check(before, relay.asked("/content")[seen:])
+    assert {name: (ctl.work / name).read_bytes() for name in files} == files and ctl.parts() == []
+
+
 def test_two_at_the_same_file_do_not_disturb_each_other(ctl, relay):
     result = ctl.api.publish("a.bin", LARGE)["id"]
     relay.stall_after = 1_000_000
