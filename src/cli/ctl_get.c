@@ -88,8 +88,10 @@ static void end_transfer(struct transfer *t)
 static void on_acknowledged(struct http_request *r)
 {
     struct transfer *t = r->owner;
-    if (r->failure.exit != FAILURE_NONE)
-        note_failure(t->all, t->item->file, &r->failure);
+    const struct json *result = NULL;
+    struct failure f = r->failure;
+    if (f.exit != FAILURE_NONE || http_json(r, &result, &f) != 0)
+        note_failure(t->all, t->item->file, &f);
     end_transfer(t);
 }
 

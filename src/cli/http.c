@@ -72,6 +72,9 @@ static void note_range(struct http_request *r, const char *value, size_t len)
     while (n + digits < len && value[n + digits] >= '0' && value[n + digits] <= '9')
         digits++;
     (void)text_uint(value + n, digits, &r->answer_from);
+    const char *slash = memchr(value, '/', len);
+    if (slash)
+        (void)text_uint(slash + 1, (size_t)(value + len - slash - 1), &r->answer_of);
 }
 
 /* Repr-Digest: sha-256=:BASE64:, among others maybe (RFC 9530). */
@@ -89,14 +92,24 @@ static void note_digest(struct http_request *r, const char *value, size_t len)
     arena_free(&a);
 }
 
+/* Content-Type: text/csv; charset=utf-8 */
+static void note_media_type(struct http_request *r, const char *value, size_t len)
+{
+    size_t n = 0;
+    while (n < len && !strchr("; \t", value[n]))
+        n++;
+    if (n < sizeof r->media_type)
+        memcpy(r->media_type, value, n), r->media_type[n] = '\0';
+}
+
 static void forget_answer(struct http_request *r)
 {
     r->status = 0;
     r->answer.arena = r->arena;
     r->answer.len = 0;
-    r->answer_length = -1;
+    r->answer_length = r->answer_of = -1;
     r->answer_from = 0;
-    r->etag[0] = r->digest[0] = '\0';
+    r->etag[0] = r->digest[0] = r->media_type[0] = '\0';
     r->wait = 0;
     r->headed = false;
 }
@@ -109,6 +122,8 @@ void http_note_header(struct http_request *r, const char *line, size_t len)
         forget_answer(r); /* of a redirect, or 100 Continue */
     else if (is_header(line, len, "etag", &value, &n) && n < sizeof r->etag)
         memcpy(r->etag, value, n), r->etag[n] = '\0';
+    else if (is_header(line, len, "content-type", &value, &n))
+        note_media_type(r, value, n);
     else if (is_header(line, len, "content-length", &value, &n))
         (void)text_uint(value, n, &r->answer_length);
     else if (is_header(line, len, "content-range", &value, &n))
@@ -620,6 +635,11 @@ int http_call(struct http *h, struct http_request *r, struct failure *f)
 const char *http_address(const struct http *h, struct arena *a, const char *path)
 {
     return path[0] == '/' ? arena_printf(a, "%s/api/v1%s", h->url, path) : path;
+}
+
+int64_t http_whole_length(const struct http_request *r)
+{
+    return r->status == 206 ? r->answer_of : r->answer_length;
 }
 
 int http_json(struct http_request *r, const struct json **ret, struct failure *f)

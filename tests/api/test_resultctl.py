@@ -93,7 +93,7 @@ class Relay:
         self.stall_after = None  # bytes of answers, until `released`
         self.falsify = None  # (what, by what), in the next answer that has it
         self.released = threading.Event()
-        self.refusals = []  # answers instead of the server's, one for each request
+        self.refusals = []  # answers instead of the server's, one for each request, or what makes it; None: the server's
         self.heads = []
         self.received = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -117,8 +117,8 @@ class Relay:
             while piece := client.recv(65536):
                 if re.match(rb"(GET|PUT|POST|HEAD|DELETE) ", piece):
                     self.heads.append(piece.partition(b"\r\n\r\n")[0].decode())
-                    if self.refusals:
-                        client.sendall(self.refusals.pop(0))
+                    if self.refusals and (refusal := self.refusals.pop(0)):
+                        client.sendall(refusal(self.heads[-1]) if callable(refusal) else refusal)
                         client.shutdown(socket.SHUT_WR)
                         while client.recv(65536):  # what is not read would come back as a reset
                             pass
@@ -754,31 +754,38 @@ def test_somebody_else_at_the_address(ctl):
     assert "is not JSON" in said
 
 
-# Every command, but for those that ask nothing of the answer but that it is a 2xx, or ask no server.
+# Every command, but for those that ask no server.
 BY_THEIR_ANSWERS = [
     ["ls"], ["show", "x"], ["get", "x", "--ack"], ["get", "--job", "x"], ["cat", "x"], ["ack", "x"], ["restore", "x"],
     ["keep", "x"], ["link", "x"], ["rows", "x"], ["wait", "x", "--timeout", "0"], ["watch"], ["usage"],
     ["put", "f.txt", "--batch", "x"], ["job create", "k"], ["job claim"], ["job progress", "x", "1"], ["job finish", "x"],
     ["job fail", "x"], ["job cancel", "x"], ["job restore", "x"], ["job ls"], ["batch create", "b"], ["batch ls"],
     ["key create", "k", "--scopes", "read"], ["key rotate", "x"], ["key ls"], ["user create", "u"],
-    ["user change", "1", "--staff"], ["user ls"], ["login"],
+    ["user change", "1", "--staff"], ["user ls"], ["login"], ["rm", "x"], ["rm", "x", "--permanent", "--yes"], ["keep", "x", "--off"],
+    ["job rm", "x"], ["key revoke", "x"], ["archive", "--job", "x"], ["archive", "--batch", "x", "-o", "all.zip", "--force"],
+    ["archive", "--job", "x", "-o", "-"],
 ]
-BY_NO_ANSWER = {"rm", "job rm", "key revoke", "archive", "logout", "servers", "completion"}
+ASK_NOBODY = {"logout", "servers", "completion"}
+GONE = {"rm", "job rm", "key revoke"}
 
 
 @contextlib.contextmanager
-def answering(answer):
+def answering(answer, status=200, **fields):
     """The address of a server that gives this answer to all that is asked."""
+    fields = {"Content_Length": str(len(answer)), **fields}
 
     class Other(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
+            self.send_response(status)
+            for name, value in fields.items():
+                if value is not None:
+                    self.send_header(name.replace("_", "-"), value)
             self.end_headers()
-            self.wfile.write(answer)
+            if self.command != "HEAD":
+                self.wfile.write(answer)
 
-        do_POST = do_PUT = do_PATCH = do_GET
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET
 
         def log_message(self, *_):
             pass
@@ -789,20 +796,72 @@ def answering(answer):
         other.shutdown()
 
 
+def assert_noticed(ctl, url, commands):
+    (ctl.work / "f.txt").write_text("x")
+    (ctl.work / "all.zip").write_text("mine")
+    for command, *words in commands:
+        where = [url] if command == "login" else ["--url", url]
+        done = ctl.run(*command.split(), *words, *where, stdin="secret\n")
+        assert (done.returncode, done.stdout) == (DAMAGED, ""), (command, done.returncode, done.stdout, done.stderr)
+        assert "of this version" in done.stderr or "a resultd?" in done.stderr, (command, done.stderr)
+    assert {path.name: path.read_text() for path in ctl.work.iterdir()} == {"f.txt": "x", "all.zip": "mine"}
+
+
 @pytest.mark.parametrize("answer", [b"{}", b"[]", b'{"data":[{"id":5,"nme":"x"}],"next":null}', b"null"])
 def test_a_server_of_another_version_is_noticed(ctl, answer):
-    (ctl.work / "f.txt").write_text("x")
-    with answering(answer) as url:
-        for command, *words in BY_THEIR_ANSWERS:
-            where = [url] if command == "login" else ["--url", url]
-            said = ctl.fails(DAMAGED, *command.split(), *words, *where, stdin="secret\n")
-            assert "of this version" in said or "is empty" in said, (command, said)
-    assert [path.name for path in ctl.work.iterdir()] == ["f.txt"]
+    with answering(answer, Content_Type="application/json") as url:
+        assert_noticed(ctl, url, BY_THEIR_ANSWERS)
+
+
+def test_a_page_that_asks_for_a_login_is_noticed(ctl):
+    with answering(b"<html>login please</html>", Content_Type="text/html; charset=utf-8", ETag='"1"') as url:
+        assert_noticed(ctl, url, BY_THEIR_ANSWERS)
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_an_answer_without_content_is_noticed(ctl, status):
+    """But for 204 to DELETE, which is all that a server says, and to a claim."""
+    right = GONE | {"job claim"} if status == 204 else set()
+    with answering(b"", status) as url:
+        assert_noticed(ctl, url, [words for words in BY_THEIR_ANSWERS if words[0] not in right])
+        if status == 204:
+            assert "no job is waiting" in ctl.fails(ABSENT, "job", "claim", "--url", url)
+            assert "deleted" in ctl.run("rm", "x", "--url", url).stderr
+
+
+@pytest.mark.parametrize("fields", [{"Content_Type": "text/html"}, {"ETag": None}, {"ETag": 'W/"1"'}, {"Content_Length": None}])
+def test_what_is_no_archive_gets_no_name(ctl, fields):
+    right = {"Content_Type": "application/zip", "ETag": '"1"'}
+    with answering(b"PK", **right) as url:
+        ctl.ok("archive", "--job", "x", "--url", url)
+    (ctl.work / "x.zip").unlink()
+    with answering(b"PK", **{**right, **fields}) as url:
+        for output in ("x.zip", "-"):
+            done = ctl.run("archive", "--job", "x", "-o", output, "--url", url)
+            assert (done.returncode, done.stdout) == (DAMAGED, "") and "is no archive" in done.stderr, done
+    assert list(ctl.work.iterdir()) == []
+
+
+@pytest.mark.parametrize("output", ["x.zip", "-"])
+def test_the_rest_of_an_archive_that_is_not_all_of_it_gets_no_name(ctl, relay, output):
+    job = ctl.api.job()["id"]
+    ctl.api.upload(job, "a.bin", LARGE)
+    right = ctl.api.head(f"/jobs/{job}/archive.zip").headers
+
+    def two_bytes(asked):
+        have = int(re.search(r"Range: bytes=(\d+)-", asked)[1])
+        return (f"HTTP/1.1 206 Partial Content\r\nContent-Type: application/zip\r\nETag: {right['ETag']}\r\nConnection: close\r\n"
+                f"Content-Length: 2\r\nContent-Range: bytes {have}-{have + 1}/{right['Content-Length']}\r\n\r\nxx").encode()
+
+    relay.cut_after, relay.refusals = 2_000_000, [None, two_bytes]
+    said = ctl.fails(DAMAGED, "archive", "--job", job, "-o", output, stdin=b"").decode()
+    assert f"bytes were received, of {right['Content-Length']}" in said
+    assert list(ctl.work.iterdir()) == []
 
 
 def test_every_command_is_tried_with_answers_of_another_version(ctl):
     known = set(re.findall(r"^  (\w+(?: \w+)?)(?:  |$)", ctl.ok("--help"), re.M))
-    assert known == {command for command, *_ in BY_THEIR_ANSWERS} | BY_NO_ANSWER
+    assert known == {command for command, *_ in BY_THEIR_ANSWERS} | ASK_NOBODY
 
 
 def test_what_has_no_sum_is_never_acknowledged(ctl):
