@@ -516,6 +516,45 @@ def test_what_has_expired_is_told(ctl):
     assert (ctl.work / "here").read_bytes() == b"2"
 
 
+def test_what_is_in_the_trash_is_told(ctl):
+    batch = ctl.api.batch()["id"]
+    job, other = (ctl.api.job(batch=batch, reference_id=name)["id"] for name in ("shop", "other"))
+    gone = ctl.api.upload(job, "gone", b"1")["id"]
+    ctl.api.upload(job, "here", b"2")
+    ctl.api.upload(other, "rest", b"3")
+    for each in (job, other):
+        expect(ctl.api.post(f"/jobs/{each}/finish"), 200)
+    ctl.ok("rm", gone)
+    for words in (["--job", job], ["--batch", batch]):
+        said = ctl.fails(ABSENT, "get", *words)
+        assert f"resultctl restore {gone} brings it back" in said and "could not be had" in said and "not completed" not in said
+    assert "resultctl restore" in ctl.fails(ABSENT, "get", gone)
+    got = {str(path.relative_to(ctl.work)) for path in ctl.work.rglob("*") if path.is_file()}
+    assert got == {"here", "shop/here", "other/rest"}
+    ctl.ok("job", "rm", job)
+    assert f"resultctl job restore {job} brings it back" in ctl.fails(ABSENT, "get", "--job", job)
+    said = ctl.fails(ABSENT, "get", "--batch", batch)
+    assert f"resultctl job restore {job} brings it back" in said and "1 of 2 could not be had" in said
+    ctl.ok("job", "restore", job)
+    ctl.ok("restore", gone)
+    ctl.ok("get", "--batch", batch)
+
+
+def test_of_a_job_that_is_not_completed_it_is_told(ctl):
+    job = ctl.api.job()["id"]
+    ctl.api.upload(job, "here", b"2")
+    ctl.ok("job", "cancel", job)
+    assert f"the job {job} is cancelled, not completed" in ctl.run("get", "--job", job).stderr
+    assert (ctl.work / "here").read_bytes() == b"2"
+
+
+def test_a_job_or_batch_that_is_not_there_does_not_keep_the_others(ctl):
+    result = ctl.api.publish("a", FILED)
+    for flag in ("--job", "--batch"):
+        assert "1 of 2 could not be had" in ctl.fails(ABSENT, "get", "--job", result["job"], flag, nobody())
+        assert (ctl.work / "a").read_bytes() == FILED
+
+
 def test_many_are_got_at_once(ctl):
     job = ctl.api.job()["id"]
     for number in range(60):
