@@ -1054,6 +1054,35 @@ def test_logging_in_notes_the_key_for_its_owner_alone(ctl):
     assert ctl.ok("servers") == f"*\there\t{url}\n"
 
 
+def test_a_server_does_not_take_the_place_of_another(ctl, relay):
+    noted = ctl.folder / "config" / "resultctl" / "servers"
+    url, key = f"{ctl.api.server.url}/", ctl.environment.pop("RESULTD_KEY")
+    del ctl.environment["RESULTD_URL"]
+    first, second = url.split("/")[2], relay.url.split("/")[2]
+    ctl.ok("login", url, stdin=key + "\n")
+    ctl.ok("login", relay.url, stdin=key + "\n")
+    assert ctl.ok("servers") == f" \t{first}\t{url}\n*\t{second}\t{relay.url}\n"
+    before = noted.read_text()
+    said = ctl.fails(CONFLICT, "login", relay.url, "--name", first, stdin=key + "\n")
+    assert f"{first} is the name of {url} already" in said and f"resultctl logout {first}" in said
+    assert noted.read_text() == before
+    reader = ctl.api.server.api(["read"], ctl.api.project).key
+    ctl.ok("login", relay.url + "/", stdin=reader + "\n")
+    assert noted.read_text() == reader.join(before.rsplit(key, 1)).replace(relay.url, relay.url + "/")
+
+
+@pytest.mark.parametrize("url, name", [
+    ("http://localhost:80", "localhost"), ("https://localhost:443/x", "localhost"), ("http://localhost:443", "localhost:443"),
+    ("https://localhost", "localhost"), ("http://[::1]:80/", "::1"), ("http://[::1]:81/x/", "::1:81"),
+])
+def test_a_server_is_called_as_its_host_and_port(ctl, url, name):
+    noted = ctl.folder / "config" / "resultctl" / "servers"
+    noted.parent.mkdir(parents=True)
+    noted.write_text(f"[{name}]\nurl = http://another\n")
+    noted.chmod(0o600)
+    assert f"{name} is the name of http://another already" in ctl.fails(CONFLICT, "login", url, stdin="key\n")
+
+
 def test_what_was_written_into_the_file_of_servers_stays(ctl):
     url, key = ctl.environment.pop("RESULTD_URL"), ctl.environment.pop("RESULTD_KEY")
     noted = ctl.folder / "config" / "resultctl" / "servers"
