@@ -344,6 +344,8 @@ static void read_problem(struct http_request *r)
     if (!*where)
         where = text_member(problem, "parameter");
     text_copy(r->failure.code, sizeof r->failure.code, text_member(problem, "code"));
+    if (strcmp(r->failure.code, "bad_reference") == 0) /* unknown is unknown, in a path or elsewhere */
+        r->failure.exit = FAILURE_ABSENT;
     if (r->status == 401 && strcmp(r->failure.code, "unauthorized") == 0)
         what = r->http->o.key ? "the server does not take this key: it is wrong, or was revoked"
                               : "the server wants a key: RESULTD_KEY, --key-file, or resultctl login";

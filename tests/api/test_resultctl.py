@@ -972,7 +972,7 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
         ("--format must be json, ndjson", REFUSED, ["get", result, "--format", "pdf"]),
         ("--new-batch must be 1 to 255", REFUSED, ["put", "f", "--new-batch", "x" * 300]),
         ("--name: the name must be", REFUSED, ["put", "f", "--name", "x/y"]),
-        ("--storage: this project has no", REFUSED, ["put", "f", "--storage", "nope"]),
+        ("--storage: this project has no", ABSENT, ["put", "f", "--storage", "nope"]),
         ("--priority must be a whole number from 1 to 10", REFUSED, ["job", "create", "k", "--priority", "99"]),
         ("KIND must be 1 to 255", REFUSED, ["job", "create", "k" * 300]),
         ("--reference-id must be 1 to 255", REFUSED, ["job", "create", "k", "--reference-id", "x" * 300]),
@@ -987,6 +987,14 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
         ("delete it with resultctl rm --permanent", CONFLICT, ["put", "f", "--job", of_gone, "--name", "gone"]),
         ("resultctl: this result cannot be had as json", REFUSED, ["rows", result]),
         ("there is none of this id", ABSENT, ["user", "change", "x", "--staff"]),
+        ("--job: there is no job with this id", ABSENT, ["ls", "--job", "nope"]),
+        ("--batch: there is no batch with this id", ABSENT, ["ls", "--batch", nobody()]),
+        ("--batch: there is no batch with this id", ABSENT, ["job", "ls", "--batch", "nope"]),
+        ("--batch: there is no batch with this id", ABSENT, ["put", "f", "--batch", "nope"]),
+        ("--batch: there is no batch with this id", ABSENT, ["job", "create", "k", "--batch", nobody()]),
+        ("there is no such job", ABSENT, ["get", "--job", "nope"]),
+        ("there is no such job", ABSENT, ["put", "f", "--job", "nope"]),
+        ("there is no", ABSENT, ["get", "--batch", "nope"]),
     ]
     for sentence, status, words in told:
         said = keeper.fails(status, *words)
