@@ -329,6 +329,17 @@ static const char *text_member(const struct json *object, const char *name)
     return v && v->type == JSON_STRING ? v->string : "";
 }
 
+/* The text that this pointer to a member leads to in what was sent, or "". */
+static const char *sent_text(const struct http_request *r, const char *where)
+{
+    const struct json *sent = NULL;
+    struct err e;
+    if (!r->json || *where != '/' ||
+        json_parse(r->arena, r->json, strlen(r->json), JSON_DEPTH, &sent, &e) < 0)
+        return "";
+    return text_member(sent, where + 1);
+}
+
 /* What RFC 9457 has to say, or only the status. */
 static void read_problem(struct http_request *r)
 {
@@ -351,7 +362,7 @@ static void read_problem(struct http_request *r)
                               : "the server wants a key: RESULTD_KEY, --key-file, or resultctl login";
     if (*what)
         text_copy(r->failure.text, sizeof r->failure.text,
-                  problem_in_words(r->arena, r->http->o.command, where, what));
+                  problem_in_words(r->arena, r->http->o.command, where, sent_text(r, where), what));
 }
 
 static bool was_not_sent(CURLcode code)

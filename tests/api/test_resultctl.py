@@ -10,6 +10,7 @@ import pathlib
 import pty
 import re
 import resource
+import shlex
 import signal
 import socket
 import struct
@@ -983,7 +984,8 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
         ("--scopes has what is no scope", REFUSED, ["key", "create", "k", "--scopes", "fly"]),
         ("NAME must be 1 to 255", REFUSED, ["batch", "create", "x" * 300]),
         (f"is kept; resultctl keep --off {result} first", CONFLICT, ["rm", result]),
-        ("find it with resultctl job ls --reference-id", CONFLICT, ["job", "create", "k", "--reference-id", "mine"]),
+        ("find it with resultctl job ls --reference-id mine, or, if it is in the trash, with --deleted", CONFLICT,
+         ["job", "create", "k", "--reference-id", "mine"]),
         ("delete it with resultctl rm --permanent", CONFLICT, ["put", "f", "--job", of_gone, "--name", "gone"]),
         ("resultctl: this result cannot be had as json", REFUSED, ["rows", result]),
         ("there is none of this id", ABSENT, ["user", "change", "x", "--staff"]),
@@ -1004,6 +1006,18 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
     keeper.ok("job", "rm", job)
     assert f"; resultctl restore {result} brings it back" in keeper.fails(ABSENT, "cat", result)
     assert f"; resultctl job restore {job} brings it back" in keeper.fails(ABSENT, "job", "finish", job)
+
+
+def test_a_reference_id_that_is_taken_is_found_as_it_is_told(ctl):
+    name = "Ada's & Grace's"
+    taken = ctl.api.job(reference_id=name)["id"]
+    ctl.file("f", b"f")
+    for deleted in (False, True):
+        said = ctl.fails(CONFLICT, "put", "f", "-r", name)
+        command, more = re.search(r"find it with resultctl (.*), or, if it is in the trash, with (.*)\n", said).groups()
+        words = shlex.split(command) + deleted * [more]
+        assert [row["id"] for row in ctl.json(*words)] == [taken], words
+        ctl.ok("job", "rm", taken)
 
 
 def test_what_cannot_be_a_name_is_refused_before_anything_is_sent(ctl):

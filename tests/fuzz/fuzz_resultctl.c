@@ -52,9 +52,9 @@ static void try_problem(const char *text)
     static const struct args_flag flags[] = {{"expires", 'e', ARGS_TIME, 0, "TIME", "", NULL}};
     static const struct command command = {.operands = "ID PART", .flags = flags, .flag_count = 1};
     struct arena a = {0};
-    FUZZ_ASSERT(strncmp(problem_in_words(&a, &command, "/expires_in", text), "--expires", 9) == 0);
-    FUZZ_ASSERT(strcmp(problem_in_words(&a, NULL, "/expires_in", text), text) == 0);
-    FUZZ_ASSERT(strlen(problem_in_words(&a, &command, text, text)) > 0 || !*text);
+    FUZZ_ASSERT(strncmp(problem_in_words(&a, &command, "/expires_in", text, text), "--expires", 9) == 0);
+    FUZZ_ASSERT(strcmp(problem_in_words(&a, NULL, "/expires_in", text, text), text) == 0);
+    FUZZ_ASSERT(strlen(problem_in_words(&a, &command, text, text, text)) > 0 || !*text);
     arena_free(&a);
 }
 
