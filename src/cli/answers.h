@@ -11,3 +11,5 @@
  * another version's.
  */
 int answers_check(const char *path, const struct json *answer, struct failure *f);
+/* The same of one that has no content. */
+int answers_check_empty(const char *path, int status, struct failure *f);

@@ -5,6 +5,7 @@
 #include "base/amount.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/answers.h"
 #include "cli/screen.h"
 #include "cli/servers.h"
 
@@ -117,17 +118,21 @@ int ctl_connect(struct ctl *c, struct failure *f)
 /* ---- requests ---- */
 
 /* The answer of a 2xx, copied to `a`. */
-static int take_answer(const struct ctl *c, struct arena *a, struct http_request *r, const struct json **ret,
-                       struct failure *f)
+static int take_answer(struct arena *a, struct http_request *r, const struct json **ret, struct failure *f)
 {
-    if (r->answer.len == 0 && r->status == 204)
-        return 0;
     if (r->answer.len == 0)
-        return failure_set(f, FAILURE_DAMAGED, "the server's answer is empty; is %.200s a resultd?",
-                           c->where);
+        return answers_check_empty(r->path, r->status, f);
     r->answer = (struct buf){.bytes = arena_copy(a, r->answer.bytes, r->answer.len), .len = r->answer.len};
     r->arena = a;
     return http_json(r, ret, f);
+}
+
+static int perform(struct ctl *c, struct http_request *r, struct failure *f)
+{
+    int rc = ctl_connect(c, f);
+    if (rc == 0)
+        rc = http_call(c->http, r, f);
+    return rc == FAILURE_UNREACHABLE && f->status == 0 ? failure_in(f, c->where) : rc;
 }
 
 /* Only the answer stays, in `a`: who asks again and again has an arena for each time. */
@@ -135,18 +140,13 @@ static int call(struct ctl *c, struct arena *a, struct http_request r, const str
                 struct failure *f)
 {
     struct arena own = {0};
-    int rc = ctl_connect(c, f);
-    if (ret)
-        *ret = NULL;
+    const struct json *answer = NULL;
     r.arena = &own;
+    int rc = perform(c, &r, f);
     if (rc == 0)
-        rc = http_call(c->http, &r, f);
-    if (rc == FAILURE_ABSENT && r.maybe_before && strcmp(r.method, "DELETE") == 0)
-        rc = 0; /* gone, as was wanted: by the try whose answer was lost */
-    else if (rc == FAILURE_UNREACHABLE && f->status == 0)
-        rc = failure_in(f, c->where);
-    else if (rc == 0 && ret)
-        rc = take_answer(c, a, &r, ret, f);
+        rc = take_answer(a, &r, &answer, f);
+    if (ret)
+        *ret = answer;
     arena_free(&own);
     return rc;
 }
@@ -166,6 +166,23 @@ int ctl_send(struct ctl *c, const char *method, const char *path, const char *bo
 {
     struct http_request r = {.method = method, .path = path, .json = body, .harmless = harmless};
     return call(c, &c->arena, r, ret, f);
+}
+
+/* A page that asks for a login or a proxy's own answers with 200, too. */
+int ctl_delete(struct ctl *c, const char *path, struct failure *f)
+{
+    struct arena own = {0};
+    struct http_request r = {.arena = &own, .method = "DELETE", .path = path, .harmless = true};
+    int rc = perform(c, &r, f);
+    if (rc == FAILURE_ABSENT && r.maybe_before)
+        rc = 0; /* gone, as was wanted: by the try whose answer was lost */
+    else if (rc == 0 && r.status != 204)
+        rc = failure_set(f, FAILURE_DAMAGED,
+                         "the server answered %d, and not 204 as it should, so nothing may have been done: "
+                         "is it a resultd, and of this version?",
+                         r.status);
+    arena_free(&own);
+    return rc;
 }
 
 static int list_page(struct ctl *c, struct arena *a, const char *path, int64_t *left, ctl_each_fn *each,

@@ -45,9 +45,12 @@ int ctl_get(struct ctl *c, const char *path, const struct json **ret, struct fai
 /* The same, in an arena of the caller's. */
 int ctl_get_into(struct ctl *c, struct arena *a, const char *path, const struct json **ret,
                  struct failure *f);
-/* `body` JSON or NULL. `harmless`: see http.h. *ret NULL: 204, there was no content; `ret` may be NULL. */
+/* `body` JSON or NULL. `harmless`: see http.h. *ret NULL: 204, of a claim. `ret` may be NULL: what was
+ * answered is looked at all the same. */
 int ctl_send(struct ctl *c, const char *method, const char *path, const char *body, bool harmless,
              const struct json **ret, struct failure *f);
+/* DELETE of what is gone afterwards. Only 204 says that it is. */
+int ctl_delete(struct ctl *c, const char *path, struct failure *f);
 
 /* Calls `each` for at most `limit` (0: all) members of a list, page by page; each page is freed after it. */
 typedef int ctl_each_fn(void *ctx, const struct json *item, struct failure *f);

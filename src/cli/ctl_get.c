@@ -88,8 +88,10 @@ static void end_transfer(struct transfer *t)
 static void on_acknowledged(struct http_request *r)
 {
     struct transfer *t = r->owner;
-    if (r->failure.exit != FAILURE_NONE)
-        note_failure(t->all, t->item->file, &r->failure);
+    const struct json *result = NULL;
+    struct failure f = r->failure;
+    if (f.exit != FAILURE_NONE || http_json(r, &result, &f) != 0)
+        note_failure(t->all, t->item->file, &f);
     end_transfer(t);
 }
 
@@ -199,35 +201,88 @@ static void add_item(struct gets *g, const struct json *result)
 }
 
 /* What is not there any more is said, and is a failure: nobody shall take what is left for all. */
-static bool is_gone(struct gets *g, const struct json *result)
+static void note_gone(struct gets *g, struct failure *why)
 {
-    struct failure f;
-    if (strcmp(ctl_text(result, "state"), "expired") != 0)
-        return false;
-    (void)failure_set(&f, FAILURE_ABSENT, "%s (%s) has expired at %s", ctl_text(result, "name"),
-                      ctl_text(result, "id"), ctl_text(result, "expired_at"));
     g->gone++;
-    note_failure(g, NULL, &f);
-    return true;
+    note_failure(g, NULL, why);
 }
 
-static int on_listed(void *ctx, const struct json *result, struct failure *f)
+static int add_result(void *ctx, const struct json *result, struct failure *f)
 {
     struct gets *g = ctx;
+    struct failure why = {.exit = FAILURE_NONE};
+    const char *id = ctl_text(result, "id");
+    const char *name = ctl_text(result, "name");
+    const char *deleted_at = ctl_text(result, "deleted_at");
     (void)f;
-    if (!is_gone(g, result))
+    if (strcmp(ctl_text(result, "state"), "expired") == 0)
+        (void)failure_set(&why, FAILURE_ABSENT, "%s (%s) has expired at %s", name, id,
+                          ctl_text(result, "expired_at"));
+    else if (*deleted_at)
+        (void)failure_set(&why, FAILURE_ABSENT, "%s was deleted at %s; resultctl restore %s brings it back",
+                          name, deleted_at, id);
+    if (why.exit == FAILURE_NONE)
         add_item(g, result);
+    else
+        note_gone(g, &why);
     return 0;
 }
 
+static int list_results(struct gets *g, const char *id, struct failure *f)
+{
+    struct ctl_path p;
+    ctl_path_begin(&p, &g->ctl->arena, "/results");
+    ctl_path_add(&p, "job", id);
+    ctl_path_add(&p, "state", "any");
+    ctl_path_add(&p, "deleted", "any");
+    return ctl_list(g->ctl, ctl_path_end(&p), 0, add_result, g, f);
+}
+
+static int add_job(void *ctx, const struct json *job, struct failure *f)
+{
+    struct gets *g = ctx;
+    const char *id = ctl_text(job, "id");
+    const char *status = ctl_text(job, "status");
+    const char *deleted_at = ctl_text(job, "deleted_at");
+    struct failure why;
+    if (*deleted_at) {
+        (void)failure_set(&why, FAILURE_ABSENT,
+                          "the job %s was deleted at %s; resultctl job restore %s brings it back", id,
+                          deleted_at, id);
+        note_gone(g, &why);
+        return 0;
+    }
+    if (strcmp(status, "completed") != 0)
+        ctl_say(g->ctl, "the job %s is %s, not completed: these may not be all of its results", id, status);
+    return list_results(g, id, f);
+}
+
+static int add_job_of_batch(void *ctx, const struct json *job, struct failure *f)
+{
+    struct gets *g = ctx;
+    const char *name = ctl_text(job, "reference_id");
+    g->folder = names_file(&g->ctl->arena, *name ? name : ctl_text(job, "id"), "");
+    return add_job(g, job, f);
+}
+
+static int add_batch(void *ctx, const struct json *batch, struct failure *f)
+{
+    struct gets *g = ctx;
+    struct ctl_path p;
+    ctl_path_begin(&p, &g->ctl->arena, "/jobs");
+    ctl_path_add(&p, "batch", ctl_text(batch, "id"));
+    ctl_path_add(&p, "deleted", "any");
+    return ctl_list(g->ctl, ctl_path_end(&p), 0, add_job_of_batch, g, f);
+}
+
 /* One that is not there does not keep the others from being fetched. */
-static int add_result(struct gets *g, const char *id, struct failure *f)
+static int add_one(struct gets *g, const char *folder, const char *id, ctl_each_fn *add, struct failure *f)
 {
     struct arena a = {0};
-    const struct json *result = NULL;
-    int rc = ctl_get_into(g->ctl, &a, ctl_path_of(g->ctl, "/results/", id, ""), &result, f);
+    const struct json *object = NULL;
+    int rc = ctl_get_into(g->ctl, &a, ctl_path_of(g->ctl, folder, id, ""), &object, f);
     if (rc == 0)
-        rc = on_listed(g, result, f);
+        rc = add(g, object, f);
     arena_free(&a);
     if (rc != FAILURE_ABSENT)
         return rc == 0 ? 0 : failure_in(f, id);
@@ -236,42 +291,16 @@ static int add_result(struct gets *g, const char *id, struct failure *f)
     return 0;
 }
 
-static int add_job(struct gets *g, const char *id, struct failure *f)
-{
-    struct ctl_path p;
-    ctl_path_begin(&p, &g->ctl->arena, "/results");
-    ctl_path_add(&p, "job", id);
-    ctl_path_add(&p, "state", "any");
-    return ctl_list(g->ctl, ctl_path_end(&p), 0, on_listed, g, f);
-}
-
-static int on_job(void *ctx, const struct json *job, struct failure *f)
-{
-    struct gets *g = ctx;
-    const char *name = ctl_text(job, "reference_id");
-    const char *id = arena_strdup(&g->ctl->arena, ctl_text(job, "id"));
-    g->folder = names_file(&g->ctl->arena, *name ? name : id, "");
-    return add_job(g, id, f);
-}
-
-static int add_batch(struct gets *g, const char *id, struct failure *f)
-{
-    struct ctl_path p;
-    ctl_path_begin(&p, &g->ctl->arena, "/jobs");
-    ctl_path_add(&p, "batch", id);
-    return ctl_list(g->ctl, ctl_path_end(&p), 0, on_job, g, f);
-}
-
 static int list_all(struct gets *g, const char **words, int count, struct failure *f)
 {
     int rc = 0;
     g->folder = "";
     for (int i = 0; rc == 0 && i < count; i++)
-        rc = add_result(g, words[i], f);
+        rc = add_one(g, "/results/", words[i], add_result, f);
     for (int i = 0; rc == 0 && i < g->o->jobs.count; i++)
-        rc = add_job(g, g->o->jobs.texts[i], f);
+        rc = add_one(g, "/jobs/", g->o->jobs.texts[i], add_job, f);
     for (int i = 0; rc == 0 && i < g->o->batches.count; i++)
-        rc = add_batch(g, g->o->batches.texts[i], f);
+        rc = add_one(g, "/batches/", g->o->batches.texts[i], add_batch, f);
     return rc;
 }
 
@@ -422,7 +451,8 @@ const struct command ctl_command_get = {
     .help =
         "A file gets its name once all its bytes are there and their sha256 is right. What an earlier run\n"
         "has received is not fetched again: half a file is gone on with, a whole one is looked at and left.\n"
-        "What has expired is told, and makes the exit status 4.",
+        "What has expired or was deleted is told, and makes the exit status 4. Of a job that is not completed it\n"
+        "is said that there may be more.",
     .examples = "  resultctl get 0192f0c1-7b3e-7c53-8e63-cf1fbbd2f3a1\n"
                 "  resultctl get --job 0192f0c1-6a2b-7d11-9b0e-4f6a0c1d2e3f -o results --ack\n"
                 "  resultctl get --batch 0192f0c1-5d00-7a8f-8a44-0d9e8c7b6a55 -o export --format csv\n",

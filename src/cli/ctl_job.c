@@ -349,7 +349,7 @@ const struct command ctl_command_job_cancel = {
 static int rm_one(struct ctl *c, const void *options, const char *id, struct failure *f)
 {
     (void)options;
-    int rc = ctl_send(c, "DELETE", ctl_path_of(c, "/jobs/", id, ""), NULL, true, NULL, f);
+    int rc = ctl_delete(c, ctl_path_of(c, "/jobs/", id, ""), f);
     if (rc == 0)
         ctl_say(c, "%s deleted, and its results with it", id);
     return rc;

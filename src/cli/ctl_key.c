@@ -82,7 +82,7 @@ const struct command ctl_command_key_create = {
 static int revoke_one(struct ctl *c, const void *options, const char *id, struct failure *f)
 {
     (void)options;
-    int rc = ctl_send(c, "DELETE", ctl_path_of(c, "/keys/", id, ""), NULL, true, NULL, f);
+    int rc = ctl_delete(c, ctl_path_of(c, "/keys/", id, ""), f);
     if (rc == 0)
         ctl_say(c, "%s is revoked", id);
     return rc;

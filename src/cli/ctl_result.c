@@ -6,20 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print_answer(struct ctl *c, const char *id, const struct json *answer)
-{
-    struct json_out j = {.buf = {.arena = &c->arena}};
-    if (answer) {
-        ctl_print_json(answer);
-        return;
-    }
-    json_begin_object(&j);
-    json_key(&j, "id");
-    json_string(&j, id);
-    json_end_object(&j);
-    (void)printf("%s\n", buf_str(&j.buf));
-}
-
 /* What was answered is shown only to programs; people see what was done. */
 static int send(struct ctl *c, const char *method, const char *id, const char *rest, const char *done,
                 struct failure *f)
@@ -27,7 +13,7 @@ static int send(struct ctl *c, const char *method, const char *id, const char *r
     const struct json *answer = NULL;
     int rc = ctl_send(c, method, ctl_path_of(c, "/results/", id, rest), NULL, true, &answer, f);
     if (rc == 0 && c->options.json)
-        print_answer(c, id, answer);
+        ctl_print_json(answer);
     else if (rc == 0)
         ctl_say(c, "%s %s", id, done);
     return rc;
@@ -61,11 +47,25 @@ struct rm_options {
     bool permanent, yes;
 };
 
+static void print_id(struct ctl *c, const char *id)
+{
+    struct json_out j = {.buf = {.arena = &c->arena}};
+    json_begin_object(&j);
+    json_key(&j, "id");
+    json_string(&j, id);
+    json_end_object(&j);
+    (void)printf("%s\n", buf_str(&j.buf));
+}
+
 static int rm_one(struct ctl *c, const void *options, const char *id, struct failure *f)
 {
     const struct rm_options *o = options;
-    return send(c, "DELETE", id, o->permanent ? "?permanent=true" : "",
-                o->permanent ? "is gone for good" : "deleted", f);
+    int rc = ctl_delete(c, ctl_path_of(c, "/results/", id, o->permanent ? "?permanent=true" : ""), f);
+    if (rc == 0 && c->options.json)
+        print_id(c, id);
+    else if (rc == 0)
+        ctl_say(c, "%s %s", id, o->permanent ? "is gone for good" : "deleted");
+    return rc;
 }
 
 static int run_rm(struct ctl *c, const void *options, const char **words, int count, struct failure *f)

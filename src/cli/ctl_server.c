@@ -17,12 +17,34 @@ struct login_options {
     const char *name;
 };
 
-/* "https://results.example.com:8443/x" is called "results.example.com". */
+/* "https://results.example.com/x" is called "results.example.com"; with another port than the usual one
+ * "results.example.com:8443", and "http://[::1]:8080" is called "::1:8080". */
 static const char *name_of(struct arena *a, const char *url)
 {
-    const char *host = strstr(url, "://");
-    host = host ? host + 3 : url;
-    return arena_copy(a, host, strcspn(host, ":/"));
+    const char *scheme_end = strstr(url, "://");
+    const char *host = scheme_end ? scheme_end + 3 : url;
+    bool in_brackets = *host == '[';
+    host += in_brackets;
+    size_t len = strcspn(host, in_brackets ? "]/" : ":/");
+    const char *port = host + len + (host[len] == ']');
+    size_t port_len = strcspn(port, "/");
+    const char *usual = strncmp(url, "https:", 6) == 0 ? ":443" : ":80";
+    bool is_usual = port_len == strlen(usual) && strncmp(port, usual, port_len) == 0;
+    return arena_printf(a, "%.*s%.*s", (int)len, host, is_usual ? 0 : (int)port_len, port);
+}
+
+/* Its key would be gone: the server has only a hash of it. */
+static int check_name(const struct servers *all, const struct server *s, struct failure *f)
+{
+    const struct server *other = servers_find(all, s->name);
+    if (strpbrk(s->name, "[]=#\n"))
+        return failure_set(f, FAILURE_USAGE, "the name of a server has none of []=#");
+    if (other && !servers_is_at(other, s->url))
+        return failure_set(f, FAILURE_CONFLICT,
+                           "%.100s is the name of %.200s already; --name gives another, and resultctl logout "
+                           "%.100s forgets that one",
+                           s->name, other->url, s->name);
+    return 0;
 }
 
 /* That somebody answers there, and takes the key: one that only writes is a good key, too. */
@@ -65,8 +87,8 @@ static int run_login(struct ctl *c, const void *options, const char **words, int
     (void)count;
     s.name = o->name ? o->name : name_of(&c->arena, s.url);
     int rc = servers_read(&c->arena, c->options.config, &all, f);
-    if (rc == 0 && strpbrk(s.name, "[]=#\n"))
-        rc = failure_set(f, FAILURE_USAGE, "the name of a server has none of []=#");
+    if (rc == 0)
+        rc = check_name(&all, &s, f);
     if (rc == 0)
         rc = ctl_ask_secret(c, arena_printf(&c->arena, "Key for %s", s.url), "key", &s.key, f);
     if (rc == 0)
@@ -84,8 +106,8 @@ static int run_login(struct ctl *c, const void *options, const char **words, int
 }
 
 static const struct args_flag login_flags[] = {
-    {"name", 'n', ARGS_TEXT, offsetof(struct login_options, name), "NAME", "call it so; else as its host",
-     NULL},
+    {"name", 'n', ARGS_TEXT, offsetof(struct login_options, name), "NAME",
+     "call it so; else as its host, and port", NULL},
 };
 
 const struct command ctl_command_login = {
@@ -96,7 +118,8 @@ const struct command ctl_command_login = {
     .summary = "Note a server and a key for it",
     .help =
         "The key is asked for on the terminal, or is the first line of standard input. It is tried out, and\n"
-        "noted in a file that only you can read.",
+        "noted in a file that only you can read. A key for the same address takes the place of the one before;\n"
+        "the name of another address is refused, with exit status 5.",
     .examples = "  resultctl login https://results.example.com\n"
                 "  resultctl login http://127.0.0.1:8080 --name here < key.txt\n",
     .flags = login_flags,

@@ -19,8 +19,9 @@ struct stream {
     struct http_request request;
     struct digest *digest;
     const char *sha256; /* in hex, or "" */
+    bool archive;       /* nobody knows a sum */
     char etag[sizeof((struct http_request *)NULL)->etag];
-    int64_t written;
+    int64_t written, whole; /* whole: how much it should be, of an archive */
 };
 
 static int on_begin(struct http_request *r, struct failure *f)
@@ -35,11 +36,14 @@ static int on_begin(struct http_request *r, struct failure *f)
 static int on_head(struct http_request *r, struct failure *f)
 {
     struct stream *s = r->owner;
+    if (s->archive && fetch_check_archive(r, true, f) != 0)
+        return (int)f->exit;
     if (s->written > 0 && (r->status != 206 || r->answer_from != s->written))
         return failure_set(f, FAILURE_DAMAGED,
                            "the connection broke off after %lld bytes, and the rest is not the same any more",
                            (long long)s->written);
     text_copy(s->etag, sizeof s->etag, r->etag);
+    s->whole = http_whole_length(r);
     return 0;
 }
 
@@ -71,7 +75,7 @@ static int sum_of(struct ctl *c, const char *path, const struct stream *s, const
 static int stream(struct ctl *c, const char *path, const char *sha256, struct failure *f)
 {
     struct digest_values sums;
-    struct stream s = {.digest = digest_new(), .sha256 = sha256 ? sha256 : ""};
+    struct stream s = {.digest = digest_new(), .sha256 = sha256 ? sha256 : "", .archive = !sha256};
     s.request = (struct http_request){.arena = &c->arena,
                                       .method = "GET",
                                       .path = path,
@@ -86,6 +90,9 @@ static int stream(struct ctl *c, const char *path, const char *sha256, struct fa
     digest_finish(s.digest, &sums);
     digest_free(s.digest);
     const char *want = *s.sha256 ? s.sha256 : s.request.digest;
+    if (rc == 0 && s.archive && s.written != s.whole)
+        rc = failure_set(f, FAILURE_DAMAGED, "%lld bytes were received, of %lld", (long long)s.written,
+                         (long long)s.whole);
     if (rc == 0 && sha256 && !*want)
         rc = sum_of(c, path, &s, &want, f);
     if (rc == 0 && *want && strcmp(want, sums.sha256) != 0)
@@ -181,6 +188,7 @@ static int fetch_archive(struct ctl *c, const struct archive_options *o, const c
                           .path = path,
                           .sha256 = "",
                           .size = -1,
+                          .archive = true,
                           .replace = o->force,
                           .done = nothing};
     int rc = ctl_connect(c, f);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,15 +36,28 @@ static struct fetch *fetch_aside(struct http_aside *a)
     return (struct fetch *)(void *)((char *)a - offsetof(struct fetch, aside));
 }
 
+int fetch_check_archive(const struct http_request *r, bool has_bytes, struct failure *f)
+{
+    if (strcasecmp(r->media_type, "application/zip") == 0 && r->etag[0] == '"' &&
+        (!has_bytes || http_whole_length(r) >= 0))
+        return 0;
+    return failure_set(f, FAILURE_DAMAGED,
+                       "the server's answer is no archive with an ETag and a length: is it a resultd, and of "
+                       "this version?");
+}
+
 /* In another thread: reading, hashing and syncing would hold up what else is received. */
 static void prove(struct http_aside *a)
 {
     struct fetch *f = fetch_aside(a);
+    struct failure ignored;
     const char *said = *f->get.digest ? f->get.digest : f->look.digest;
     const char *sum = *f->sha256 ? f->sha256 : said;
     if (f->size >= 0 && part_received(f->part) != f->size) {
         (void)failure_set(&f->failure, FAILURE_DAMAGED, "%lld bytes were received, of %lld",
                           (long long)part_received(f->part), (long long)f->size);
+        if (f->archive) /* no sum would find out that these were wrong */
+            (void)part_restart(f->part, &ignored);
         return;
     }
     if (f->summed && !*sum && part_received(f->part) > 0) {
@@ -145,7 +159,9 @@ static int begin_anew(struct fetch *f, const char *etag, struct failure *why)
 static int on_head(struct http_request *r, struct failure *why)
 {
     struct fetch *f = fetch_of(r);
-    int rc = 0;
+    int rc = f->archive ? fetch_check_archive(r, true, why) : 0;
+    if (rc != 0)
+        return rc;
     if (r->status != 206)
         rc = f->part && part_received(f->part) == 0 && *f->sha256
                  ? 0
@@ -154,6 +170,8 @@ static int on_head(struct http_request *r, struct failure *why)
         rc = failure_set(why, FAILURE_DAMAGED, "the server sent another range than was asked for");
     if (r->answer_length >= 0)
         f->bar.total = r->answer_from + r->answer_length;
+    if (f->archive)
+        f->size = http_whole_length(r);
     return rc;
 }
 
@@ -261,6 +279,8 @@ static void compare(struct fetch *f)
 static void on_looked(struct http_request *r)
 {
     struct fetch *f = fetch_of(r);
+    if (f->archive && r->failure.exit == FAILURE_NONE)
+        (void)fetch_check_archive(r, false, &r->failure);
     if (r->failure.exit != FAILURE_NONE) {
         fail(f, &r->failure);
         return;

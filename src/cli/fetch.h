@@ -20,6 +20,7 @@ struct fetch {
     const char *sha256; /* in hex, or "": only the server knows */
     int64_t size;       /* or -1 */
     bool summed;        /* the server knows a sum as soon as it has made it */
+    bool archive;       /* nobody knows a sum: see fetch_check_archive */
     bool durable, replace;
     void (*done)(struct fetch *f); /* maybe before fetch_start returns */
     void *owner;
@@ -45,4 +46,7 @@ void fetch_start(struct fetch *f);
 /* Asks for the sum of a table that was just made: while its first reader received it there was none. A range
  * is answered once all of it is there, and what comes of it is thrown away. */
 struct http_request fetch_sum_request(struct arena *a, const char *path);
+/* Of an archive nobody has a sum: its answer must say at least that it is one, have a strong ETag and, where
+ * `has_bytes`, tell the length of it all. FAILURE_DAMAGED: it does not. */
+int fetch_check_archive(const struct http_request *r, bool has_bytes, struct failure *f);
 void fetch_free(struct fetch *f); /* after it is done */

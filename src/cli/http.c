@@ -72,6 +72,9 @@ static void note_range(struct http_request *r, const char *value, size_t len)
     while (n + digits < len && value[n + digits] >= '0' && value[n + digits] <= '9')
         digits++;
     (void)text_uint(value + n, digits, &r->answer_from);
+    const char *slash = memchr(value, '/', len);
+    if (slash)
+        (void)text_uint(slash + 1, (size_t)(value + len - slash - 1), &r->answer_of);
 }
 
 /* Repr-Digest: sha-256=:BASE64:, among others maybe (RFC 9530). */
@@ -89,14 +92,24 @@ static void note_digest(struct http_request *r, const char *value, size_t len)
     arena_free(&a);
 }
 
+/* Content-Type: text/csv; charset=utf-8 */
+static void note_media_type(struct http_request *r, const char *value, size_t len)
+{
+    size_t n = 0;
+    while (n < len && !strchr("; \t", value[n]))
+        n++;
+    if (n < sizeof r->media_type)
+        memcpy(r->media_type, value, n), r->media_type[n] = '\0';
+}
+
 static void forget_answer(struct http_request *r)
 {
     r->status = 0;
     r->answer.arena = r->arena;
     r->answer.len = 0;
-    r->answer_length = -1;
+    r->answer_length = r->answer_of = -1;
     r->answer_from = 0;
-    r->etag[0] = r->digest[0] = '\0';
+    r->etag[0] = r->digest[0] = r->media_type[0] = '\0';
     r->wait = 0;
     r->headed = false;
 }
@@ -109,6 +122,8 @@ void http_note_header(struct http_request *r, const char *line, size_t len)
         forget_answer(r); /* of a redirect, or 100 Continue */
     else if (is_header(line, len, "etag", &value, &n) && n < sizeof r->etag)
         memcpy(r->etag, value, n), r->etag[n] = '\0';
+    else if (is_header(line, len, "content-type", &value, &n))
+        note_media_type(r, value, n);
     else if (is_header(line, len, "content-length", &value, &n))
         (void)text_uint(value, n, &r->answer_length);
     else if (is_header(line, len, "content-range", &value, &n))
@@ -314,6 +329,17 @@ static const char *text_member(const struct json *object, const char *name)
     return v && v->type == JSON_STRING ? v->string : "";
 }
 
+/* The text that this pointer to a member leads to in what was sent, or "". */
+static const char *sent_text(const struct http_request *r, const char *where)
+{
+    const struct json *sent = NULL;
+    struct err e;
+    if (!r->json || *where != '/' ||
+        json_parse(r->arena, r->json, strlen(r->json), JSON_DEPTH, &sent, &e) < 0)
+        return "";
+    return text_member(sent, where + 1);
+}
+
 /* What RFC 9457 has to say, or only the status. */
 static void read_problem(struct http_request *r)
 {
@@ -329,12 +355,14 @@ static void read_problem(struct http_request *r)
     if (!*where)
         where = text_member(problem, "parameter");
     text_copy(r->failure.code, sizeof r->failure.code, text_member(problem, "code"));
+    if (strcmp(r->failure.code, "bad_reference") == 0) /* unknown is unknown, in a path or elsewhere */
+        r->failure.exit = FAILURE_ABSENT;
     if (r->status == 401 && strcmp(r->failure.code, "unauthorized") == 0)
         what = r->http->o.key ? "the server does not take this key: it is wrong, or was revoked"
                               : "the server wants a key: RESULTD_KEY, --key-file, or resultctl login";
     if (*what)
         text_copy(r->failure.text, sizeof r->failure.text,
-                  problem_in_words(r->arena, r->http->o.command, where, what));
+                  problem_in_words(r->arena, r->http->o.command, where, sent_text(r, where), what));
 }
 
 static bool was_not_sent(CURLcode code)
@@ -620,6 +648,11 @@ int http_call(struct http *h, struct http_request *r, struct failure *f)
 const char *http_address(const struct http *h, struct arena *a, const char *path)
 {
     return path[0] == '/' ? arena_printf(a, "%s/api/v1%s", h->url, path) : path;
+}
+
+int64_t http_whole_length(const struct http_request *r)
+{
+    return r->status == 206 ? r->answer_of : r->answer_length;
 }
 
 int http_json(struct http_request *r, const struct json **ret, struct failure *f)

@@ -67,8 +67,10 @@ struct http_request {
     struct buf answer;      /* also of a failure */
     int64_t answer_length;  /* -1: was not said */
     int64_t answer_from;    /* of a 206, else 0 */
+    int64_t answer_of;      /* of a 206: the length of all that it is a part of; -1: was not said */
     char etag[200];         /* with its quotes; "" */
     char digest[65];        /* sha256 of the representation in hex, or "" */
+    char media_type[100];   /* without parameters, or "" */
     bool maybe_before;      /* an earlier try had no answer and may have been done nevertheless */
 
     /* http.c's own. */
@@ -112,5 +114,7 @@ const char *http_address(const struct http *h, struct arena *a, const char *path
 /* A line of an answer's header; http.c calls it, and so does its fuzz target. */
 void http_note_header(struct http_request *r, const char *line, size_t len);
 
+/* Of all bytes, also where a part of them was answered; -1: was not said. */
+int64_t http_whole_length(const struct http_request *r);
 /* What was gathered, as JSON. */
 int http_json(struct http_request *r, const struct json **ret, struct failure *f);

@@ -17,29 +17,50 @@ static const struct alias {
     {"created_before", "before"},
 };
 
-/* A request that a sentence names, whatever id is in its middle, and the command that sends it. */
+/* A request that a sentence names, whatever id is in its middle, the command that sends it, and what is said
+ * behind that. The id "…" stands for what was sent. */
 static const struct request {
-    const char *begins, *ends, *command;
+    const char *begins, *ends, *command, *more;
 } requests[] = {
-    {"DELETE /api/v1/results/", "/keep", "resultctl keep --off"},
-    {"DELETE /api/v1/results/", "?permanent=true", "resultctl rm --permanent"},
-    {"POST /api/v1/results/", "/restore", "resultctl restore"},
-    {"POST /api/v1/jobs/", "/restore", "resultctl job restore"},
-    {"GET /api/v1/jobs?reference_id=…", "&deleted=any", "resultctl job ls --reference-id"},
-    {"?permanent=true", "", "resultctl rm --permanent"},
-    {"there is nothing at this address", "", "there is none of this id"},
+    {"DELETE /api/v1/results/", "/keep", "resultctl keep --off", ""},
+    {"DELETE /api/v1/results/", "?permanent=true", "resultctl rm --permanent", ""},
+    {"POST /api/v1/results/", "/restore", "resultctl restore", ""},
+    {"POST /api/v1/jobs/", "/restore", "resultctl job restore", ""},
+    {"GET /api/v1/jobs?reference_id=", "&deleted=any", "resultctl job ls --reference-id",
+     ", or, if it is in the trash, with --deleted"},
+    {"?permanent=true", "", "resultctl rm --permanent", ""},
+    {"there is nothing at this address", "", "there is none of this id", ""},
 };
 
-static const char *name_command(struct arena *a, const char *detail)
+/* As a shell takes it for one word. */
+static const char *quoted(struct arena *a, const char *text)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%+,-./:@_";
+    struct buf out = {.arena = a};
+    if (*text && !text[strspn(text, plain)])
+        return text;
+    buf_puts(&out, "'");
+    for (const char *c = text; *c; c++)
+        if (*c == '\'')
+            buf_puts(&out, "'\\''");
+        else
+            buf_add(&out, c, 1);
+    buf_puts(&out, "'");
+    return buf_str(&out);
+}
+
+static const char *name_command(struct arena *a, const char *detail, const char *sent)
 {
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
         const char *begin = strstr(detail, requests[i].begins);
         const char *id = begin ? begin + strlen(requests[i].begins) : "";
-        int len = (int)strcspn(id, "/?& ");
-        const char *end = id + (*requests[i].ends ? len : 0);
+        const char *end = id + (*requests[i].ends ? strcspn(id, "/?& ") : 0);
+        const char *word = arena_copy(a, id, (size_t)(end - id));
+        if (strcmp(word, "…") == 0)
+            word = quoted(a, sent);
         if (begin && strncmp(end, requests[i].ends, strlen(requests[i].ends)) == 0)
-            return arena_printf(a, "%.*s%s%s%.*s%s", (int)(begin - detail), detail, requests[i].command,
-                                end > id ? " " : "", (int)(end - id), id, end + strlen(requests[i].ends));
+            return arena_printf(a, "%.*s%s%s%s%s%s", (int)(begin - detail), detail, requests[i].command,
+                                *word ? " " : "", word, requests[i].more, end + strlen(requests[i].ends));
     }
     return detail;
 }
@@ -150,10 +171,10 @@ static const char *behind_name(const char *detail)
 }
 
 const char *problem_in_words(struct arena *a, const struct command *command, const char *where,
-                             const char *detail)
+                             const char *sent, const char *detail)
 {
     const struct args_flag *flag = NULL;
-    const char *said = command ? name_command(a, detail) : detail;
+    const char *said = command ? name_command(a, detail, sent) : detail;
     const char *word = command && *where ? word_of(a, command, where, &flag) : NULL;
     const char *rest = word ? behind_name(said) : NULL;
     if (rest)

@@ -6,8 +6,8 @@
 #include "cli/args.h"
 
 /*
- * A sentence of `detail`. `where`: the JSON pointer or the parameter that it is about, or "". `command`: what
- * was typed, or NULL.
+ * A sentence of `detail`. `where`: the JSON pointer or the parameter that it is about, or ""; `sent`: the
+ * text that was sent there, or "". `command`: what was typed, or NULL.
  */
 const char *problem_in_words(struct arena *a, const struct command *command, const char *where,
-                             const char *detail);
+                             const char *sent, const char *detail);

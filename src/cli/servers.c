@@ -146,11 +146,16 @@ static size_t length_without_slashes(const char *url)
     return len;
 }
 
-const char *servers_key_for(const struct servers *s, const char *url)
+bool servers_is_at(const struct server *s, const char *url)
 {
     size_t len = length_without_slashes(url);
+    return length_without_slashes(s->url) == len && strncmp(s->url, url, len) == 0;
+}
+
+const char *servers_key_for(const struct servers *s, const char *url)
+{
     for (int i = 0; i < s->count; i++)
-        if (length_without_slashes(s->all[i].url) == len && strncmp(s->all[i].url, url, len) == 0)
+        if (servers_is_at(&s->all[i], url))
             return s->all[i].key;
     return NULL;
 }

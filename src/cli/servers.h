@@ -36,6 +36,8 @@ struct servers {
 int servers_read(struct arena *a, const char *path, struct servers *ret, struct failure *f);
 /* NULL: there is none of this name. */
 const struct server *servers_find(const struct servers *s, const char *name);
+/* Whether it is at this address, but for slashes at the end. */
+bool servers_is_at(const struct server *s, const char *url);
 /* The key that is noted for this address; NULL: none is. */
 const char *servers_key_for(const struct servers *s, const char *url);
 /* Adds it, or takes the place of the one of its name. */

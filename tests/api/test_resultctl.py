@@ -10,6 +10,7 @@ import pathlib
 import pty
 import re
 import resource
+import shlex
 import signal
 import socket
 import struct
@@ -93,7 +94,7 @@ class Relay:
         self.stall_after = None  # bytes of answers, until `released`
         self.falsify = None  # (what, by what), in the next answer that has it
         self.released = threading.Event()
-        self.refusals = []  # answers instead of the server's, one for each request
+        self.refusals = []  # answers instead of the server's, one for each request, or what makes it; None: the server's
         self.heads = []
         self.received = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -117,8 +118,8 @@ class Relay:
             while piece := client.recv(65536):
                 if re.match(rb"(GET|PUT|POST|HEAD|DELETE) ", piece):
                     self.heads.append(piece.partition(b"\r\n\r\n")[0].decode())
-                    if self.refusals:
-                        client.sendall(self.refusals.pop(0))
+                    if self.refusals and (refusal := self.refusals.pop(0)):
+                        client.sendall(refusal(self.heads[-1]) if callable(refusal) else refusal)
                         client.shutdown(socket.SHUT_WR)
                         while client.recv(65536):  # what is not read would come back as a reset
                             pass
@@ -549,6 +550,45 @@ def test_what_has_expired_is_told(ctl):
     assert (ctl.work / "here").read_bytes() == b"2"
 
 
+def test_what_is_in_the_trash_is_told(ctl):
+    batch = ctl.api.batch()["id"]
+    job, other = (ctl.api.job(batch=batch, reference_id=name)["id"] for name in ("shop", "other"))
+    gone = ctl.api.upload(job, "gone", b"1")["id"]
+    ctl.api.upload(job, "here", b"2")
+    ctl.api.upload(other, "rest", b"3")
+    for each in (job, other):
+        expect(ctl.api.post(f"/jobs/{each}/finish"), 200)
+    ctl.ok("rm", gone)
+    for words in (["--job", job], ["--batch", batch]):
+        said = ctl.fails(ABSENT, "get", *words)
+        assert f"resultctl restore {gone} brings it back" in said and "could not be had" in said and "not completed" not in said
+    assert "resultctl restore" in ctl.fails(ABSENT, "get", gone)
+    got = {str(path.relative_to(ctl.work)) for path in ctl.work.rglob("*") if path.is_file()}
+    assert got == {"here", "shop/here", "other/rest"}
+    ctl.ok("job", "rm", job)
+    assert f"resultctl job restore {job} brings it back" in ctl.fails(ABSENT, "get", "--job", job)
+    said = ctl.fails(ABSENT, "get", "--batch", batch)
+    assert f"resultctl job restore {job} brings it back" in said and "1 of 2 could not be had" in said
+    ctl.ok("job", "restore", job)
+    ctl.ok("restore", gone)
+    ctl.ok("get", "--batch", batch)
+
+
+def test_of_a_job_that_is_not_completed_it_is_told(ctl):
+    job = ctl.api.job()["id"]
+    ctl.api.upload(job, "here", b"2")
+    ctl.ok("job", "cancel", job)
+    assert f"the job {job} is cancelled, not completed" in ctl.run("get", "--job", job).stderr
+    assert (ctl.work / "here").read_bytes() == b"2"
+
+
+def test_a_job_or_batch_that_is_not_there_does_not_keep_the_others(ctl):
+    result = ctl.api.publish("a", FILED)
+    for flag in ("--job", "--batch"):
+        assert "1 of 2 could not be had" in ctl.fails(ABSENT, "get", "--job", result["job"], flag, nobody())
+        assert (ctl.work / "a").read_bytes() == FILED
+
+
 def test_many_are_got_at_once(ctl):
     job = ctl.api.job()["id"]
     for number in range(60):
@@ -787,31 +827,38 @@ def test_somebody_else_at_the_address(ctl):
     assert "is not JSON" in said
 
 
-# Every command, but for those that ask nothing of the answer but that it is a 2xx, or ask no server.
+# Every command, but for those that ask no server.
 BY_THEIR_ANSWERS = [
     ["ls"], ["show", "x"], ["get", "x", "--ack"], ["get", "--job", "x"], ["cat", "x"], ["ack", "x"], ["restore", "x"],
     ["keep", "x"], ["link", "x"], ["rows", "x"], ["wait", "x", "--timeout", "0"], ["watch"], ["usage"],
     ["put", "f.txt", "--batch", "x"], ["job create", "k"], ["job claim"], ["job progress", "x", "1"], ["job finish", "x"],
     ["job fail", "x"], ["job cancel", "x"], ["job restore", "x"], ["job ls"], ["batch create", "b"], ["batch ls"],
     ["key create", "k", "--scopes", "read"], ["key rotate", "x"], ["key ls"], ["user create", "u"],
-    ["user change", "1", "--staff"], ["user ls"], ["login"],
+    ["user change", "1", "--staff"], ["user ls"], ["login"], ["rm", "x"], ["rm", "x", "--permanent", "--yes"], ["keep", "x", "--off"],
+    ["job rm", "x"], ["key revoke", "x"], ["archive", "--job", "x"], ["archive", "--batch", "x", "-o", "all.zip", "--force"],
+    ["archive", "--job", "x", "-o", "-"],
 ]
-BY_NO_ANSWER = {"rm", "job rm", "key revoke", "archive", "logout", "servers", "completion"}
+ASK_NOBODY = {"logout", "servers", "completion"}
+GONE = {"rm", "job rm", "key revoke"}
 
 
 @contextlib.contextmanager
-def answering(answer):
+def answering(answer, status=200, **fields):
     """The address of a server that gives this answer to all that is asked."""
+    fields = {"Content_Length": str(len(answer)), **fields}
 
     class Other(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
+            self.send_response(status)
+            for name, value in fields.items():
+                if value is not None:
+                    self.send_header(name.replace("_", "-"), value)
             self.end_headers()
-            self.wfile.write(answer)
+            if self.command != "HEAD":
+                self.wfile.write(answer)
 
-        do_POST = do_PUT = do_PATCH = do_GET
+        do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET
 
         def log_message(self, *_):
             pass
@@ -822,20 +869,72 @@ def answering(answer):
         other.shutdown()
 
 
+def assert_noticed(ctl, url, commands):
+    (ctl.work / "f.txt").write_text("x")
+    (ctl.work / "all.zip").write_text("mine")
+    for command, *words in commands:
+        where = [url] if command == "login" else ["--url", url]
+        done = ctl.run(*command.split(), *words, *where, stdin="secret\n")
+        assert (done.returncode, done.stdout) == (DAMAGED, ""), (command, done.returncode, done.stdout, done.stderr)
+        assert "of this version" in done.stderr or "a resultd?" in done.stderr, (command, done.stderr)
+    assert {path.name: path.read_text() for path in ctl.work.iterdir()} == {"f.txt": "x", "all.zip": "mine"}
+
+
 @pytest.mark.parametrize("answer", [b"{}", b"[]", b'{"data":[{"id":5,"nme":"x"}],"next":null}', b"null"])
 def test_a_server_of_another_version_is_noticed(ctl, answer):
-    (ctl.work / "f.txt").write_text("x")
-    with answering(answer) as url:
-        for command, *words in BY_THEIR_ANSWERS:
-            where = [url] if command == "login" else ["--url", url]
-            said = ctl.fails(DAMAGED, *command.split(), *words, *where, stdin="secret\n")
-            assert "of this version" in said or "is empty" in said, (command, said)
-    assert [path.name for path in ctl.work.iterdir()] == ["f.txt"]
+    with answering(answer, Content_Type="application/json") as url:
+        assert_noticed(ctl, url, BY_THEIR_ANSWERS)
+
+
+def test_a_page_that_asks_for_a_login_is_noticed(ctl):
+    with answering(b"<html>login please</html>", Content_Type="text/html; charset=utf-8", ETag='"1"') as url:
+        assert_noticed(ctl, url, BY_THEIR_ANSWERS)
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_an_answer_without_content_is_noticed(ctl, status):
+    """But for 204 to DELETE, which is all that a server says, and to a claim."""
+    right = GONE | {"job claim"} if status == 204 else set()
+    with answering(b"", status) as url:
+        assert_noticed(ctl, url, [words for words in BY_THEIR_ANSWERS if words[0] not in right])
+        if status == 204:
+            assert "no job is waiting" in ctl.fails(ABSENT, "job", "claim", "--url", url)
+            assert "deleted" in ctl.run("rm", "x", "--url", url).stderr
+
+
+@pytest.mark.parametrize("fields", [{"Content_Type": "text/html"}, {"ETag": None}, {"ETag": 'W/"1"'}, {"Content_Length": None}])
+def test_what_is_no_archive_gets_no_name(ctl, fields):
+    right = {"Content_Type": "application/zip", "ETag": '"1"'}
+    with answering(b"PK", **right) as url:
+        ctl.ok("archive", "--job", "x", "--url", url)
+    (ctl.work / "x.zip").unlink()
+    with answering(b"PK", **{**right, **fields}) as url:
+        for output in ("x.zip", "-"):
+            done = ctl.run("archive", "--job", "x", "-o", output, "--url", url)
+            assert (done.returncode, done.stdout) == (DAMAGED, "") and "is no archive" in done.stderr, done
+    assert list(ctl.work.iterdir()) == []
+
+
+@pytest.mark.parametrize("output", ["x.zip", "-"])
+def test_the_rest_of_an_archive_that_is_not_all_of_it_gets_no_name(ctl, relay, output):
+    job = ctl.api.job()["id"]
+    ctl.api.upload(job, "a.bin", LARGE)
+    right = ctl.api.head(f"/jobs/{job}/archive.zip").headers
+
+    def two_bytes(asked):
+        have = int(re.search(r"Range: bytes=(\d+)-", asked)[1])
+        return (f"HTTP/1.1 206 Partial Content\r\nContent-Type: application/zip\r\nETag: {right['ETag']}\r\nConnection: close\r\n"
+                f"Content-Length: 2\r\nContent-Range: bytes {have}-{have + 1}/{right['Content-Length']}\r\n\r\nxx").encode()
+
+    relay.cut_after, relay.refusals = 2_000_000, [None, two_bytes]
+    said = ctl.fails(DAMAGED, "archive", "--job", job, "-o", output, stdin=b"").decode()
+    assert f"bytes were received, of {right['Content-Length']}" in said
+    assert list(ctl.work.iterdir()) == []
 
 
 def test_every_command_is_tried_with_answers_of_another_version(ctl):
     known = set(re.findall(r"^  (\w+(?: \w+)?)(?:  |$)", ctl.ok("--help"), re.M))
-    assert known == {command for command, *_ in BY_THEIR_ANSWERS} | BY_NO_ANSWER
+    assert known == {command for command, *_ in BY_THEIR_ANSWERS} | ASK_NOBODY
 
 
 def test_what_has_no_sum_is_never_acknowledged(ctl):
@@ -907,7 +1006,7 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
         ("--format must be json, ndjson", REFUSED, ["get", result, "--format", "pdf"]),
         ("--new-batch must be 1 to 255", REFUSED, ["put", "f", "--new-batch", "x" * 300]),
         ("--name: the name must be", REFUSED, ["put", "f", "--name", "x/y"]),
-        ("--storage: this project has no", REFUSED, ["put", "f", "--storage", "nope"]),
+        ("--storage: this project has no", ABSENT, ["put", "f", "--storage", "nope"]),
         ("--priority must be a whole number from 1 to 10", REFUSED, ["job", "create", "k", "--priority", "99"]),
         ("KIND must be 1 to 255", REFUSED, ["job", "create", "k" * 300]),
         ("--reference-id must be 1 to 255", REFUSED, ["job", "create", "k", "--reference-id", "x" * 300]),
@@ -918,10 +1017,19 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
         ("--scopes has what is no scope", REFUSED, ["key", "create", "k", "--scopes", "fly"]),
         ("NAME must be 1 to 255", REFUSED, ["batch", "create", "x" * 300]),
         (f"is kept; resultctl keep --off {result} first", CONFLICT, ["rm", result]),
-        ("find it with resultctl job ls --reference-id", CONFLICT, ["job", "create", "k", "--reference-id", "mine"]),
+        ("find it with resultctl job ls --reference-id mine, or, if it is in the trash, with --deleted", CONFLICT,
+         ["job", "create", "k", "--reference-id", "mine"]),
         ("delete it with resultctl rm --permanent", CONFLICT, ["put", "f", "--job", of_gone, "--name", "gone"]),
         ("resultctl: this result cannot be had as json", REFUSED, ["rows", result]),
         ("there is none of this id", ABSENT, ["user", "change", "x", "--staff"]),
+        ("--job: there is no job with this id", ABSENT, ["ls", "--job", "nope"]),
+        ("--batch: there is no batch with this id", ABSENT, ["ls", "--batch", nobody()]),
+        ("--batch: there is no batch with this id", ABSENT, ["job", "ls", "--batch", "nope"]),
+        ("--batch: there is no batch with this id", ABSENT, ["put", "f", "--batch", "nope"]),
+        ("--batch: there is no batch with this id", ABSENT, ["job", "create", "k", "--batch", nobody()]),
+        ("there is no such job", ABSENT, ["get", "--job", "nope"]),
+        ("there is no such job", ABSENT, ["put", "f", "--job", "nope"]),
+        ("there is no", ABSENT, ["get", "--batch", "nope"]),
     ]
     for sentence, status, words in told:
         said = keeper.fails(status, *words)
@@ -931,6 +1039,18 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
     keeper.ok("job", "rm", job)
     assert f"; resultctl restore {result} brings it back" in keeper.fails(ABSENT, "cat", result)
     assert f"; resultctl job restore {job} brings it back" in keeper.fails(ABSENT, "job", "finish", job)
+
+
+def test_a_reference_id_that_is_taken_is_found_as_it_is_told(ctl):
+    name = "Ada's & Grace's"
+    taken = ctl.api.job(reference_id=name)["id"]
+    ctl.file("f", b"f")
+    for deleted in (False, True):
+        said = ctl.fails(CONFLICT, "put", "f", "-r", name)
+        command, more = re.search(r"find it with resultctl (.*), or, if it is in the trash, with (.*)\n", said).groups()
+        words = shlex.split(command) + deleted * [more]
+        assert [row["id"] for row in ctl.json(*words)] == [taken], words
+        ctl.ok("job", "rm", taken)
 
 
 def test_what_cannot_be_a_name_is_refused_before_anything_is_sent(ctl):
@@ -987,6 +1107,35 @@ def test_logging_in_notes_the_key_for_its_owner_alone(ctl):
     assert "no server" in ctl.fails(USAGE, "ls", "--server", "other")
     assert ctl.json("logout", "again") == [{"name": "again", "url": url, "chosen": False}]
     assert ctl.ok("servers") == f"*\there\t{url}\n"
+
+
+def test_a_server_does_not_take_the_place_of_another(ctl, relay):
+    noted = ctl.folder / "config" / "resultctl" / "servers"
+    url, key = f"{ctl.api.server.url}/", ctl.environment.pop("RESULTD_KEY")
+    del ctl.environment["RESULTD_URL"]
+    first, second = url.split("/")[2], relay.url.split("/")[2]
+    ctl.ok("login", url, stdin=key + "\n")
+    ctl.ok("login", relay.url, stdin=key + "\n")
+    assert ctl.ok("servers") == f" \t{first}\t{url}\n*\t{second}\t{relay.url}\n"
+    before = noted.read_text()
+    said = ctl.fails(CONFLICT, "login", relay.url, "--name", first, stdin=key + "\n")
+    assert f"{first} is the name of {url} already" in said and f"resultctl logout {first}" in said
+    assert noted.read_text() == before
+    reader = ctl.api.server.api(["read"], ctl.api.project).key
+    ctl.ok("login", relay.url + "/", stdin=reader + "\n")
+    assert noted.read_text() == reader.join(before.rsplit(key, 1)).replace(relay.url, relay.url + "/")
+
+
+@pytest.mark.parametrize("url, name", [
+    ("http://localhost:80", "localhost"), ("https://localhost:443/x", "localhost"), ("http://localhost:443", "localhost:443"),
+    ("https://localhost", "localhost"), ("http://[::1]:80/", "::1"), ("http://[::1]:81/x/", "::1:81"),
+])
+def test_a_server_is_called_as_its_host_and_port(ctl, url, name):
+    noted = ctl.folder / "config" / "resultctl" / "servers"
+    noted.parent.mkdir(parents=True)
+    noted.write_text(f"[{name}]\nurl = http://another\n")
+    noted.chmod(0o600)
+    assert f"{name} is the name of http://another already" in ctl.fails(CONFLICT, "login", url, stdin="key\n")
 
 
 def test_what_was_written_into_the_file_of_servers_stays(ctl):

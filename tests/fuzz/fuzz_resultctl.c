@@ -13,11 +13,12 @@
 static void try_header(const char *text, size_t size)
 {
     struct arena a = {0};
-    struct http_request r = {.arena = &a, .answer_length = -1};
+    struct http_request r = {.arena = &a, .answer_length = -1, .answer_of = -1};
     http_note_header(&r, text, size);
     FUZZ_ASSERT(strlen(r.etag) < sizeof r.etag);
+    FUZZ_ASSERT(strlen(r.media_type) < sizeof r.media_type);
     FUZZ_ASSERT(strlen(r.digest) == 0 || strlen(r.digest) == 64);
-    FUZZ_ASSERT(r.answer_length >= -1 && r.answer_from >= 0 && r.wait >= 0);
+    FUZZ_ASSERT(r.answer_length >= -1 && r.answer_from >= 0 && r.answer_of >= -1 && r.wait >= 0);
     arena_free(&a);
 }
 
@@ -51,9 +52,9 @@ static void try_problem(const char *text)
     static const struct args_flag flags[] = {{"expires", 'e', ARGS_TIME, 0, "TIME", "", NULL}};
     static const struct command command = {.operands = "ID PART", .flags = flags, .flag_count = 1};
     struct arena a = {0};
-    FUZZ_ASSERT(strncmp(problem_in_words(&a, &command, "/expires_in", text), "--expires", 9) == 0);
-    FUZZ_ASSERT(strcmp(problem_in_words(&a, NULL, "/expires_in", text), text) == 0);
-    FUZZ_ASSERT(strlen(problem_in_words(&a, &command, text, text)) > 0 || !*text);
+    FUZZ_ASSERT(strncmp(problem_in_words(&a, &command, "/expires_in", text, text), "--expires", 9) == 0);
+    FUZZ_ASSERT(strcmp(problem_in_words(&a, NULL, "/expires_in", text, text), text) == 0);
+    FUZZ_ASSERT(strlen(problem_in_words(&a, &command, text, text, text)) > 0 || !*text);
     arena_free(&a);
 }
 
