@@ -237,10 +237,16 @@ static void begin(struct fetch *f)
 
 /* ---- what is here already ---- */
 
+/* "": nobody has said one, as of archives. */
+static const char *sum_of(const struct fetch *f)
+{
+    return *f->sha256 ? f->sha256 : f->look.digest;
+}
+
 static void find(struct http_aside *a)
 {
     struct fetch *f = fetch_aside(a);
-    const char *sha256 = *f->sha256 ? f->sha256 : f->look.digest;
+    const char *sha256 = sum_of(f);
     f->find.exit = FAILURE_NONE;
     (void)part_sum(f->final, &f->found_size, f->found, &f->find);
     f->was_there = f->find.exit == FAILURE_NONE && *sha256 && strcmp(f->found, sha256) == 0;
@@ -258,8 +264,8 @@ static void on_found(struct http_aside *a)
         begin(f);
     } else {
         if (f->find.exit == FAILURE_NONE)
-            (void)failure_set(&f->find, FAILURE_CONFLICT,
-                              "%.300s is there already, with other bytes; --force replaces it", f->final);
+            (void)failure_set(&f->find, FAILURE_CONFLICT, "%.300s is there already%s; --force replaces it",
+                              f->final, *sum_of(f) ? ", with other bytes" : "");
         fail(f, &f->find);
     }
 }

@@ -340,6 +340,32 @@ static const char *sent_text(const struct http_request *r, const char *where)
     return text_member(sent, where + 1);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+    size_t most = strlen(end);
+    return len >= most && strcmp(text + len - most, end) == 0;
+}
+
+/* Whether a path of the API has an id or a name in it that is none: a server of ours knows no such address
+ * either. */
+static bool has_odd_word(const char *path)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-/";
+    size_t len = strcspn(path, "?");
+    return strspn(path, plain) < len || strncmp(path, "/users/", 7) == 0; /* whose ids are numbers */
+}
+
+/* The server has no such address at all, though none but ours are asked for: it is another one, or lies
+ * elsewhere. */
+static bool is_lost(const struct http_request *r, const char *what)
+{
+    static const char nothing[] = "there is nothing at this address";
+    if (r->status != 404 || strncmp(what, nothing, sizeof nothing - 1) != 0)
+        return false;
+    return what[sizeof nothing - 1] || ends_with(r->http->url, "/api/v1") || !has_odd_word(r->path);
+}
+
 /* What RFC 9457 has to say, or only the status. */
 static void read_problem(struct http_request *r)
 {
@@ -360,7 +386,11 @@ static void read_problem(struct http_request *r)
     if (r->status == 401 && strcmp(r->failure.code, "unauthorized") == 0)
         what = r->http->o.key ? "the server does not take this key: it is wrong, or was revoked"
                               : "the server wants a key: RESULTD_KEY, --key-file, or resultctl login";
-    if (*what)
+    if (is_lost(r, what))
+        (void)failure_set(&r->failure, FAILURE_USAGE,
+                          "there is no resultd at %.300s; its address is what comes before /api/v1",
+                          r->http->url);
+    else if (*what)
         text_copy(r->failure.text, sizeof r->failure.text,
                   problem_in_words(r->arena, r->http->o.command, where, sent_text(r, where), what));
 }

@@ -1231,6 +1231,16 @@ def test_bars_are_for_terminals_alone(ctl):
     assert "\x1b" not in done.stderr + done.stdout and "\r" not in done.stderr
 
 
+def test_an_address_that_leads_elsewhere_is_told_as_that(ctl):
+    ctl.file("f", b"f")
+    result = ctl.api.publish("a", INLINE)["id"]
+    for path in "/api/v1", "/api/v1/", "/elsewhere":
+        for words in ["ls"], ["usage"], ["job", "create", "k"], ["put", "f"], ["get", result], ["job", "claim"]:
+            said = ctl.fails(USAGE, *words, "--url", ctl.environment["RESULTD_URL"] + path)
+            assert f"there is no resultd at {ctl.environment['RESULTD_URL']}{path.rstrip('/')}" in said, (words, said)
+    assert "there is no result" in ctl.fails(ABSENT, "show", "01a20679-9de5-77e7-969a-4bcf77224aca")
+
+
 def test_an_empty_value_of_a_flag_is_refused(ctl):
     """`get --job "$job" --ack` of a variable that nobody has set is not all results of the project."""
     names = re.findall(r"^  (\w+(?: \w+)?)(?:  |$)", ctl.ok("--help"), re.M)
