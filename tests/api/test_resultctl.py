@@ -1196,6 +1196,26 @@ def test_an_id_is_whole_on_any_terminal(ctl, columns):
     assert ("STATE" in at[0], "CREATED" in at[0], "EXPIRES" in at[0]) == (columns > 69, columns > 78, columns > 86)
 
 
+@pytest.mark.parametrize("columns", [20, 24, 40, 80])
+def test_what_is_shown_is_whole_on_any_terminal(ctl, columns):
+    batch = ctl.ok("batch", "create", "a-rather-long-name-of-a-batch", "--description", "what came in July").strip()
+    job = ctl.ok("job", "create", "a-rather-long-kind-of-a-job", "--batch", batch, "--input", '{"text": "abcdefghijklmnop"}').strip()
+    result = ctl.api.publish("a-rather-long-name-of-a-result.bin", INLINE)
+    wanted = {job: [job, batch, "a-rather-long-kind-of-a-job", '{"text": "abcdefghijklmnop"}', "priority_weight"],
+              batch: [batch, "a-rather-long-name-of-a-batch", "what came in July"],
+              result["id"]: [result["id"], result["sha256"], result["url"]]}
+    for object_, texts in wanted.items():
+        status, written = on_terminal(ctl, "show", object_, columns=columns)
+        assert status == 0 and "…" not in written and all(text in written for text in texts), written
+
+
+def test_the_address_of_a_server_is_whole_on_any_terminal(ctl):
+    url, key = ctl.environment.pop("RESULTD_URL"), ctl.environment.pop("RESULTD_KEY")
+    ctl.ok("login", url, "--name", "a-rather-long-name-of-a-server", stdin=key + "\n")
+    status, written = on_terminal(ctl, "servers", columns=20)
+    assert status == 0 and written.splitlines() == ["*  a-rather-long-na…", f"  {url}"]
+
+
 def test_days_are_short_on_a_terminal(ctl):
     ctl.api.publish("a", INLINE, expires_in="63072000")
     written = on_terminal(ctl, "ls", columns=100)[1]
