@@ -179,8 +179,8 @@ def busy(after=0, status="503 Service Unavailable", code="busy"):
     return head.encode() + body
 
 
-def on_terminal(ctl, *words, columns=80, stdin=None):
-    """(exit status, all that it wrote), on a terminal of so many columns."""
+def on_terminal(ctl, *words, columns=80, stdin=None, when=None):
+    """(exit status, all that it wrote), on a terminal of so many columns. `when`: a text, and what is done once it is there."""
     terminal, its_end = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     running = subprocess.Popen([RESULTCTL, *map(str, words)], stdin=its_end, stdout=its_end, stderr=its_end, cwd=ctl.work,
@@ -193,6 +193,9 @@ def on_terminal(ctl, *words, columns=80, stdin=None):
             if stdin and b"Key for" in written:  # what was typed before is thrown away
                 os.write(terminal, stdin)
                 stdin = None
+            if when and when[0].encode() in written:
+                when[1]()
+                when = None
     os.close(terminal)
     return running.wait(PATIENCE), written.decode()
 
@@ -1230,19 +1233,40 @@ def test_columns_of_rows_that_do_not_fit_are_told(ctl):
     assert "column6" in on_terminal(ctl, "rows", result)[1]
     assert "4 columns are not shown" in on_terminal(ctl, "rows", result)[1]
     assert "12345678" in on_terminal(ctl, "rows", result, "--fields", "column0,column11", columns=20)[1]
+    assert "10 columns are not shown" in on_terminal(ctl, "rows", result, columns=20)[1]
 
 
-@pytest.mark.parametrize("columns", [40, 60, 120])
-def test_nothing_is_wider_than_the_terminal(ctl, columns):
+def has_columns(written, columns):
+    """That no line is wider; but those of ids, and of what may wrap, which the terminal goes on with in the next one."""
+    for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", written).replace("\r", "\n").split("\n"):
+        if not re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}|://", line):
+            assert sum(2 if ord(c) > 0x2e80 else 1 for c in line) <= columns, (line, written)
+    return True
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 120])
+def test_nothing_is_wider_than_the_terminal(ctl, relay, columns):
     result = ctl.api.publish("a-rather-long-name-of-a-result-for-twenty-columns.bin", LARGE * 4)["id"]
     ctl.api.publish("zweite-Datei-mit-Ümlauten-und-漢字.csv", INLINE)
-    for words in (["ls"], ["show", result], ["usage"], ["get", result, "-o", f"out{columns}"]):
+    table = ctl.api.publish("t.csv", b"name,text,n\n" + b"a long cell of a table," * 2 + b"12345678\n", headers={"Content-Type": "text/csv"})
+    ctl.file("a-rather-long-name-of-a-file-for-twenty-columns.bin", LARGE)
+    for words in (["ls"], ["job", "ls"], ["batch", "ls"], ["usage"], ["rows", table["id"], "--quiet"], ["wait", table["job"]],
+                  ["put", "."], ["get", result, "-o", f"out{columns}"]):
         status, written = on_terminal(ctl, *words, columns=columns)
-        assert status == 0, written
-        if words == ["show", result]:
-            continue  # values go on in the next line
-        for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", written).replace("\r", "\n").split("\n"):
-            assert sum(2 if ord(c) > 0x2e80 else 1 for c in line) <= columns, (words, line)
+        assert status == 0 and has_columns(written, columns), (words, written)
+
+
+@pytest.mark.parametrize("columns", [20, 40, 120])
+def test_bars_fit_the_terminal(ctl, relay, columns):
+    names = [f"a-rather-long-name-of-file-{number}-for-twenty-columns.bin" for number in range(3)]
+    results = [ctl.api.publish(name, LARGE)["id"] for name in names]
+    for name in names:
+        ctl.file(f"up/{name}", LARGE)
+    for words, held in ((["get", *results], "stall_after"), (["put", "up"], "hold_after")):
+        relay.released.clear()
+        setattr(relay, held, 1_000_000)
+        status, written = on_terminal(ctl, *words, columns=columns, when=(" files, ", relay.released.set))
+        assert status == 0 and " % " in written.replace("\x1b[K", " ") and has_columns(written, columns), written
 
 
 def test_bars_are_for_terminals_alone(ctl):
