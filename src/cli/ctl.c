@@ -365,7 +365,7 @@ void ctl_complain(struct ctl *c, const struct failure *f)
     json_key(&j, "code");
     json_string(&j, f->code);
     json_key(&j, "detail");
-    json_string_len(&j, f->text, text_utf8_prefix(f->text, strlen(f->text)));
+    json_string(&j, screen_safe(&c->arena, f->text)); /* a path may be no UTF-8 */
     json_end_object(&j);
     (void)fprintf(stderr, "%s\n", buf_str(&j.buf));
 }

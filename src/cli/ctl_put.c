@@ -61,20 +61,26 @@ struct puts {
 
 /* ---- which files ---- */
 
-/* What would be part of an address instead of a name in one. */
-static int check_name(const char *path, const char *name, struct failure *f)
+/* Before anything is sent: of a folder the rest would be in the job already. */
+static int check_name(const struct puts *p, const char *path, const char *name, struct failure *f)
 {
-    if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+    const char *rule =
+        "it has 1 to 255 bytes of UTF-8 without control characters and '/', and is not . or ..";
+    if (names_result(name))
         return 0;
-    return failure_set(f, FAILURE_USAGE,
-                       "\"%s\" cannot be the name of a result (%.200s); --name says another", name, path);
+    return p->o->name
+               ? failure_set(f, FAILURE_USAGE, "--name cannot be the name of a result: %s", rule)
+               : failure_set(f, FAILURE_USAGE,
+                             "\"%.200s\" cannot be the name of a result: %s; rename the file, or put it by "
+                             "itself with --name (%.200s)",
+                             name, rule, path);
 }
 
 static int add_file(struct puts *p, const char *path, const char *name, int64_t size, struct failure *f)
 {
     struct arena *a = &p->ctl->arena;
     struct file *file = arena_alloc(a, sizeof *file);
-    int rc = check_name(path, name, f);
+    int rc = check_name(p, path, name, f);
     const struct file *other = rc == 0 ? names_give(&p->names, name, file) : NULL;
     if (rc != 0)
         return rc;

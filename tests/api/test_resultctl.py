@@ -329,7 +329,7 @@ def test_an_interrupted_put_leaves_nothing_half_and_says_how_to_go_on(ctl, relay
 
 def test_a_put_of_which_nothing_was_taken_leaves_no_job_that_runs(ctl):
     (ctl.work / "a").write_bytes(FILED)
-    ctl.fails(REFUSED, "put", "a", "--name", "x" * 300)
+    ctl.fails(REFUSED, "put", "a", "--expires", "30000d")
     assert [job["status"] for job in jobs(ctl.api)] == ["cancelled"]
     ctl.environment["RESULTD_KEY"] = ctl.api.server.api(["write"], ctl.api.project).key
     said = ctl.fails(KEY, "put", "a", "--keep")
@@ -1008,7 +1008,6 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
         ("--expires must be from 1s to 3650d", REFUSED, ["key", "create", "k", "--scopes", "read", "--expires", "30000d"]),
         ("--format must be json, ndjson", REFUSED, ["get", result, "--format", "pdf"]),
         ("--new-batch must be 1 to 255", REFUSED, ["put", "f", "--new-batch", "x" * 300]),
-        ("--name: the name must be", REFUSED, ["put", "f", "--name", "x/y"]),
         ("--storage: this project has no", ABSENT, ["put", "f", "--storage", "nope"]),
         ("--priority must be a whole number from 1 to 10", REFUSED, ["job", "create", "k", "--priority", "99"]),
         ("KIND must be 1 to 255", REFUSED, ["job", "create", "k" * 300]),
@@ -1058,14 +1057,30 @@ def test_a_reference_id_that_is_taken_is_found_as_it_is_told(ctl):
 
 def test_what_cannot_be_a_name_is_refused_before_anything_is_sent(ctl):
     ctl.file("a", b"a")
-    for name in (".", ".."):
-        assert "cannot be the name" in ctl.fails(USAGE, "put", "a", "--name", name)
+    for name in (".", "..", "x/y", "x" * 256, "a\nb", "a\x7f", "a\x85", "\udcff"):
+        assert "--name cannot be the name of a result: it has 1 to 255 bytes" in ctl.fails(USAGE, "put", "a", "--name", name)
     assert "is one line" in ctl.fails(USAGE, "put", "a", "--media-type", "text/csv\nX: y")
     assert "above 0" in ctl.fails(USAGE, "put", "a", "--expires", "0s")
     assert jobs(ctl.api) == []
     for words in (["rm", ".."], ["show", "."], ["cat", ".."], ["job", "rm", "..", "--quiet"]):
         ctl.fails(ABSENT, *words)
     assert "a word is empty" in ctl.fails(USAGE, "rm", "")
+
+
+@pytest.mark.parametrize("name, told", [(b"bad\nname", "bad?name"), (b"Gr\xf6\xdfe.csv", "Gr??e.csv"),
+                                        (b"deep/" * 52 + b"a", "deep_deep_")], ids=["control", "Latin-1", "too long"])
+def test_a_file_that_no_result_can_be_named_as_is_refused_before_anything_is_sent(ctl, name, told):
+    path = os.path.join(os.fsencode(ctl.work), b"in", name)
+    os.makedirs(os.path.dirname(path))
+    with open(path, "wb"):
+        pass
+    ctl.file("in/good", b"good")
+    said = ctl.fails(USAGE, "put", "in")
+    assert f'"{told}' in said and "cannot be the name of a result" in said and "rename the file" in said
+    assert told in json.loads(ctl.fails(USAGE, "put", "in", "--json"))["detail"]
+    assert jobs(ctl.api) == []
+    long = os.fsdecode(path)
+    assert ctl.ok("put", long, "--name", "good").endswith("\tgood\n") and len(jobs(ctl.api)) == 1
 
 
 def test_what_comes_from_a_command_needs_a_name(ctl):
