@@ -430,13 +430,24 @@ static int make_job(struct puts *p, struct failure *f)
                     true, NULL, f);
 }
 
+/* With the lease of a job that was claimed. */
+static int finish_job(struct puts *p, struct failure *f)
+{
+    const char *lease = p->ours ? NULL : getenv("RESULTD_LEASE");
+    struct json_out j = {.buf = {.arena = &p->ctl->arena}};
+    json_begin_object(&j);
+    add_member(&j, "lease", lease);
+    json_end_object(&j);
+    return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/finish"), buf_str(&j.buf), true,
+                    NULL, f);
+}
+
 static int end_job(struct puts *p, struct failure *f)
 {
     if (!p->ours && !p->o->finish)
         return 0;
     if (p->failed == 0)
-        return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/finish"), NULL, true, NULL,
-                        f);
+        return finish_job(p, f);
     bool may_go_on = p->first.exit == FAILURE_INTERRUPTED || p->first.exit == FAILURE_UNREACHABLE;
     if (p->ours && p->failed == p->count && !may_go_on) { /* nobody would end it */
         int rc =
@@ -525,8 +536,8 @@ static int run(struct ctl *c, const void *options, const char **words, int count
 static const struct args_flag flags[] = {
     {"job", 'j', ARGS_TEXT, offsetof(struct options, job), "ID", "results of this job; else one is made",
      NULL},
-    {"finish", 0, ARGS_GIVEN, offsetof(struct options, finish), NULL, "complete the --job when all are there",
-     NULL},
+    {"finish", 0, ARGS_GIVEN, offsetof(struct options, finish), NULL,
+     "complete the --job when all are there (RESULTD_LEASE)", NULL},
     {"batch", 'b', ARGS_TEXT, offsetof(struct options, batch), "ID", "the new job belongs to this batch",
      NULL},
     {"new-batch", 'B', ARGS_TEXT, offsetof(struct options, new_batch), "NAME", "make a batch for it", NULL},

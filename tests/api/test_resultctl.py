@@ -690,43 +690,139 @@ def test_waiting_ends_with_what_became_of_the_job(ctl):
     assert "cancelled" in ctl.fails(JOB, "wait", endless)
 
 
-def test_the_worker_in_ten_lines(ctl):
-    first = ctl.ok("job", "create", "upper", "--input", '{"text": "abc"}').strip()
-    second = ctl.ok("job", "create", "upper", "--input", "null").strip()
-    environment = {**ctl.environment, "PATH": f"{RESULTCTL.parent}:{os.environ['PATH']}", "WAIT": "1s"}
-    command = "jq -e -r .text | tr a-z A-Z > result.txt; exit ${PIPESTATUS[0]}"
-    worker = subprocess.Popen([CHECKOUT / "examples" / "worker.sh", "upper", "bash", "-c", command], env=environment,
-                              start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    worker.wait(4 * PATIENCE)
-    left = ["pgrep", "-s", str(worker.pid)]
-    eventually(lambda: subprocess.run(left, stdout=subprocess.DEVNULL).returncode == 1, "nothing of it stays behind", 10)
-    assert ctl.api.get_job(first)["status"] == "completed"
-    (result,) = ctl.api.results(job=first)
+class Worker:
+    """examples/worker.sh, in a session of its own."""
+
+    def __init__(self, ctl, *words, **environment):
+        self.folder = ctl.folder / "worker"
+        self.folder.mkdir()
+        environment = {**ctl.environment, "PATH": f"{RESULTCTL.parent}:{os.environ['PATH']}", "WAIT": "1s", "BEAT": "1s",
+                       "TMPDIR": str(self.folder), **environment}
+        self.process = subprocess.Popen([CHECKOUT / "examples" / "worker.sh", *words], env=environment, start_new_session=True,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def leaves_nothing(self):
+        self.process.wait(4 * PATIENCE)
+        left = ["pgrep", "-s", str(self.process.pid)]
+        eventually(lambda: subprocess.run(left, stdout=subprocess.DEVNULL).returncode == 1, "nothing of it stays behind", 10)
+        assert list(self.folder.iterdir()) == []
+
+    def close(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def worker(ctl):
+    made = []
+
+    def start(*words, **environment):
+        made.append(Worker(ctl, *words, **environment))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+def test_a_worker_uploads_what_its_command_made(ctl, worker):
+    good, bad = (ctl.ok("job", "create", "upper", "--input", text).strip() for text in ('{"text": "abc"}', "null"))
+    worker("upper", "bash", "-c", "jq -e -r .text | tr a-z A-Z > result.txt; exit ${PIPESTATUS[0]}").leaves_nothing()
+    assert ctl.api.get_job(good)["status"] == "completed"
+    (result,) = ctl.api.results(job=good)
     assert ctl.api.content(result["id"]).content == b"ABC\n"
-    failed = ctl.api.get_job(second)
+    failed = ctl.api.get_job(bad)
     assert failed["status"] == "failed" and failed["error"]["message"] == "bash failed"
 
 
-def test_a_worker_that_is_killed_renews_nothing(ctl, relay):
+@pytest.mark.parametrize("command, told", [(["true"], "true made no file"), (["mkdir", "empty"], "mkdir made no file"),
+                                           (["touch", "a\nb"], "its files were not taken")])
+def test_a_worker_says_why_there_is_no_result(ctl, worker, command, told):
+    job = ctl.ok("job", "create", "k").strip()
+    worker("k", *command).leaves_nothing()
+    failed = ctl.api.get_job(job)
+    assert failed["status"] == "failed" and failed["error"]["message"] == told
+
+
+def test_a_worker_that_is_ended_leaves_nothing(ctl, relay, worker):
+    waiting = worker("slow", "sleep", "1000", WAIT="1000s")
+    eventually(lambda: relay.asked("/claim"), "it waits for a job")
+    ctl.ok("job", "create", "slow")
+    eventually(lambda: len(relay.asked("/progress")) > 2, "it works, and renews the lease")
+    waiting.signal(signal.SIGTERM)
+    waiting.leaves_nothing()
+
+
+def test_a_worker_without_a_job_ends_at_once(ctl, relay, worker):
+    waiting = worker("slow", "sleep", "1000", WAIT="1000s")
+    eventually(lambda: relay.asked("/claim"), "it waits for a job")
+    waiting.signal(signal.SIGTERM)
+    waiting.leaves_nothing()
+
+
+def is_quiet(relay):
+    before = len(relay.asked("/progress"))
+    time.sleep(3)
+    return len(relay.asked("/progress")) == before
+
+
+def test_a_worker_that_is_killed_renews_nothing(ctl, relay, worker):
     """Else its job would never be queued again."""
     ctl.ok("job", "create", "slow")
-    environment = {**ctl.environment, "PATH": f"{RESULTCTL.parent}:{os.environ['PATH']}", "WAIT": "1s", "BEAT": "0.2"}
-    worker = subprocess.Popen([CHECKOUT / "examples" / "worker.sh", "slow", "sleep", "1000"], env=environment,
-                              start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    killed = worker("slow", "sleep", "1000")
+    eventually(lambda: len(relay.asked("/progress")) > 2, "it renews the lease")
+    killed.signal(signal.SIGKILL)
+    killed.process.wait()
+    eventually(lambda: is_quiet(relay), "nobody renews the lease")
 
-    def is_quiet():
-        before = len(relay.asked("/progress"))
-        time.sleep(2)
-        return len(relay.asked("/progress")) == before
 
-    try:
-        eventually(lambda: len(relay.asked("/progress")) > 2, "it renews the lease")
-        os.kill(worker.pid, signal.SIGKILL)
-        worker.wait()
-        eventually(is_quiet, "nobody renews the lease")
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(worker.pid, signal.SIGKILL)
+def test_progress_is_told_again_until_it_counts_no_more(ctl, relay):
+    ctl.ok("job", "create", "k")
+    (job,) = ctl.json("job", "claim")
+    words = ["job", "progress", job["id"], "0.5", "--lease", job["lease"], "--tries", "1"]
+    beating = subprocess.Popen([RESULTCTL, *words, "--every", "1s"], env=ctl.environment, text=True, stderr=subprocess.PIPE)
+    eventually(lambda: len(relay.asked("/progress")) > 2, "it is told again")
+    relay.refusals.append(busy())
+    eventually(lambda: not relay.refusals, "the server is away")
+    ctl.ok("job", "finish", job["id"], "--lease", job["lease"])
+    said = beating.communicate(timeout=PATIENCE)[1]
+    assert beating.returncode == CONFLICT and "not now" in said
+    assert ctl.run(*words, "--every", "1s").returncode == CONFLICT
+    assert "ends --every" in ctl.fails(USAGE, *words, "--pid", "1")
+
+
+def test_progress_goes_on_however_it_began(ctl, relay):
+    job = ctl.api.job()["id"]
+    relay.refusals.append(busy())
+    beating = subprocess.Popen([RESULTCTL, "job", "progress", job, "0.5", "--every", "1s", "--tries", "1"], env=ctl.environment,
+                               stderr=subprocess.DEVNULL)
+    eventually(lambda: ctl.api.get_job(job)["progress"] == 0.5, "it is told when the server is back")
+    beating.terminate()
+    assert beating.wait(PATIENCE) == 0
+
+
+def test_progress_ends_when_it_is_interrupted(ctl, relay):
+    job = ctl.api.job()["id"]
+    beating = subprocess.Popen([RESULTCTL, "job", "progress", job, "0", "--every", "1s", "--quiet"], env=ctl.environment,
+                               text=True, stderr=subprocess.PIPE)
+    eventually(lambda: len(relay.asked("/progress")) > 1, "it is told again")
+    beating.send_signal(signal.SIGTERM)
+    assert beating.communicate(timeout=PATIENCE)[1] == "" and beating.returncode == 0
+
+
+def test_a_claimed_job_is_completed_by_its_last_put(ctl):
+    ctl.ok("job", "create", "k")
+    (job,) = ctl.json("job", "claim")
+    ctl.file("a", b"a")
+    assert "lease" in ctl.fails(CONFLICT, "put", "--job", job["id"], "--finish", "a")
+    ctl.environment["RESULTD_LEASE"] = job["lease"]
+    ctl.ok("put", "--job", job["id"], "--finish", "a")
+    assert ctl.api.get_job(job["id"])["status"] == "completed"
+    ctl.ok("put", "a")  # a job of its own has none
 
 
 def test_watch_tells_what_changes(ctl, relay):
