@@ -47,6 +47,14 @@ bool text_utf8_is_cut(const char *s, size_t left)
     return utf8_sequence((const unsigned char *)s, left, true) > left;
 }
 
+bool text_has_control(const char *s)
+{
+    for (const unsigned char *p = (const unsigned char *)s; *p; p++)
+        if (*p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] >= 0x80 && p[1] <= 0x9F))
+            return true;
+    return false;
+}
+
 size_t text_utf8_prefix(const char *s, size_t len)
 {
     const unsigned char *p = (const unsigned char *)s;

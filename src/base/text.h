@@ -17,6 +17,8 @@ size_t text_utf8_prefix(const char *s, size_t len); /* the bytes before the firs
 size_t text_utf8_sequence(const char *s, size_t left);
 /* Whether s is the beginning of a well-formed sequence that needs more than `left` > 0 bytes. */
 bool text_utf8_is_cut(const char *s, size_t left);
+/* C0, DEL and, as UTF-8, C1 (U+0080 – U+009F): none of them belongs into a header or on a terminal. */
+bool text_has_control(const char *s);
 
 void text_hex(const void *bytes, size_t len, char *ret);     /* 2·len lower-case digits and a NUL */
 bool text_unhex(const char *hex, size_t hex_len, void *ret); /* hex_len/2 bytes */

@@ -135,7 +135,7 @@ static int perform(struct ctl *c, struct http_request *r, struct failure *f)
     return rc == FAILURE_UNREACHABLE && f->status == 0 ? failure_in(f, c->where) : rc;
 }
 
-/* Only the answer stays, in `a`: who asks again and again has an arena for each time. */
+/* Only an answer that is wanted stays, in `a`: who asks again and again has an arena for each time. */
 static int call(struct ctl *c, struct arena *a, struct http_request r, const struct json **ret,
                 struct failure *f)
 {
@@ -144,7 +144,7 @@ static int call(struct ctl *c, struct arena *a, struct http_request r, const str
     r.arena = &own;
     int rc = perform(c, &r, f);
     if (rc == 0)
-        rc = take_answer(a, &r, &answer, f);
+        rc = take_answer(ret ? a : &own, &r, &answer, f);
     if (ret)
         *ret = answer;
     arena_free(&own);
@@ -365,7 +365,7 @@ void ctl_complain(struct ctl *c, const struct failure *f)
     json_key(&j, "code");
     json_string(&j, f->code);
     json_key(&j, "detail");
-    json_string_len(&j, f->text, text_utf8_prefix(f->text, strlen(f->text)));
+    json_string(&j, screen_safe(&c->arena, f->text)); /* a path may be no UTF-8 */
     json_end_object(&j);
     (void)fprintf(stderr, "%s\n", buf_str(&j.buf));
 }

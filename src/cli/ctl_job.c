@@ -4,8 +4,10 @@
 #include "base/digest.h"
 #include "cli/ctl.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,13 +216,13 @@ const struct command ctl_command_job_claim = {
 
 struct move_options {
     const char *lease, *code, *message;
+    int64_t every, pid;
 };
 
-static int move(struct ctl *c, const struct move_options *o, const char *id, const char *verb,
-                double progress, const char *done, struct failure *f)
+/* progress < 0: it is not told. */
+static const char *move_body(struct ctl *c, const struct move_options *o, double progress)
 {
     struct json_out j = {.buf = {.arena = &c->arena}};
-    const struct json *job = NULL;
     json_begin_object(&j);
     if (progress >= 0) {
         json_key(&j, "progress");
@@ -235,7 +237,14 @@ static int move(struct ctl *c, const struct move_options *o, const char *id, con
     }
     add_text(&j, "lease", o->lease ? o->lease : getenv("RESULTD_LEASE"));
     json_end_object(&j);
-    int rc = ctl_send(c, "POST", ctl_path_of(c, "/jobs/", id, verb), buf_str(&j.buf), true, &job, f);
+    return buf_str(&j.buf);
+}
+
+static int move(struct ctl *c, const char *id, const char *verb, const char *body, const char *done,
+                struct failure *f)
+{
+    const struct json *job = NULL;
+    int rc = ctl_send(c, "POST", ctl_path_of(c, "/jobs/", id, verb), body, true, &job, f);
     if (rc == 0 && c->options.json)
         ctl_print_json(job);
     else if (rc == 0)
@@ -243,11 +252,40 @@ static int move(struct ctl *c, const struct move_options *o, const char *id, con
     return rc;
 }
 
+/* 0 is none that is waited for. */
+static bool is_gone(int64_t pid)
+{
+    return pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+/*
+ * After a first try that ended with `rc`. It ends with the process, by a signal, which is how it is meant to
+ * end, or when the job takes it no more; a server that is away may come back.
+ */
+static int repeat(struct ctl *c, const struct move_options *o, const char *id, const char *body, int rc,
+                  struct failure *f)
+{
+    const char *path = ctl_path_of(c, "/jobs/", id, "/progress");
+    while (rc == 0 || rc == FAILURE_UNREACHABLE) {
+        if (rc != 0)
+            ctl_complain(c, f);
+        rc = ctl_sleep(o->every * CLOCK_SECOND, f);
+        if (rc == 0 && is_gone(o->pid))
+            return 0;
+        if (rc == 0)
+            rc = ctl_send(c, "POST", path, body, true, NULL, f);
+    }
+    return rc == FAILURE_INTERRUPTED ? 0 : rc;
+}
+
 static int run_progress(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
+    const struct move_options *o = options;
     char *end = NULL;
     double progress = strtod(words[1], &end);
     (void)count;
+    if (o->pid > INT_MAX || (o->pid && !o->every))
+        return failure_set(f, FAILURE_USAGE, "--pid is a process that ends --every");
     if (*end == '%' && !end[1])
         progress /= 100;
     else if (*end || end == words[1])
@@ -255,13 +293,15 @@ static int run_progress(struct ctl *c, const void *options, const char **words, 
     if (!(progress >= 0 && progress <= 1))
         return failure_set(f, FAILURE_USAGE, "progress is a part such as 0.4 or 40%%, not \"%.50s\"",
                            words[1]);
-    return move(c, options, words[0], "/progress", progress, "goes on", f);
+    const char *body = move_body(c, o, progress);
+    int rc = move(c, words[0], "/progress", body, "goes on", f);
+    return o->every ? repeat(c, o, words[0], body, rc, f) : rc;
 }
 
 static int run_finish(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     (void)count;
-    return move(c, options, words[0], "/finish", -1, "completed", f);
+    return move(c, words[0], "/finish", move_body(c, options, -1), "completed", f);
 }
 
 static int run_fail(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
@@ -269,17 +309,26 @@ static int run_fail(struct ctl *c, const void *options, const char **words, int 
     struct move_options o = *(const struct move_options *)options;
     (void)count;
     o.code = o.code ? o.code : "failed";
-    return move(c, &o, words[0], "/fail", -1, "failed", f);
+    return move(c, words[0], "/fail", move_body(c, &o, -1), "failed", f);
 }
 
 static int run_cancel(struct ctl *c, const void *options, const char **words, int count, struct failure *f)
 {
     (void)count;
-    return move(c, options, words[0], "/cancel", -1, "cancelled", f);
+    return move(c, words[0], "/cancel", move_body(c, options, -1), "cancelled", f);
 }
 
 static const struct args_flag move_flags[] = {
     {"lease", 'l', ARGS_TEXT, offsetof(struct move_options, lease), "LEASE", "of the claim (RESULTD_LEASE)",
+     NULL},
+};
+
+static const struct args_flag progress_flags[] = {
+    {"lease", 'l', ARGS_TEXT, offsetof(struct move_options, lease), "LEASE", "of the claim (RESULTD_LEASE)",
+     NULL},
+    {"every", 'e', ARGS_TIME, offsetof(struct move_options, every), "TIME",
+     "tell it again so often, until interrupted", NULL},
+    {"pid", 0, ARGS_COUNT, offsetof(struct move_options, pid), "PID", "or until this process has ended",
      NULL},
 };
 
@@ -298,9 +347,11 @@ const struct command ctl_command_job_progress = {
     .least = 2,
     .most = 2,
     .summary = "Tell how far a job is, and renew its lease",
-    .examples = "  RESULTD_LEASE=$lease resultctl job progress \"$job\" 40%\n",
-    .flags = move_flags,
-    .flag_count = sizeof move_flags / sizeof move_flags[0],
+    .help = "With --every it ends when the job does, too, or its lease is another worker's: exit status 5.",
+    .examples = "  RESULTD_LEASE=$lease resultctl job progress \"$job\" 40%\n"
+                "  RESULTD_LEASE=$lease resultctl job progress \"$job\" 0 --every 30s --pid $$ --quiet &\n",
+    .flags = progress_flags,
+    .flag_count = sizeof progress_flags / sizeof progress_flags[0],
     .options_size = sizeof(struct move_options),
     .run = run_progress,
 };

@@ -61,20 +61,26 @@ struct puts {
 
 /* ---- which files ---- */
 
-/* What would be part of an address instead of a name in one. */
-static int check_name(const char *path, const char *name, struct failure *f)
+/* Before anything is sent: of a folder the rest would be in the job already. */
+static int check_name(const struct puts *p, const char *path, const char *name, struct failure *f)
 {
-    if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+    const char *rule =
+        "it has 1 to 255 bytes of UTF-8 without control characters and '/', and is not . or ..";
+    if (names_result(name))
         return 0;
-    return failure_set(f, FAILURE_USAGE,
-                       "\"%s\" cannot be the name of a result (%.200s); --name says another", name, path);
+    return p->o->name
+               ? failure_set(f, FAILURE_USAGE, "--name cannot be the name of a result: %s", rule)
+               : failure_set(f, FAILURE_USAGE,
+                             "\"%.200s\" cannot be the name of a result: %s; rename the file, or put it by "
+                             "itself with --name (%.200s)",
+                             name, rule, path);
 }
 
 static int add_file(struct puts *p, const char *path, const char *name, int64_t size, struct failure *f)
 {
     struct arena *a = &p->ctl->arena;
     struct file *file = arena_alloc(a, sizeof *file);
-    int rc = check_name(path, name, f);
+    int rc = check_name(p, path, name, f);
     const struct file *other = rc == 0 ? names_give(&p->names, name, file) : NULL;
     if (rc != 0)
         return rc;
@@ -424,13 +430,24 @@ static int make_job(struct puts *p, struct failure *f)
                     true, NULL, f);
 }
 
+/* With the lease of a job that was claimed. */
+static int finish_job(struct puts *p, struct failure *f)
+{
+    const char *lease = p->ours ? NULL : getenv("RESULTD_LEASE");
+    struct json_out j = {.buf = {.arena = &p->ctl->arena}};
+    json_begin_object(&j);
+    add_member(&j, "lease", lease);
+    json_end_object(&j);
+    return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/finish"), buf_str(&j.buf), true,
+                    NULL, f);
+}
+
 static int end_job(struct puts *p, struct failure *f)
 {
     if (!p->ours && !p->o->finish)
         return 0;
     if (p->failed == 0)
-        return ctl_send(p->ctl, "POST", ctl_path_of(p->ctl, "/jobs/", p->job, "/finish"), NULL, true, NULL,
-                        f);
+        return finish_job(p, f);
     bool may_go_on = p->first.exit == FAILURE_INTERRUPTED || p->first.exit == FAILURE_UNREACHABLE;
     if (p->ours && p->failed == p->count && !may_go_on) { /* nobody would end it */
         int rc =
@@ -519,8 +536,8 @@ static int run(struct ctl *c, const void *options, const char **words, int count
 static const struct args_flag flags[] = {
     {"job", 'j', ARGS_TEXT, offsetof(struct options, job), "ID", "results of this job; else one is made",
      NULL},
-    {"finish", 0, ARGS_GIVEN, offsetof(struct options, finish), NULL, "complete the --job when all are there",
-     NULL},
+    {"finish", 0, ARGS_GIVEN, offsetof(struct options, finish), NULL,
+     "complete the --job when all are there (RESULTD_LEASE)", NULL},
     {"batch", 'b', ARGS_TEXT, offsetof(struct options, batch), "ID", "the new job belongs to this batch",
      NULL},
     {"new-batch", 'B', ARGS_TEXT, offsetof(struct options, new_batch), "NAME", "make a batch for it", NULL},

@@ -96,6 +96,13 @@ const char *names_file(struct arena *a, const char *name, const char *format)
     return join(a, safe, stem, arena_printf(a, ".%s", format));
 }
 
+bool names_result(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && len <= LONGEST && !strchr(name, '/') && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0 && text_is_utf8(name, len) && !text_has_control(name);
+}
+
 const char *names_numbered(struct arena *a, const char *name, int n)
 {
     const char *extension = extension_of(name);

@@ -11,6 +11,8 @@
  * extension that it gets in the place of that of another table.
  */
 const char *names_file(struct arena *a, const char *name, const char *format);
+/* Whether a result can be called so: one component of a path that the server takes. */
+bool names_result(const char *name);
 /* "a (2).csv" for n = 2; the same name for n = 1. */
 const char *names_numbered(struct arena *a, const char *name, int n);
 /* The media type that a file's extension stands for. */

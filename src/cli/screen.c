@@ -175,16 +175,42 @@ static void print_line(const struct screen_table *t, const int *widths, int coun
     (void)fputc('\n', to);
 }
 
-/* The first cell whole, what fits of the others below it. */
-static void print_stacked(const struct screen_table *t, int columns, FILE *to)
+/* Whether there is no room for two columns, or none for the begin of what wraps. */
+static bool is_stacked(const struct screen_table *t, int count)
 {
-    for (int64_t row = 0; row < t->rows; row++) {
-        struct buf rest = {.arena = t->arena};
-        for (int i = 1; i < t->column_count; i++)
-            if (*cell(t, row, i))
-                buf_printf(&rest, "%*s%s", GAP, "", screen_cut(t->arena, cell(t, row, i), columns / 2));
-        (void)fprintf(to, "%s\n%s\n", cell(t, row, 0), screen_cut(t->arena, buf_str(&rest), columns));
+    return count < t->column_count && (count == 1 || t->columns[t->column_count - 1].fit == SCREEN_WRAPS);
+}
+
+/* The cells from `i` on that fit, those that may be cut to half of the line. The first that does not. */
+static int add_below(const struct screen_table *t, int64_t row, int i, int columns, struct buf *out)
+{
+    int used = 0;
+    for (; i < t->column_count; i++) {
+        enum screen_fit fit = t->columns[i].fit;
+        const char *text = cell(t, row, i);
+        if (!*text)
+            continue;
+        text = fit == SCREEN_CUT ? screen_cut(t->arena, text, columns / 2) : text;
+        used += GAP + screen_columns(text);
+        if (used > columns && fit != SCREEN_WRAPS)
+            break;
+        buf_printf(out, "%*s%s", GAP, "", text);
     }
+    return i;
+}
+
+/* The first `count` cells of a row, what fits of the others below them. How many columns are in all rows. */
+static int print_stacked(const struct screen_table *t, const int *widths, int count, int columns, FILE *to)
+{
+    int shown = t->column_count;
+    for (int64_t row = 0; row < t->rows; row++) {
+        struct buf below = {.arena = t->arena};
+        int end = add_below(t, row, count, columns, &below);
+        shown = end < shown ? end : shown;
+        print_line(t, widths, count, row, to);
+        (void)fprintf(to, "%s\n", buf_str(&below));
+    }
+    return shown;
 }
 
 static void print_plain(const struct screen_table *t, FILE *to)
@@ -204,10 +230,8 @@ int screen_table_print(const struct screen_table *t, FILE *to)
     }
     measure(t, widths);
     int count = lay_out(t, widths, columns);
-    if (count == 1 && t->column_count > 1) {
-        print_stacked(t, columns, to);
-        return 0;
-    }
+    if (is_stacked(t, count))
+        return t->column_count - print_stacked(t, widths, count, columns, to);
     for (int64_t row = -1; row < t->rows; row++) /* the titles first */
         print_line(t, widths, count, row, to);
     return t->column_count - count;

@@ -23,8 +23,8 @@ const char *screen_cut(struct arena *a, const char *text, int columns);
 /*
  * A table. Columns are as wide as what is in them. Where that is more than the terminal has, texts are cut,
  * but not to less than tells something; then the last columns are left out; and where there is no room for
- * two, a row is two lines. What is worth nothing when it is cut, as an id is, never is. Not on a terminal:
- * cells are separated by tabs, nothing is left out, and there is no heading.
+ * two, or for one that wraps, a row is two lines. What is worth nothing when it is cut, as an id is, never
+ * is. Not on a terminal: cells are separated by tabs, nothing is left out, and there is no heading.
  */
 enum screen_fit {
     SCREEN_WHOLE,

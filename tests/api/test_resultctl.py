@@ -179,8 +179,8 @@ def busy(after=0, status="503 Service Unavailable", code="busy"):
     return head.encode() + body
 
 
-def on_terminal(ctl, *words, columns=80, stdin=None):
-    """(exit status, all that it wrote), on a terminal of so many columns."""
+def on_terminal(ctl, *words, columns=80, stdin=None, when=None):
+    """(exit status, all that it wrote), on a terminal of so many columns. `when`: a text, and what is done once it is there."""
     terminal, its_end = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     running = subprocess.Popen([RESULTCTL, *map(str, words)], stdin=its_end, stdout=its_end, stderr=its_end, cwd=ctl.work,
@@ -193,6 +193,9 @@ def on_terminal(ctl, *words, columns=80, stdin=None):
             if stdin and b"Key for" in written:  # what was typed before is thrown away
                 os.write(terminal, stdin)
                 stdin = None
+            if when and when[0].encode() in written:
+                when[1]()
+                when = None
     os.close(terminal)
     return running.wait(PATIENCE), written.decode()
 
@@ -326,7 +329,7 @@ def test_an_interrupted_put_leaves_nothing_half_and_says_how_to_go_on(ctl, relay
 
 def test_a_put_of_which_nothing_was_taken_leaves_no_job_that_runs(ctl):
     (ctl.work / "a").write_bytes(FILED)
-    ctl.fails(REFUSED, "put", "a", "--name", "x" * 300)
+    ctl.fails(REFUSED, "put", "a", "--expires", "30000d")
     assert [job["status"] for job in jobs(ctl.api)] == ["cancelled"]
     ctl.environment["RESULTD_KEY"] = ctl.api.server.api(["write"], ctl.api.project).key
     said = ctl.fails(KEY, "put", "a", "--keep")
@@ -687,43 +690,139 @@ def test_waiting_ends_with_what_became_of_the_job(ctl):
     assert "cancelled" in ctl.fails(JOB, "wait", endless)
 
 
-def test_the_worker_in_ten_lines(ctl):
-    first = ctl.ok("job", "create", "upper", "--input", '{"text": "abc"}').strip()
-    second = ctl.ok("job", "create", "upper", "--input", "null").strip()
-    environment = {**ctl.environment, "PATH": f"{RESULTCTL.parent}:{os.environ['PATH']}", "WAIT": "1s"}
-    command = "jq -e -r .text | tr a-z A-Z > result.txt; exit ${PIPESTATUS[0]}"
-    worker = subprocess.Popen([CHECKOUT / "examples" / "worker.sh", "upper", "bash", "-c", command], env=environment,
-                              start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    worker.wait(4 * PATIENCE)
-    left = ["pgrep", "-s", str(worker.pid)]
-    eventually(lambda: subprocess.run(left, stdout=subprocess.DEVNULL).returncode == 1, "nothing of it stays behind", 10)
-    assert ctl.api.get_job(first)["status"] == "completed"
-    (result,) = ctl.api.results(job=first)
+class Worker:
+    """examples/worker.sh, in a session of its own."""
+
+    def __init__(self, ctl, *words, **environment):
+        self.folder = ctl.folder / "worker"
+        self.folder.mkdir()
+        environment = {**ctl.environment, "PATH": f"{RESULTCTL.parent}:{os.environ['PATH']}", "WAIT": "1s", "BEAT": "1s",
+                       "TMPDIR": str(self.folder), **environment}
+        self.process = subprocess.Popen([CHECKOUT / "examples" / "worker.sh", *words], env=environment, start_new_session=True,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def leaves_nothing(self):
+        self.process.wait(4 * PATIENCE)
+        left = ["pgrep", "-s", str(self.process.pid)]
+        eventually(lambda: subprocess.run(left, stdout=subprocess.DEVNULL).returncode == 1, "nothing of it stays behind", 10)
+        assert list(self.folder.iterdir()) == []
+
+    def close(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def worker(ctl):
+    made = []
+
+    def start(*words, **environment):
+        made.append(Worker(ctl, *words, **environment))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+def test_a_worker_uploads_what_its_command_made(ctl, worker):
+    good, bad = (ctl.ok("job", "create", "upper", "--input", text).strip() for text in ('{"text": "abc"}', "null"))
+    worker("upper", "bash", "-c", "jq -e -r .text | tr a-z A-Z > result.txt; exit ${PIPESTATUS[0]}").leaves_nothing()
+    assert ctl.api.get_job(good)["status"] == "completed"
+    (result,) = ctl.api.results(job=good)
     assert ctl.api.content(result["id"]).content == b"ABC\n"
-    failed = ctl.api.get_job(second)
+    failed = ctl.api.get_job(bad)
     assert failed["status"] == "failed" and failed["error"]["message"] == "bash failed"
 
 
-def test_a_worker_that_is_killed_renews_nothing(ctl, relay):
+@pytest.mark.parametrize("command, told", [(["true"], "true made no file"), (["mkdir", "empty"], "mkdir made no file"),
+                                           (["touch", "a\nb"], "its files were not taken")])
+def test_a_worker_says_why_there_is_no_result(ctl, worker, command, told):
+    job = ctl.ok("job", "create", "k").strip()
+    worker("k", *command).leaves_nothing()
+    failed = ctl.api.get_job(job)
+    assert failed["status"] == "failed" and failed["error"]["message"] == told
+
+
+def test_a_worker_that_is_ended_leaves_nothing(ctl, relay, worker):
+    waiting = worker("slow", "sleep", "1000", WAIT="1000s")
+    eventually(lambda: relay.asked("/claim"), "it waits for a job")
+    ctl.ok("job", "create", "slow")
+    eventually(lambda: len(relay.asked("/progress")) > 2, "it works, and renews the lease")
+    waiting.signal(signal.SIGTERM)
+    waiting.leaves_nothing()
+
+
+def test_a_worker_without_a_job_ends_at_once(ctl, relay, worker):
+    waiting = worker("slow", "sleep", "1000", WAIT="1000s")
+    eventually(lambda: relay.asked("/claim"), "it waits for a job")
+    waiting.signal(signal.SIGTERM)
+    waiting.leaves_nothing()
+
+
+def is_quiet(relay):
+    before = len(relay.asked("/progress"))
+    time.sleep(3)
+    return len(relay.asked("/progress")) == before
+
+
+def test_a_worker_that_is_killed_renews_nothing(ctl, relay, worker):
     """Else its job would never be queued again."""
     ctl.ok("job", "create", "slow")
-    environment = {**ctl.environment, "PATH": f"{RESULTCTL.parent}:{os.environ['PATH']}", "WAIT": "1s", "BEAT": "0.2"}
-    worker = subprocess.Popen([CHECKOUT / "examples" / "worker.sh", "slow", "sleep", "1000"], env=environment,
-                              start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    killed = worker("slow", "sleep", "1000")
+    eventually(lambda: len(relay.asked("/progress")) > 2, "it renews the lease")
+    killed.signal(signal.SIGKILL)
+    killed.process.wait()
+    eventually(lambda: is_quiet(relay), "nobody renews the lease")
 
-    def is_quiet():
-        before = len(relay.asked("/progress"))
-        time.sleep(2)
-        return len(relay.asked("/progress")) == before
 
-    try:
-        eventually(lambda: len(relay.asked("/progress")) > 2, "it renews the lease")
-        os.kill(worker.pid, signal.SIGKILL)
-        worker.wait()
-        eventually(is_quiet, "nobody renews the lease")
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(worker.pid, signal.SIGKILL)
+def test_progress_is_told_again_until_it_counts_no_more(ctl, relay):
+    ctl.ok("job", "create", "k")
+    (job,) = ctl.json("job", "claim")
+    words = ["job", "progress", job["id"], "0.5", "--lease", job["lease"], "--tries", "1"]
+    beating = subprocess.Popen([RESULTCTL, *words, "--every", "1s"], env=ctl.environment, text=True, stderr=subprocess.PIPE)
+    eventually(lambda: len(relay.asked("/progress")) > 2, "it is told again")
+    relay.refusals.append(busy())
+    eventually(lambda: not relay.refusals, "the server is away")
+    ctl.ok("job", "finish", job["id"], "--lease", job["lease"])
+    said = beating.communicate(timeout=PATIENCE)[1]
+    assert beating.returncode == CONFLICT and "not now" in said
+    assert ctl.run(*words, "--every", "1s").returncode == CONFLICT
+    assert "ends --every" in ctl.fails(USAGE, *words, "--pid", "1")
+
+
+def test_progress_goes_on_however_it_began(ctl, relay):
+    job = ctl.api.job()["id"]
+    relay.refusals.append(busy())
+    beating = subprocess.Popen([RESULTCTL, "job", "progress", job, "0.5", "--every", "1s", "--tries", "1"], env=ctl.environment,
+                               stderr=subprocess.DEVNULL)
+    eventually(lambda: ctl.api.get_job(job)["progress"] == 0.5, "it is told when the server is back")
+    beating.terminate()
+    assert beating.wait(PATIENCE) == 0
+
+
+def test_progress_ends_when_it_is_interrupted(ctl, relay):
+    job = ctl.api.job()["id"]
+    beating = subprocess.Popen([RESULTCTL, "job", "progress", job, "0", "--every", "1s", "--quiet"], env=ctl.environment,
+                               text=True, stderr=subprocess.PIPE)
+    eventually(lambda: len(relay.asked("/progress")) > 1, "it is told again")
+    beating.send_signal(signal.SIGTERM)
+    assert beating.communicate(timeout=PATIENCE)[1] == "" and beating.returncode == 0
+
+
+def test_a_claimed_job_is_completed_by_its_last_put(ctl):
+    ctl.ok("job", "create", "k")
+    (job,) = ctl.json("job", "claim")
+    ctl.file("a", b"a")
+    assert "lease" in ctl.fails(CONFLICT, "put", "--job", job["id"], "--finish", "a")
+    ctl.environment["RESULTD_LEASE"] = job["lease"]
+    ctl.ok("put", "--job", job["id"], "--finish", "a")
+    assert ctl.api.get_job(job["id"])["status"] == "completed"
+    ctl.ok("put", "a")  # a job of its own has none
 
 
 def test_watch_tells_what_changes(ctl, relay):
@@ -1005,7 +1104,6 @@ def test_what_the_server_refuses_is_told_in_the_words_of_the_command_line(keeper
         ("--expires must be from 1s to 3650d", REFUSED, ["key", "create", "k", "--scopes", "read", "--expires", "30000d"]),
         ("--format must be json, ndjson", REFUSED, ["get", result, "--format", "pdf"]),
         ("--new-batch must be 1 to 255", REFUSED, ["put", "f", "--new-batch", "x" * 300]),
-        ("--name: the name must be", REFUSED, ["put", "f", "--name", "x/y"]),
         ("--storage: this project has no", ABSENT, ["put", "f", "--storage", "nope"]),
         ("--priority must be a whole number from 1 to 10", REFUSED, ["job", "create", "k", "--priority", "99"]),
         ("KIND must be 1 to 255", REFUSED, ["job", "create", "k" * 300]),
@@ -1055,14 +1153,30 @@ def test_a_reference_id_that_is_taken_is_found_as_it_is_told(ctl):
 
 def test_what_cannot_be_a_name_is_refused_before_anything_is_sent(ctl):
     ctl.file("a", b"a")
-    for name in (".", ".."):
-        assert "cannot be the name" in ctl.fails(USAGE, "put", "a", "--name", name)
+    for name in (".", "..", "x/y", "x" * 256, "a\nb", "a\x7f", "a\x85", "\udcff"):
+        assert "--name cannot be the name of a result: it has 1 to 255 bytes" in ctl.fails(USAGE, "put", "a", "--name", name)
     assert "is one line" in ctl.fails(USAGE, "put", "a", "--media-type", "text/csv\nX: y")
     assert "above 0" in ctl.fails(USAGE, "put", "a", "--expires", "0s")
     assert jobs(ctl.api) == []
     for words in (["rm", ".."], ["show", "."], ["cat", ".."], ["job", "rm", "..", "--quiet"]):
         ctl.fails(ABSENT, *words)
     assert "a word is empty" in ctl.fails(USAGE, "rm", "")
+
+
+@pytest.mark.parametrize("name, told", [(b"bad\nname", "bad?name"), (b"Gr\xf6\xdfe.csv", "Gr??e.csv"),
+                                        (b"deep/" * 52 + b"a", "deep_deep_")], ids=["control", "Latin-1", "too long"])
+def test_a_file_that_no_result_can_be_named_as_is_refused_before_anything_is_sent(ctl, name, told):
+    path = os.path.join(os.fsencode(ctl.work), b"in", name)
+    os.makedirs(os.path.dirname(path))
+    with open(path, "wb"):
+        pass
+    ctl.file("in/good", b"good")
+    said = ctl.fails(USAGE, "put", "in")
+    assert f'"{told}' in said and "cannot be the name of a result" in said and "rename the file" in said
+    assert told in json.loads(ctl.fails(USAGE, "put", "in", "--json"))["detail"]
+    assert jobs(ctl.api) == []
+    long = os.fsdecode(path)
+    assert ctl.ok("put", long, "--name", "good").endswith("\tgood\n") and len(jobs(ctl.api)) == 1
 
 
 def test_what_comes_from_a_command_needs_a_name(ctl):
@@ -1196,6 +1310,26 @@ def test_an_id_is_whole_on_any_terminal(ctl, columns):
     assert ("STATE" in at[0], "CREATED" in at[0], "EXPIRES" in at[0]) == (columns > 69, columns > 78, columns > 86)
 
 
+@pytest.mark.parametrize("columns", [20, 24, 40, 80])
+def test_what_is_shown_is_whole_on_any_terminal(ctl, columns):
+    batch = ctl.ok("batch", "create", "a-rather-long-name-of-a-batch", "--description", "what came in July").strip()
+    job = ctl.ok("job", "create", "a-rather-long-kind-of-a-job", "--batch", batch, "--input", '{"text": "abcdefghijklmnop"}').strip()
+    result = ctl.api.publish("a-rather-long-name-of-a-result.bin", INLINE)
+    wanted = {job: [job, batch, "a-rather-long-kind-of-a-job", '{"text": "abcdefghijklmnop"}', "priority_weight"],
+              batch: [batch, "a-rather-long-name-of-a-batch", "what came in July"],
+              result["id"]: [result["id"], result["sha256"], result["url"]]}
+    for object_, texts in wanted.items():
+        status, written = on_terminal(ctl, "show", object_, columns=columns)
+        assert status == 0 and "…" not in written and all(text in written for text in texts), written
+
+
+def test_the_address_of_a_server_is_whole_on_any_terminal(ctl):
+    url, key = ctl.environment.pop("RESULTD_URL"), ctl.environment.pop("RESULTD_KEY")
+    ctl.ok("login", url, "--name", "a-rather-long-name-of-a-server", stdin=key + "\n")
+    status, written = on_terminal(ctl, "servers", columns=20)
+    assert status == 0 and written.splitlines() == ["*  a-rather-long-na…", f"  {url}"]
+
+
 def test_days_are_short_on_a_terminal(ctl):
     ctl.api.publish("a", INLINE, expires_in="63072000")
     written = on_terminal(ctl, "ls", columns=100)[1]
@@ -1210,19 +1344,40 @@ def test_columns_of_rows_that_do_not_fit_are_told(ctl):
     assert "column6" in on_terminal(ctl, "rows", result)[1]
     assert "4 columns are not shown" in on_terminal(ctl, "rows", result)[1]
     assert "12345678" in on_terminal(ctl, "rows", result, "--fields", "column0,column11", columns=20)[1]
+    assert "10 columns are not shown" in on_terminal(ctl, "rows", result, columns=20)[1]
 
 
-@pytest.mark.parametrize("columns", [40, 60, 120])
-def test_nothing_is_wider_than_the_terminal(ctl, columns):
+def has_columns(written, columns):
+    """That no line is wider; but those of ids, and of what may wrap, which the terminal goes on with in the next one."""
+    for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", written).replace("\r", "\n").split("\n"):
+        if not re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}|://", line):
+            assert sum(2 if ord(c) > 0x2e80 else 1 for c in line) <= columns, (line, written)
+    return True
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 120])
+def test_nothing_is_wider_than_the_terminal(ctl, relay, columns):
     result = ctl.api.publish("a-rather-long-name-of-a-result-for-twenty-columns.bin", LARGE * 4)["id"]
     ctl.api.publish("zweite-Datei-mit-Ümlauten-und-漢字.csv", INLINE)
-    for words in (["ls"], ["show", result], ["usage"], ["get", result, "-o", f"out{columns}"]):
+    table = ctl.api.publish("t.csv", b"name,text,n\n" + b"a long cell of a table," * 2 + b"12345678\n", headers={"Content-Type": "text/csv"})
+    ctl.file("a-rather-long-name-of-a-file-for-twenty-columns.bin", LARGE)
+    for words in (["ls"], ["job", "ls"], ["batch", "ls"], ["usage"], ["rows", table["id"], "--quiet"], ["wait", table["job"]],
+                  ["put", "."], ["get", result, "-o", f"out{columns}"]):
         status, written = on_terminal(ctl, *words, columns=columns)
-        assert status == 0, written
-        if words == ["show", result]:
-            continue  # values go on in the next line
-        for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", written).replace("\r", "\n").split("\n"):
-            assert sum(2 if ord(c) > 0x2e80 else 1 for c in line) <= columns, (words, line)
+        assert status == 0 and has_columns(written, columns), (words, written)
+
+
+@pytest.mark.parametrize("columns", [20, 40, 120])
+def test_bars_fit_the_terminal(ctl, relay, columns):
+    names = [f"a-rather-long-name-of-file-{number}-for-twenty-columns.bin" for number in range(3)]
+    results = [ctl.api.publish(name, LARGE)["id"] for name in names]
+    for name in names:
+        ctl.file(f"up/{name}", LARGE)
+    for words, held in ((["get", *results], "stall_after"), (["put", "up"], "hold_after")):
+        relay.released.clear()
+        setattr(relay, held, 1_000_000)
+        status, written = on_terminal(ctl, *words, columns=columns, when=(" files, ", relay.released.set))
+        assert status == 0 and " % " in written.replace("\x1b[K", " ") and has_columns(written, columns), written
 
 
 def test_bars_are_for_terminals_alone(ctl):

@@ -53,7 +53,7 @@ class Through:
         return self.server.metric("resultd_left_bytes_total")
 
 
-def nginx_text(place, server, port):
+def nginx_text(place, server, port, blobs=None):
     certificate, key = certificates.make(place)
     (place / "accel.conf").write_text(f'proxy_set_header X-Accel-Key "{KEY}";')
     text = (EXAMPLES / "nginx.conf").read_text()
@@ -65,7 +65,7 @@ def nginx_text(place, server, port):
         "/etc/ssl/private/results.example.org.key": key,
         "/etc/nginx/resultd-accel.conf": place / "accel.conf",
         "/var/log/nginx/results.log": place / "access.log",
-        "/var/lib/resultd/blobs/": f"{server.data}/blobs/",
+        "/var/lib/resultd/blobs/": f"{blobs or server.data / 'blobs'}/",
     }.items():
         assert text.count(ours) == 1, ours
         text = text.replace(ours, str(theirs))
@@ -169,6 +169,25 @@ def test_a_link_is_in_no_log_of_nginx_while_the_server_is_away(node, nginx, plac
     assert requests.get(f"https://127.0.0.1:{port}/api/v1/jobs", verify=certificate, timeout=60).status_code == 502
     eventually(lambda: "/api/v1/jobs" in (place / "error.log").read_text(), "nginx tells of what it could not do")
     assert "/-/d/" not in (place / "error.log").read_text() + (place / "access.log").read_text()
+
+
+def test_a_link_is_in_no_log_of_nginx_that_may_not_open_the_file(node, nginx, place):
+    """The access log has what an operator needs: the file, and that it was forbidden."""
+    server, port = node(environment=ENVIRONMENT, **ACCEL), free_port()
+    closed = place / "closed"
+    closed.mkdir(mode=0)
+    text, certificate = nginx_text(place, server, port, closed)
+    nginx(text, port)
+    through = Through(server, port, certificate)
+    result = through.publish(FILED)
+    path = re.sub(r"^https?://[^/]+", "", through.api.link(result)["url"])
+    assert requests.get(through.url + path, verify=certificate, timeout=60).status_code == 403
+    assert through.request("GET", f"/api/v1/results/{result}/content").status_code == 403
+    name = server.blob_of(FILED)
+    told = f'"GET /-/blobs/{name.parent.name}/{name.name}" 403 '
+    eventually(lambda: (place / "access.log").read_text().count(told) == 2, "nginx tells that it was forbidden")
+    logs = (place / "error.log").read_text() + (place / "access.log").read_text()
+    assert path not in logs and "/-/d/" not in logs
 
 
 def over_ipv6(through):
