@@ -238,8 +238,20 @@ static int take_leading(struct parse *p, int argc, struct failure *f)
     return rc;
 }
 
+/* Of a command of two words only the first was said: what may follow. "": there is no such command. */
+static const char *second_words(struct arena *a, const struct command *const *commands, const char *first)
+{
+    struct buf out = {.arena = a};
+    size_t len = strlen(first);
+    for (; *commands; commands++)
+        if (strncmp((*commands)->name, first, len) == 0 && (*commands)->name[len] == ' ')
+            buf_printf(&out, "%s%s", out.len ? ", " : "", (*commands)->name + len + 1);
+    return buf_str(&out);
+}
+
 static int find_command(struct parse *p, const struct command *const *commands, int argc, struct failure *f)
 {
+    const char *second = second_words(p->arena, commands, p->argv[p->at]);
     for (; *commands; commands++) {
         int n = words_of((*commands)->name, argc - p->at, p->argv + p->at);
         if (n > 0) {
@@ -249,6 +261,9 @@ static int find_command(struct parse *p, const struct command *const *commands, 
             return 0;
         }
     }
+    if (*second)
+        return failure_set(f, FAILURE_USAGE, "after \"%s\" comes one of: %s; see: resultctl --help",
+                           p->argv[p->at], second);
     return failure_set(f, FAILURE_USAGE, "there is no command \"%.100s\"; see: resultctl --help",
                        p->argv[p->at]);
 }

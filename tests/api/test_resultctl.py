@@ -1396,6 +1396,13 @@ def test_an_address_that_leads_elsewhere_is_told_as_that(ctl):
     assert "there is no result" in ctl.fails(ABSENT, "show", "01a20679-9de5-77e7-969a-4bcf77224aca")
 
 
+def test_the_first_word_of_two_tells_the_second(ctl):
+    for word in "job", "batch", "key", "user":
+        for words in [word], [word, "--help"], [word, "nonsense"]:
+            assert re.search(f'after "{word}" comes one of: .*ls', ctl.fails(USAGE, *words))
+    assert 'no command "jobs"' in ctl.fails(USAGE, "jobs")
+
+
 def test_an_empty_value_of_a_flag_is_refused(ctl):
     """`get --job "$job" --ack` of a variable that nobody has set is not all results of the project."""
     names = re.findall(r"^  (\w+(?: \w+)?)(?:  |$)", ctl.ok("--help"), re.M)
