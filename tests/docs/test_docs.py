@@ -467,6 +467,21 @@ def test_tour(server):
     assert {status: count for status, count in statuses.items() if status >= 400} == {410: 1, 409: 1}
 
 
+def test_the_first_commands_of_the_client(server, tmp_path):
+    """As who has a checkout types them, in its folder."""
+    (commands, _), = guide("README.md")
+    (tmp_path / "build").symlink_to(os.path.dirname(BINARY))
+    for name in "README.md", "docs":
+        (tmp_path / name).symlink_to(ROOT / name)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RESULTD_")}
+    done = subprocess.run(["bash", "-euc", commands.replace("127.0.0.1:8080", server.address)], cwd=tmp_path, capture_output=True,
+                          text=True, timeout=4 * PATIENCE, env=environment | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    got = sorted(path.read_bytes() for path in (tmp_path / "july").rglob("*") if path.is_file())
+    sent = [ROOT / "README.md", *(path for path in (ROOT / "docs").rglob("*") if path.is_file())]
+    assert got == sorted(path.read_bytes() for path in sent) and len(sent) > 10
+
+
 # ---- the guides: each command in them is run --------------------------------------------------------------
 
 
