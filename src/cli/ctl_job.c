@@ -215,7 +215,7 @@ const struct command ctl_command_job_claim = {
 /* ---- moves ---- */
 
 struct move_options {
-    const char *lease, *code, *message;
+    const char *code, *message;
     int64_t every, pid;
 };
 
@@ -235,7 +235,8 @@ static const char *move_body(struct ctl *c, const struct move_options *o, double
         add_text(&j, "message", o->message ? o->message : "");
         json_end_object(&j);
     }
-    add_text(&j, "lease", o->lease ? o->lease : getenv("RESULTD_LEASE"));
+    add_text(&j, "lease",
+             getenv("RESULTD_LEASE")); /* a secret: no flag, which any list of processes would show */
     json_end_object(&j);
     return buf_str(&j.buf);
 }
@@ -318,14 +319,7 @@ static int run_cancel(struct ctl *c, const void *options, const char **words, in
     return move(c, words[0], "/cancel", move_body(c, options, -1), "cancelled", f);
 }
 
-static const struct args_flag move_flags[] = {
-    {"lease", 'l', ARGS_TEXT, offsetof(struct move_options, lease), "LEASE", "of the claim (RESULTD_LEASE)",
-     NULL},
-};
-
 static const struct args_flag progress_flags[] = {
-    {"lease", 'l', ARGS_TEXT, offsetof(struct move_options, lease), "LEASE", "of the claim (RESULTD_LEASE)",
-     NULL},
     {"every", 'e', ARGS_TIME, offsetof(struct move_options, every), "TIME",
      "tell it again so often, until interrupted", NULL},
     {"pid", 0, ARGS_COUNT, offsetof(struct move_options, pid), "PID", "or until this process has ended",
@@ -333,8 +327,6 @@ static const struct args_flag progress_flags[] = {
 };
 
 static const struct args_flag fail_flags[] = {
-    {"lease", 'l', ARGS_TEXT, offsetof(struct move_options, lease), "LEASE", "of the claim (RESULTD_LEASE)",
-     NULL},
     {"code", 'c', ARGS_TEXT, offsetof(struct move_options, code), "CODE", "a word for programs (failed)",
      NULL},
     {"message", 'm', ARGS_TEXT, offsetof(struct move_options, message), "TEXT", "a sentence for people",
@@ -363,8 +355,6 @@ const struct command ctl_command_job_finish = {
     .most = 1,
     .summary = "Complete a job: all its results are there",
     .examples = "  RESULTD_LEASE=$lease resultctl job finish \"$job\"\n",
-    .flags = move_flags,
-    .flag_count = sizeof move_flags / sizeof move_flags[0],
     .options_size = sizeof(struct move_options),
     .run = run_finish,
 };
@@ -389,8 +379,6 @@ const struct command ctl_command_job_cancel = {
     .most = 1,
     .summary = "Cancel a job, claimed or not",
     .examples = "  resultctl job cancel \"$job\"\n",
-    .flags = move_flags,
-    .flag_count = sizeof move_flags / sizeof move_flags[0],
     .options_size = sizeof(struct move_options),
     .run = run_cancel,
 };

@@ -671,10 +671,12 @@ def test_a_worker_s_loop(ctl):
     job = ctl.ok("job", "create", "resize", "--input", '{"width": 1.10}', "--priority", "9").strip()
     (claimed,) = ctl.json("job", "claim", "--kind", "resize", "--lease", "10m")
     assert claimed["id"] == job and claimed["input"] == {"width": 1.10}
-    ctl.ok("job", "progress", job, "40%", "--lease", claimed["lease"])
-    assert ctl.api.get_job(job)["progress"] == 0.4
     assert ctl.fails(CONFLICT, "job", "finish", job)
-    ctl.ok("job", "finish", job, "--lease", claimed["lease"])
+    assert "no flag --lease" in ctl.fails(USAGE, "job", "finish", job, "--lease", claimed["lease"])
+    ctl.environment["RESULTD_LEASE"] = claimed["lease"]
+    ctl.ok("job", "progress", job, "40%")
+    assert ctl.api.get_job(job)["progress"] == 0.4
+    ctl.ok("job", "finish", job)
     assert ctl.run("wait", job).returncode == 0
     assert "no job is waiting" in ctl.fails(ABSENT, "job", "claim")
 
@@ -783,12 +785,13 @@ def test_a_worker_that_is_killed_renews_nothing(ctl, relay, worker):
 def test_progress_is_told_again_until_it_counts_no_more(ctl, relay):
     ctl.ok("job", "create", "k")
     (job,) = ctl.json("job", "claim")
-    words = ["job", "progress", job["id"], "0.5", "--lease", job["lease"], "--tries", "1"]
+    ctl.environment["RESULTD_LEASE"] = job["lease"]
+    words = ["job", "progress", job["id"], "0.5", "--tries", "1"]
     beating = subprocess.Popen([RESULTCTL, *words, "--every", "1s"], env=ctl.environment, text=True, stderr=subprocess.PIPE)
     eventually(lambda: len(relay.asked("/progress")) > 2, "it is told again")
     relay.refusals.append(busy())
     eventually(lambda: not relay.refusals, "the server is away")
-    ctl.ok("job", "finish", job["id"], "--lease", job["lease"])
+    ctl.ok("job", "finish", job["id"])
     said = beating.communicate(timeout=PATIENCE)[1]
     assert beating.returncode == CONFLICT and "not now" in said
     assert ctl.run(*words, "--every", "1s").returncode == CONFLICT
