@@ -361,7 +361,7 @@ step_cluster() {
 # The Debian packages, installed in a Debian of their own. One after the other: each test goes on from the one before.
 step_package() {
     build_test
-    python_tests package build-test -n 0 -rP tests/package/test_package.py
+    python_tests package build-test -n 0 -rP tests/package/test_package.py tests/package/test_systemd.py
 }
 
 # And the image.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/operations.md: each command of resultd in it is run, on real services, with the names that it leaves open.
 
-What asks the machine's service manager, its packages or a container engine is not: apt, runuser, usermod and chmod are
-run by tests/package, systemctl, podman and certbot by nobody.
+What asks the machine's service manager, its packages or a container engine is not: apt, runuser, usermod, chmod and
+systemctl are run by tests/package, podman and certbot by nobody.
 """
 
 import contextlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Debian in a folder, and what it is made of. That needs root. What debootstrap fetched is kept in build/."""
+"""A Debian in a folder, and what it is made of and gets. That needs root. What debootstrap fetched is kept in build/."""
 
 import os
 import pathlib
@@ -111,3 +111,29 @@ def smallest_debian(folder):
         keep(folder / "minbase", archive)
         shutil.rmtree(folder / "minbase")
     return archive
+
+
+def package(built, name):
+    (found,) = built.glob(f"{name}_*.deb")
+    return found
+
+
+def depends(path):
+    """What is installed with it, by default: the first of each alternative."""
+    words = [word for kind in ("Depends", "Recommends") for word in run("dpkg-deb", "-f", path, kind).split(",") if word]
+    return sorted({re.match(r"\s*([\w.+-]+)", word)[1] for word in words})
+
+
+def make_base(root, wanted, archive, folder):
+    unpack(smallest_debian(folder), root)
+    # Services are not started in a folder.
+    (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
+    (root / "usr/sbin/policy-rc.d").chmod(0o755)
+    system = System(root)
+    system.mount()
+    try:
+        system.run("apt-get", "install", "-y", "--no-install-recommends", *wanted, "mandoc")
+        system.run("apt-get", "clean")
+    finally:
+        system.close()
+    keep(root, archive)

@@ -2,14 +2,14 @@
 """The Debian packages: built as nobody in a copy of what git knows, looked at by lintian, installed in a Debian of
 their own, run there as systemd would by the unit's lines, upgraded, removed and purged.
 
-systemd does not run here. What of the unit can be looked at without it, systemd-analyze looks at; the rest (User=,
-Environment=, EnvironmentFile=, ExecStart=, StateDirectory=, Type=notify) this file does by itself.
+systemd does not run here, but in test_systemd.py where a machine has namespaces. What of the unit can be looked at
+without it, systemd-analyze looks at; the rest (User=, Environment=, EnvironmentFile=, ExecStart=, StateDirectory=,
+Type=notify) this file does by itself.
 
 It needs root for the Debian in a folder. That one is made by debootstrap once, and kept in build/ with all packages
 that ours depend on, so that later runs need no network.
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -20,7 +20,7 @@ import urllib.request
 
 import harness
 import pytest
-from debian import CHECKOUT, KEPT, NOBODY, System, copy_checkout, keep, run, smallest_debian, unpack
+from debian import CHECKOUT, package, run
 
 TOOLS = ("dpkg-buildpackage", "dh", "lintian", "debootstrap", "setpriv", "systemd-analyze", "strace")
 UNIT = "lib/systemd/system/resultd.service"
@@ -34,24 +34,6 @@ def test_this_machine_can_build_and_install_packages():
     assert os.geteuid() == 0, "debootstrap and chroot need root"
 
 
-@pytest.fixture(scope="module")
-def built(folder):
-    """The folder with the packages."""
-    copy = folder / "built" / "resultd"
-    copy.mkdir(parents=True)
-    copy_checkout(copy)
-    run("chown", "-R", f"{NOBODY}:{NOBODY}", copy.parent)
-    as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    environment = {"HOME": str(copy.parent), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-    run(*as_nobody, "dpkg-buildpackage", "-b", "-us", "-uc", "-j2", cwd=copy, env=environment)
-    return copy.parent
-
-
-def package(built, name):
-    (found,) = built.glob(f"{name}_*.deb")
-    return found
-
-
 # ---- a Debian of its own ----------------------------------------------------------------------------------
 
 
@@ -60,44 +42,6 @@ def documented(begin):
     text = (CHECKOUT / "docs" / "operations.md").read_text()
     (found,) = re.findall(rf"^    ({re.escape(begin)}.*)$", text, re.M)
     return found
-
-
-def depends(path):
-    """What is installed with it, by default: the first of each alternative."""
-    words = [word for kind in ("Depends", "Recommends") for word in run("dpkg-deb", "-f", path, kind).split(",") if word]
-    return sorted({re.match(r"\s*([\w.+-]+)", word)[1] for word in words})
-
-
-def make_base(root, wanted, archive, folder):
-    unpack(smallest_debian(folder), root)
-    # Services are not started in a folder.
-    (root / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
-    (root / "usr/sbin/policy-rc.d").chmod(0o755)
-    system = System(root)
-    system.mount()
-    try:
-        system.run("apt-get", "install", "-y", "--no-install-recommends", *wanted, "mandoc")
-        system.run("apt-get", "clean")
-    finally:
-        system.close()
-    keep(root, archive)
-
-
-@pytest.fixture(scope="module")
-def system(folder, built):
-    """With all that the packages need, and without them."""
-    wanted = sorted({*depends(package(built, "resultd")), *depends(package(built, "resultctl"))})
-    named = hashlib.sha256(" ".join(wanted).encode()).hexdigest()[:12]
-    archive, root = KEPT / f"debian-{named}.tar", folder / "root"
-    root.mkdir()
-    if archive.exists():
-        unpack(archive, root)
-    else:
-        make_base(root, wanted, archive, folder)
-    made = System(root)
-    made.mount()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
