@@ -112,8 +112,8 @@ static int set_value(struct arena *a, const struct args_flag *flag, const char *
         if (args_time(value, (int64_t *)(void *)to) && *(int64_t *)(void *)to > 0)
             return 0;
         return failure_set(f, FAILURE_USAGE,
-                           "--%s is a time above 0, such as 90s, 5m, 2h or 7d, not \"%.100s\"", flag->name,
-                           value);
+                           "--%s is a time from 1s to 36525d, such as 90s, 5m, 2h or 7d, not \"%.100s\"",
+                           flag->name, value);
     case ARGS_WORD:
         return set_word(flag, value, (const char **)(void *)to, a, f);
     }

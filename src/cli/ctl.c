@@ -281,11 +281,23 @@ void ctl_print_json(const struct json *value)
     (void)printf("%.*s\n", (int)value->raw_len, value->raw);
 }
 
+/* What there is in an array of objects, of which there may be thousands: 0 for another value. */
+static int objects_in(const struct json *v)
+{
+    int n = 0;
+    for (const struct json *one = v->type == JSON_ARRAY ? v->first : NULL; one; one = one->next)
+        n += one->type == JSON_OBJECT;
+    return n;
+}
+
 static const char *shown(struct arena *a, const struct json *v)
 {
     const char *local = v->type == JSON_STRING ? screen_time(a, v->string) : "";
+    int objects = objects_in(v);
     if (*local)
         return local;
+    if (objects > 0)
+        return arena_printf(a, "%d; --json has all of %s", objects, objects == 1 ? "it" : "them");
     return v->type == JSON_STRING ? v->string : arena_copy(a, v->raw, v->raw_len);
 }
 

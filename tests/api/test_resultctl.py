@@ -1159,7 +1159,8 @@ def test_what_cannot_be_a_name_is_refused_before_anything_is_sent(ctl):
     for name in (".", "..", "x/y", "x" * 256, "a\nb", "a\x7f", "a\x85", "\udcff"):
         assert "--name cannot be the name of a result: it has 1 to 255 bytes" in ctl.fails(USAGE, "put", "a", "--name", name)
     assert "is one line" in ctl.fails(USAGE, "put", "a", "--media-type", "text/csv\nX: y")
-    assert "above 0" in ctl.fails(USAGE, "put", "a", "--expires", "0s")
+    for wrong in "0s", "90000d":
+        assert "from 1s to 36525d" in ctl.fails(USAGE, "put", "a", "--expires", wrong)
     assert jobs(ctl.api) == []
     for words in (["rm", ".."], ["show", "."], ["cat", ".."], ["job", "rm", "..", "--quiet"]):
         ctl.fails(ABSENT, *words)
@@ -1397,6 +1398,15 @@ def test_an_address_that_leads_elsewhere_is_told_as_that(ctl):
             said = ctl.fails(USAGE, *words, "--url", ctl.environment["RESULTD_URL"] + path)
             assert f"there is no resultd at {ctl.environment['RESULTD_URL']}{path.rstrip('/')}" in said, (words, said)
     assert "there is no result" in ctl.fails(ABSENT, "show", "01a20679-9de5-77e7-969a-4bcf77224aca")
+
+
+def test_show_counts_the_results_of_a_job(ctl):
+    job = ctl.api.job()["id"]
+    for number in range(3):
+        ctl.api.upload(job, f"{number}.txt", b"x")
+    shown = ctl.ok("show", job)
+    assert re.search(r"^results\s+3; --json has all of them$", shown, re.M) and "0.txt" not in shown, shown
+    assert len(ctl.json("show", job)[0]["results"]) == 3
 
 
 def test_the_first_word_of_two_tells_the_second(ctl):
