@@ -226,7 +226,7 @@ def test_documents_name_only_settings_that_exist():
             for name in re.findall(r"--([a-z-]+)", flag):
                 assert name in ("help", "config") or name.replace("-", "_") in known, f"{document}: --{name}"
         for name in re.findall(r"\bRESULTD_([A-Z_]+)\b", read(document)):
-            assert name in ("NAME", "CONFIG", "TEST_SETTINGS", "TEST_BLOBS", "TEST_TLS", "PURGE", "URL", "KEY", "LEASE", "WEB") or name.lower() in known, (
+            assert name in ("NAME", "CONFIG", "TEST_DELAY", "TEST_SETTINGS", "TEST_BLOBS", "TEST_TLS", "PURGE", "URL", "KEY", "LEASE", "WEB") or name.lower() in known, (
                 f"{document}: RESULTD_{name}"
             )
 
