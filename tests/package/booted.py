@@ -41,7 +41,9 @@ def cgroups():
 
 
 def can_boot():
-    unshared = subprocess.run(["unshare", *NAMESPACES, "--fork", "true"], capture_output=True, check=False)
+    mounts = "mount -t proc proc /proc && mount -t sysfs -o ro sysfs /mnt && mount -t cgroup2 cgroup2 /mnt/fs/cgroup"
+    words = ["unshare", *NAMESPACES, "--propagation", "private", "--fork", "sh", "-c", mounts]
+    unshared = subprocess.run(words, capture_output=True, check=False)
     return unshared.returncode == 0 and cgroups() is not None and os.access(cgroups(), os.W_OK)
 
 
