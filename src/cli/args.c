@@ -251,16 +251,16 @@ static const char *second_words(struct arena *a, const struct command *const *co
 
 static int find_command(struct parse *p, const struct command *const *commands, int argc, struct failure *f)
 {
-    const char *second = second_words(p->arena, commands, p->argv[p->at]);
-    for (; *commands; commands++) {
-        int n = words_of((*commands)->name, argc - p->at, p->argv + p->at);
+    for (const struct command *const *c = commands; *c; c++) {
+        int n = words_of((*c)->name, argc - p->at, p->argv + p->at);
         if (n > 0) {
-            p->to->command = *commands;
-            p->to->options = arena_alloc(p->arena, (*commands)->options_size + 1);
+            p->to->command = *c;
+            p->to->options = arena_alloc(p->arena, (*c)->options_size + 1);
             p->at += n;
             return 0;
         }
     }
+    const char *second = second_words(p->arena, commands, p->argv[p->at]);
     if (*second)
         return failure_set(f, FAILURE_USAGE, "after \"%s\" comes one of: %s; see: resultctl --help",
                            p->argv[p->at], second);

@@ -46,13 +46,19 @@ int fetch_check_archive(const struct http_request *r, bool has_bytes, struct fai
                        "this version?");
 }
 
+/* "": nobody has said one, as of archives, or not yet. */
+static const char *sum_of(const struct fetch *f)
+{
+    const char *said = *f->get.digest ? f->get.digest : f->look.digest;
+    return *f->sha256 ? f->sha256 : said;
+}
+
 /* In another thread: reading, hashing and syncing would hold up what else is received. */
 static void prove(struct http_aside *a)
 {
     struct fetch *f = fetch_aside(a);
     struct failure ignored;
-    const char *said = *f->get.digest ? f->get.digest : f->look.digest;
-    const char *sum = *f->sha256 ? f->sha256 : said;
+    const char *sum = sum_of(f);
     if (f->size >= 0 && part_received(f->part) != f->size) {
         (void)failure_set(&f->failure, FAILURE_DAMAGED, "%lld bytes were received, of %lld",
                           (long long)part_received(f->part), (long long)f->size);
@@ -188,7 +194,7 @@ static void on_got(struct http_request *r)
 {
     struct fetch *f = fetch_of(r);
     struct failure why;
-    if (r->failure.exit == FAILURE_NONE && f->summed && !*f->get.digest && !*f->look.digest) {
+    if (r->failure.exit == FAILURE_NONE && f->summed && !*sum_of(f)) {
         ask_for_sum(f);
     } else if (r->failure.exit == FAILURE_NONE) {
         finish(f);
@@ -236,12 +242,6 @@ static void begin(struct fetch *f)
 }
 
 /* ---- what is here already ---- */
-
-/* "": nobody has said one, as of archives. */
-static const char *sum_of(const struct fetch *f)
-{
-    return *f->sha256 ? f->sha256 : f->look.digest;
-}
 
 static void find(struct http_aside *a)
 {

@@ -75,8 +75,8 @@ def another_process(debian, before):
     harness.eventually(is_there, lambda: journal(debian), patience=2 * harness.PATIENCE)
 
 
-def test_installed_it_runs_and_forbids_itself_what_it_does_not_need(debian, system, port):
-    debian.run("dpkg", "-i", "/root/resultd_0.1.0_amd64.deb", "/root/resultctl_0.1.0_amd64.deb")
+def test_installed_it_runs_and_forbids_itself_what_it_does_not_need(debian, system, built, port):
+    debian.run("dpkg", "-i", *(f"/root/{package(built, name).name}" for name in ("resultd", "resultctl")))
     pid = become_active(debian)
     assert f"listening on 127.0.0.1:{port}" in debian.run(*documented("systemctl status resultd"))
     status = dict(re.findall(r"^(\w+):\s*(.*)$", debian.run("cat", f"/proc/{pid}/status"), re.M))
