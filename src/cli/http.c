@@ -356,14 +356,20 @@ static bool has_odd_word(const char *path)
     return strspn(path, plain) < len || strncmp(path, "/users/", 7) == 0; /* whose ids are numbers */
 }
 
-/* The server has no such address at all, though none but ours are asked for: it is another one, or lies
- * elsewhere. */
-static bool is_lost(const struct http_request *r, const char *what)
+static const char nothing_there[] = "there is nothing at this address";
+enum { NOTHING_LEN = sizeof nothing_there - 1 };
+
+/* The server has no such address at all, though none but ours are asked for: what was named is no id, or the
+ * server is another one, or lies elsewhere. */
+static void tell_nothing_there(struct http_request *r, const char *what)
 {
-    static const char nothing[] = "there is nothing at this address";
-    if (r->status != 404 || strncmp(what, nothing, sizeof nothing - 1) != 0)
-        return false;
-    return what[sizeof nothing - 1] || ends_with(r->http->url, "/api/v1") || !has_odd_word(r->path);
+    bool is_elsewhere = what[NOTHING_LEN] || ends_with(r->http->url, "/api/v1");
+    if (!is_elsewhere && has_odd_word(r->path))
+        text_copy(r->failure.text, sizeof r->failure.text, "there is none of this id");
+    else
+        (void)failure_set(&r->failure, FAILURE_USAGE,
+                          "there is no resultd at %.300s; its address is what comes before /api/v1",
+                          r->http->url);
 }
 
 /* What RFC 9457 has to say, or only the status. */
@@ -386,10 +392,8 @@ static void read_problem(struct http_request *r)
     if (r->status == 401 && strcmp(r->failure.code, "unauthorized") == 0)
         what = r->http->o.key ? "the server does not take this key: it is wrong, or was revoked"
                               : "the server wants a key: RESULTD_KEY, --key-file, or resultctl login";
-    if (is_lost(r, what))
-        (void)failure_set(&r->failure, FAILURE_USAGE,
-                          "there is no resultd at %.300s; its address is what comes before /api/v1",
-                          r->http->url);
+    if (r->status == 404 && strncmp(what, nothing_there, NOTHING_LEN) == 0)
+        tell_nothing_there(r, what);
     else if (*what)
         text_copy(r->failure.text, sizeof r->failure.text,
                   problem_in_words(r->arena, r->http->o.command, where, sent_text(r, where), what));

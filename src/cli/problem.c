@@ -29,7 +29,6 @@ static const struct request {
     {"GET /api/v1/jobs?reference_id=", "&deleted=any", "resultctl job ls --reference-id",
      ", or, if it is in the trash, with --deleted"},
     {"?permanent=true", "", "resultctl rm --permanent", ""},
-    {"there is nothing at this address", "", "there is none of this id", ""},
 };
 
 /* As a shell takes it for one word. */
